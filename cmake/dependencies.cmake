@@ -1,0 +1,20 @@
+# Every external library in one place. Versions are Debian 12's; newer ones work as well.
+find_package(Threads REQUIRED)
+find_package(Boost 1.81 REQUIRED COMPONENTS json url)
+find_package(OpenSSL 3.0 REQUIRED)
+find_package(spdlog 1.10 REQUIRED)
+find_package(yaml-cpp 0.7 REQUIRED)
+find_package(CLI11 2.1 REQUIRED)
+find_package(prometheus-cpp 1.0 REQUIRED COMPONENTS core)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(CJOSE REQUIRED IMPORTED_TARGET cjose)
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
+add_library(cjose::cjose INTERFACE IMPORTED)
+target_link_libraries(cjose::cjose INTERFACE PkgConfig::CJOSE PkgConfig::JANSSON)
+
+# Debian's hiredis 0.14 ships a pkg-config file that names its own include folder; ours says <hiredis/...>.
+find_path(HIREDIS_INCLUDE hiredis/read.h REQUIRED)
+find_library(HIREDIS_LIBRARY hiredis REQUIRED)
+add_library(hiredis::hiredis INTERFACE IMPORTED)
+target_include_directories(hiredis::hiredis SYSTEM INTERFACE ${HIREDIS_INCLUDE})
+target_link_libraries(hiredis::hiredis INTERFACE ${HIREDIS_LIBRARY})

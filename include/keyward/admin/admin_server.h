@@ -1,0 +1,43 @@
+// The admin listener: /healthz /readyz /metrics over HTTP(S), on the control thread. Limits on size, time and connections.
+#pragma once
+
+#include <prometheus/metric_family.h>
+
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "keyward/base/result.h"
+#include "keyward/net/endpoint.h"
+#include "keyward/net/tls.h"
+
+namespace keyward::admin {
+
+struct ReadyCheck {
+  std::string name;     // "redis", "issuer okta", "audit", "policy"
+  bool ok = false;
+  std::string detail;   // why not; no secrets
+};
+// Where the pages get their facts; called on the control thread.
+struct Sources {
+  std::function<std::vector<ReadyCheck>()> readiness;
+  std::function<std::vector<prometheus::MetricFamily>()> metrics;
+};
+
+class AdminServer {
+ public:
+  // `tls` null = plain HTTP. Port 0 takes a free one.
+  AdminServer(boost::asio::io_context& io, net::Endpoint endpoint, net::SslContext tls, Sources sources);
+  ~AdminServer();
+  Result<> start();
+  void stop();
+  [[nodiscard]] std::uint16_t port() const;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace keyward::admin

@@ -1,0 +1,68 @@
+// What happened, as plain values; ocsf.h turns it into a line. Views live until Journal::append returns.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "keyward/base/clock.h"
+
+namespace keyward::audit {
+
+// The part of an event that stays the same for a session; the session owns it and events point at it.
+struct Subject {
+  std::string principal;      // id; empty = not logged in
+  std::string issuer_alias, issuer, subject, label;
+  std::vector<std::string> groups;
+  std::string token_digest, token_id, auth_protocol;
+  std::string source_ip;
+  std::uint16_t source_port = 0;
+  std::string tls_version, tls_cipher;
+  std::string client_name, client_library;  // as the client says: untrusted
+  std::string listener;
+  std::uint64_t connection_id = 0;
+  std::string session_id;
+  WallTime session_started{}, session_expires{};
+  std::string lease_user;     // the Redis ACL user the commands run as
+  std::string policy_version;
+};
+
+enum class Kind : std::uint8_t {
+  login, login_refused, session_end,       // OCSF 3002 Authentication
+  command,                                  // 6005 Datastore Activity: forwarded, with its outcome
+  denial,                                   // 6005, action denied
+  lease_create, lease_delete,               // 3001/3007 account change
+  policy_loaded,                            // 3004 Entity Management
+  start, stop, gap, drift,                  // 6002 Application Lifecycle
+};
+
+enum class Outcome : std::uint8_t { ok, error, denied, unknown, not_executed };
+
+struct Event {
+  Kind kind = Kind::command;
+  Outcome outcome = Outcome::ok;
+  const Subject* subject = nullptr;         // null for events of the process itself
+  // command and denial
+  std::string_view command;                 // "set", "config|set"
+  std::span<const std::string_view> keys;
+  std::span<const std::string_view> channels;
+  std::span<const std::string_view> args;   // the whole request; the writer shows lengths only, names only what the table allows
+  bool reads = false, writes = false;
+  std::uint32_t db = 0;
+  std::uint64_t command_number = 0;         // per session
+  std::uint64_t multi_id = 0;               // ties the members of a transaction; 0 = none
+  std::string_view request_id;              // what a refusal showed to the client
+  std::string_view error_class;             // "NOPERM", "WRONGTYPE" ...
+  bool has_affected = false;
+  std::int64_t affected = 0;                // integer reply
+  std::int64_t latency_us = -1;             // sent upstream -> answered
+  std::string_view node;                    // upstream address
+  // decision
+  std::string_view grant, rule;             // "airflow-worker", "policies/airflow.yaml:12"
+  // everything else
+  std::string_view reason, detail;
+};
+
+}  // namespace keyward::audit

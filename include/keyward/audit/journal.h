@@ -1,0 +1,54 @@
+// One hash-chained stream of OCSF lines, one file per run. Owned by one shard (or the control thread) and used on it only.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "keyward/audit/event.h"
+#include "keyward/audit/receipt.h"
+#include "keyward/base/result.h"
+
+namespace keyward::audit {
+
+struct JournalConfig {
+  std::string directory;
+  std::string instance;   // part of file names and records
+  std::string stream;     // "shard-0", "control"
+  std::string redis_label;  // database.uid in the records
+};
+
+// append() encodes, chains and buffers; flush() hands everything buffered to the kernel with one write. The caller flushes
+// once a loop turn, before replies leave. A write that failed is tried again on the next flush; until then healthy() is
+// false, the Receipt does not cover the lines, and state-changing commands must be refused.
+class Journal {
+ public:
+  // Continues the chain of the stream's newest file in a new file and writes the start record (which names the previous
+  // file, its last sequence and hash, and whether it ended without a stop record).
+  [[nodiscard]] static Result<std::unique_ptr<Journal>> open(JournalConfig config, const Clock& clock);
+  ~Journal();  // writes the stop record when close() was not called
+  Journal(const Journal&) = delete;
+  Journal& operator=(const Journal&) = delete;
+
+  // The ticket of the record: its sequence number in this stream.
+  std::uint64_t append(const Event& event);
+  Receipt flush();
+  [[nodiscard]] Receipt receipt() const;  // what is durable now
+  [[nodiscard]] bool healthy() const;
+  [[nodiscard]] bool pending() const;     // something waits for flush()
+  void close(std::string_view reason);
+  struct Counters {
+    std::uint64_t records = 0, bytes = 0, flushes = 0, failures = 0;
+  };
+  [[nodiscard]] Counters counters() const;
+  [[nodiscard]] const std::string& path() const;
+
+ private:
+  struct State;
+  explicit Journal(std::unique_ptr<State> state);
+  static Receipt make_receipt(std::uint64_t durable) { return Receipt(durable); }
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace keyward::audit

@@ -1,0 +1,27 @@
+// SHA-256, hex and base64url over OpenSSL.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "keyward/base/result.h"
+
+namespace keyward {
+
+using Digest = std::array<std::uint8_t, 32>;
+
+[[nodiscard]] Digest sha256(std::string_view bytes);
+[[nodiscard]] std::string hex(std::string_view bytes);
+[[nodiscard]] std::string hex(const Digest& digest);
+// Lower-case hex of the first `digits` half-bytes of SHA-256(bytes).
+[[nodiscard]] std::string short_hash(std::string_view bytes, std::size_t digits);
+[[nodiscard]] std::string base64url_encode(std::string_view bytes);
+// Strict RFC 7515 base64url: no padding, no white space, canonical trailing bits.
+[[nodiscard]] std::optional<std::string> base64url_decode(std::string_view text);
+// `count` bytes from the system's generator; ends the process when there is none.
+[[nodiscard]] std::string random_bytes(std::size_t count);
+
+}  // namespace keyward

@@ -1,0 +1,61 @@
+// YAML read with its places: every complaint names file, line and column, and all are collected.
+#pragma once
+
+#include <yaml-cpp/yaml.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "keyward/base/diagnostics.h"
+
+namespace keyward::yaml {
+
+// One node with the file it came from. Getters report into the Diagnostics on a wrong type and then answer nullopt/empty.
+class Node {
+ public:
+  Node() = default;
+  Node(std::string file, YAML::Node node, Diagnostics* diagnostics);
+
+  [[nodiscard]] bool present() const;  // exists and is not null
+  [[nodiscard]] bool is_map() const;
+  [[nodiscard]] bool is_list() const;
+  [[nodiscard]] bool is_scalar() const;
+  [[nodiscard]] int line() const;    // 1-based
+  [[nodiscard]] int column() const;  // 1-based
+  [[nodiscard]] const std::string& file() const { return file_; }
+
+  // The child of a map; absent child answers present() == false. Reports when this is no map.
+  [[nodiscard]] Node get(std::string_view key) const;
+  // As get(), and reports `key is required` when it is missing.
+  [[nodiscard]] Node need(std::string_view key) const;
+  [[nodiscard]] std::vector<Node> list() const;               // a scalar counts as a list of one
+  [[nodiscard]] std::vector<std::pair<std::string, Node>> entries() const;  // of a map, in file order
+  // Reports every key that is not in `known`, with the nearest right one, and duplicated keys.
+  void only(const std::vector<std::string>& known) const;
+
+  [[nodiscard]] std::optional<std::string> text() const;
+  [[nodiscard]] std::optional<bool> boolean() const;
+  [[nodiscard]] std::optional<std::int64_t> integer(std::int64_t low, std::int64_t high) const;
+  [[nodiscard]] std::optional<std::chrono::milliseconds> duration() const;  // 250ms 30s 5m 12h 7d
+  [[nodiscard]] std::optional<std::uint64_t> bytes() const;                 // 512 64KiB 8MiB 1GiB
+  [[nodiscard]] std::vector<std::string> texts() const;
+
+  void error(std::string what, std::string instead = {}) const;
+  void warning(std::string what, std::string instead = {}) const;
+
+ private:
+  std::string file_;
+  YAML::Node node_;
+  Diagnostics* diagnostics_ = nullptr;
+};
+
+// Parses `content` (at most 4 MiB, aliases and custom tags refused); syntax errors go to the Diagnostics.
+[[nodiscard]] Node parse(std::string file, const std::string& content, Diagnostics& diagnostics);
+[[nodiscard]] Node load(const std::string& path, Diagnostics& diagnostics);
+
+}  // namespace keyward::yaml

@@ -1,0 +1,63 @@
+// One judged request: what it is, which keys it uses and how, which channels. Made by analyse() only.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "keyward/command/catalog.h"
+
+namespace keyward::command {
+
+struct KeyUse {
+  std::uint32_t arg = 0;         // index into args
+  std::uint8_t access = kNone;   // bits of Access
+};
+
+struct ChannelUse {
+  std::uint32_t arg = 0;
+  bool pattern = false;          // PSUBSCRIBE
+  bool publish = false;
+};
+
+// Reused from command to command: its vectors keep their memory. Views in args live as long as the request.
+struct Command {
+  const CommandInfo* info = nullptr;
+  std::span<const std::string_view> args;
+  std::vector<KeyUse> keys;
+  std::vector<ChannelUse> channels;
+  bool blocks = false;           // may block upstream, judged by arguments
+  bool mutates = false;          // to be recorded with its outcome
+  // SCAN MATCH p and KEYS p: the pattern that bounds what the answer may name; empty = the whole keyspace.
+  std::string_view scan_pattern;
+  bool scans_keyspace = false;   // KEYS, SCAN, RANDOMKEY, DBSIZE
+};
+
+enum class Verdict : std::uint8_t {
+  ok,
+  unknown,     // no such command: text() as Redis words it
+  arity,       // wrong number of arguments
+  grammar,     // duplicated, ambiguous or malformed options: refused although Redis might run it
+};
+
+struct Analysis {
+  Verdict verdict = Verdict::ok;
+  std::string text;  // client-visible error without "-", empty when ok: "ERR unknown command 'foo', ..."
+};
+
+// Pure. `large` >= 0 names an argument whose bytes are not here (a streamed value): it may not be a key, an option or a
+// subcommand, and the arguments behind it may be missing while `partial`.
+// Source of the rules: key-specs (redis.io/docs/reference/key-specs), redis db.c getKeysFromCommand and friends.
+Analysis analyse(const Catalog& catalog, std::span<const std::string_view> args, Command& out);
+
+struct LargeShape {
+  std::size_t total_args = 0;
+  std::size_t index = 0;   // of the first streamed argument
+};
+// The head of a large request: decides on the arguments before the streamed one. `ok` here means: nothing refuses it yet,
+// keys known so far are in `out`. The caller analyses again with placeholders once all small arguments are there.
+Analysis analyse_head(const Catalog& catalog, std::span<const std::string_view> head, const LargeShape& shape, Command& out);
+
+}  // namespace keyward::command

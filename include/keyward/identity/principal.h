@@ -1,0 +1,29 @@
+// Who is there: the outcome of a verified credential. Never built from what a client merely says.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "keyward/base/clock.h"
+
+namespace keyward::identity {
+
+struct Principal {
+  std::string id;            // issuer alias + ":" + stable subject
+  std::string issuer_alias;  // as in the configuration ("okta")
+  std::string issuer;        // iss
+  std::string subject;
+  std::string label;         // for people; never used to decide
+  std::vector<std::string> groups;
+  boost::json::object claims;  // verified claims, for templates and matching
+  std::string token_id;      // jti, may be empty
+  std::string evidence;      // first 16 hex digits of SHA-256(token): for the audit, cannot be used to log in
+  WallTime issued_at{};
+  WallTime expires_at{};     // end of the session this credential allows
+  std::string auth_protocol = "OpenID";  // OCSF 3002 auth_protocol: "OpenID", "OAUTH 2.0", "aws-sts", "mTLS"
+};
+
+}  // namespace keyward::identity

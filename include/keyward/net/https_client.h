@@ -1,0 +1,34 @@
+// A small HTTP(S) GET/POST client with limits: no redirects, bounded body, one deadline, address policy.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "keyward/base/result.h"
+#include "keyward/net/tls.h"
+
+namespace keyward::net {
+
+struct HttpRequest {
+  std::string method = "GET";
+  std::string url;                       // https:// only, unless allow_plain
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;
+  bool allow_plain = false;              // http:// for tests and loopback admin only
+  bool allow_private = false;            // private and loopback addresses; link-local and metadata addresses are never allowed
+  std::size_t max_body = 512UL * 1024;
+  std::chrono::milliseconds deadline{5000};
+};
+struct HttpResponse {
+  int status = 0;
+  std::string content_type, cache_control, body;
+};
+
+// `done` runs exactly once on the io_context's thread, never from inside the call. Resolves once and connects to that address.
+void http_fetch(boost::asio::io_context& io, SslContext tls, HttpRequest request,
+                std::function<void(Result<HttpResponse>)> done);
+
+}  // namespace keyward::net

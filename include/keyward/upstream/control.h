@@ -1,0 +1,46 @@
+// Keyward's own commands (ACL, COMMAND, INFO) on a connection that never carries client traffic. hiredis parses. One thread.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "keyward/base/result.h"
+#include "keyward/upstream/config.h"
+
+namespace keyward::upstream {
+
+// A parsed RESP2 reply as a value.
+struct ControlReply {
+  enum class Type : std::uint8_t { status, error, integer, string, array, nil };
+  Type type = Type::nil;
+  std::string text;                   // status, error, string
+  std::int64_t integer = 0;
+  std::vector<ControlReply> elements;
+};
+
+// Keeps one connection up: logs in as the admin user, reconnects with back-off (50 ms .. 2 s, jitter). Calls are pipelined in
+// order. A call made while down fails at once with Errc::unavailable; calls in flight when the link dies fail with Errc::closed.
+class Control {
+ public:
+  using Done = std::function<void(Result<ControlReply>)>;
+
+  Control(boost::asio::io_context& io, UpstreamConfig config);
+  ~Control();
+  // `on_up` runs after each successful login, `on_down(reason)` after each loss or failed attempt.
+  void start(std::function<void()> on_up, std::function<void(const std::string&)> on_down);
+  void stop();
+  void call(const std::vector<std::string>& argv, Done done);
+  // As call(), and hands over the raw bytes of the reply as well (for COMMAND).
+  void call_raw(const std::vector<std::string>& argv, std::function<void(Result<std::string>)> done);
+  [[nodiscard]] bool up() const;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace keyward::upstream
