@@ -1,0 +1,16 @@
+// The larger sections of keyward.yaml, one function each.
+#pragma once
+
+#include <vector>
+
+#include "keyward/server/config.h"
+#include "server/config_fields.h"
+
+namespace keyward::server {
+
+void read_listeners(const yaml::Node& root, const Folder& folder, Config& config);
+void read_upstream(const yaml::Node& root, const Folder& folder, Config& config);
+void read_issuers(const yaml::Node& root, const Folder& folder, Config& config);
+void read_limits(const yaml::Node& root, Config& config);
+
+}  // namespace keyward::server

@@ -1,0 +1,97 @@
+#include <sys/stat.h>
+
+#include "server/config_sections.h"
+#include "server/secret_source.h"
+
+namespace keyward::server {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kCommandDeadline = 5s;
+
+void warn_when_shared(const yaml::Node& node, const std::string& path) {
+  struct stat facts {};
+  if (stat(path.c_str(), &facts) == 0 && (facts.st_mode & S_IRWXO) != 0) {
+    node.warning("every user of this machine can open the password file", "chmod 640 on the file");
+  }
+}
+
+std::vector<std::string> read_command(const yaml::Node& node) {
+  if (!node.is_list()) {
+    node.error("the command is run without a shell",
+               "a list: [program, first argument, second argument]");
+    return {};
+  }
+  auto argv = node.texts();
+  if (argv.empty()) node.error("the command is empty", "[program, argument]");
+  return argv;
+}
+
+// Exactly one source; a secret in the file itself is refused with the setting that replaces it.
+void read_password(const yaml::Node& upstream, const Folder& folder, upstream::UpstreamConfig& out) {
+  if (const auto inline_secret = upstream.get("password"); inline_secret.present()) {
+    inline_secret.error("secrets are not written into this file",
+                        "password_file: PATH, password_env: NAME or password_command: [program]");
+  }
+  const yaml::Node file = upstream.get("password_file");
+  const yaml::Node environment = upstream.get("password_env");
+  const yaml::Node command = upstream.get("password_command");
+  if (int{file.present()} + int{environment.present()} + int{command.present()} > 1) {
+    upstream.error("the password has more than one source",
+                   "one of password_file, password_env and password_command");
+    return;
+  }
+  if (file.present()) {
+    std::string path;
+    read_file_path(file, folder, path);
+    if (path.empty()) return;
+    warn_when_shared(file, path);
+    out.admin_password = [path] { return secret_from_file(path); };
+  } else if (environment.present()) {
+    std::string name;
+    read_text(environment, name);
+    out.admin_password = [name] { return secret_from_environment(name); };
+  } else if (command.present()) {
+    out.admin_password = [argv = read_command(command)] {
+      return secret_from_command(argv, kCommandDeadline);
+    };
+  } else if (!upstream.get("password").present()) {
+    upstream.error("the password of the admin user has no source",
+                   "password_file: PATH, password_env: NAME or password_command: [program]");
+  }
+}
+
+}  // namespace
+
+void read_upstream(const yaml::Node& root, const Folder& folder, Config& config) {
+  const yaml::Node upstream = root.need("upstream");
+  if (!upstream.present()) return;
+  upstream.only({"url", "user", "password", "password_file", "password_env", "password_command",
+                 "tls", "connect_timeout"});
+  auto& out = config.upstream;
+  std::string url;
+  const yaml::Node url_node = upstream.need("url");
+  read_text(url_node, url);
+  bool url_read = false;
+  if (!url.empty()) {
+    if (auto endpoint = net::parse_redis_url(url)) {
+      out.endpoint = std::move(*endpoint);
+      url_read = true;
+    } else {
+      url_node.error(endpoint.error().message(),
+                     "redis://host:port, rediss://host:port or unix:///path");
+    }
+  }
+  read_text(upstream.need("user"), out.admin_user);
+  read_password(upstream, folder, out);
+  if (const yaml::Node tls = upstream.get("tls"); tls.present()) {
+    read_client_tls(tls, folder, out.tls);
+    if (url_read && out.endpoint.kind != net::Endpoint::Kind::tls) {
+      tls.error("the url does not use TLS", "rediss:// in url, or no tls section");
+    }
+  }
+  read_duration(upstream.get("connect_timeout"), 10ms, 60s, out.connect_timeout);
+}
+
+}  // namespace keyward::server
