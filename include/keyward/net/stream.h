@@ -24,6 +24,9 @@ struct IoResult {
   std::size_t bytes = 0;
 };
 
+// error() of a TLS server whose peer sent something else than a TLS record as its first bytes.
+inline constexpr std::string_view kPlaintextOnTls = "plaintext on the TLS port";
+
 // Owned by one session or link. Never blocks, never allocates per call. Waits are the caller's: at most one per direction.
 class Stream {
  public:
@@ -35,8 +38,12 @@ class Stream {
   [[nodiscard]] SSL* ssl() { return ssl_.get(); }
 
   IoResult handshake();                        // plain: ok at once
+  // `ok` with fewer bytes than asked: nothing is held back inside TLS, the caller may wait. With all of `into` filled the
+  // caller must read again before it waits. A FIN without close_notify is `eof` too.
   IoResult read(std::span<char> into);
-  IoResult write(std::string_view bytes);      // may move fewer than asked
+  // May move fewer than asked; then wait for writability. What was not moved must be offered again, unchanged and in the
+  // same order, more may follow behind it.
+  IoResult write(std::string_view bytes);
   void shutdown();                             // best effort: TLS close_notify and FIN
   void close();                                // cancels waits
   [[nodiscard]] bool is_open() const { return socket_.is_open(); }
@@ -53,10 +60,15 @@ class Stream {
   [[nodiscard]] const std::string& error() const { return error_; }
 
  private:
+  IoResult read_tls(std::span<char> into);
+  IoResult write_tls(std::string_view bytes);
   IoResult ssl_result(int code);
+  IoResult ssl_failure();
+  IoResult fail(std::string text);
   Socket socket_;
   SslPtr ssl_{nullptr, &SSL_free};
   std::string error_;
+  bool broken_ = false;  // OpenSSL reported a fatal error: no close_notify any more
 };
 
 }  // namespace keyward::net
