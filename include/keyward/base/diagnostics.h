@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace keyward {
@@ -18,6 +19,7 @@ struct Diagnostic {
   [[nodiscard]] std::string text() const;
 };
 
+// Keeps the first 1000 and counts the rest.
 class Diagnostics {
  public:
   void error(std::string file, int line, int column, std::string what, std::string instead = {});
@@ -25,7 +27,7 @@ class Diagnostics {
   [[nodiscard]] bool failed() const { return errors_ > 0; }
   [[nodiscard]] const std::vector<Diagnostic>& all() const { return all_; }
   void append(const Diagnostics& other);
-  // One line each, errors and warnings, in file order.
+  // One line each, errors and warnings, ordered by file and place.
   [[nodiscard]] std::string text() const;
 
  private:
