@@ -74,7 +74,10 @@ void read_upstream(const yaml::Node& root, const Folder& folder, Config& config)
   const yaml::Node url_node = upstream.need("url");
   read_text(url_node, url);
   bool url_read = false;
-  if (!url.empty()) {
+  if (url.find('@') != std::string::npos) {
+    url_node.error("a user or password in the url is not read",
+                   "user: and password_file: beside a url without them");
+  } else if (!url.empty()) {
     if (auto endpoint = net::parse_redis_url(url)) {
       out.endpoint = std::move(*endpoint);
       url_read = true;

@@ -33,6 +33,8 @@ class AdminServer {
   ~AdminServer();
   Result<> start();
   void stop();
+  // Connections from now on use this context: certificates were renewed.
+  void set_tls(net::SslContext tls);
   [[nodiscard]] std::uint16_t port() const;
 
  private:
