@@ -30,16 +30,42 @@ class ReplyScanner {
   Progress feed(std::string_view bytes);
 
   [[nodiscard]] const FrameHead& head() const { return head_; }
-  // When on, heads of the direct children of a top-level array are kept (for EXEC). Applies from the next reply on.
+  // When on, heads of the direct children of a top-level array are kept (for EXEC), at most a million of them.
+  // Applies from the next reply on. Attributes are no children.
   void keep_children(bool on) { keep_children_ = on; }
   [[nodiscard]] const std::vector<FrameHead>& children() const { return children_; }
-  [[nodiscard]] bool at_boundary() const;  // no reply is in progress
+  [[nodiscard]] bool at_boundary() const { return stage_ == Stage::boundary; }  // no reply is in progress
 
  private:
   FrameHead head_;
   bool keep_children_ = false;
   std::vector<FrameHead> children_;
-  // Further private state belongs to the implementation.
+
+  enum class Stage : std::uint8_t { boundary, line, body, failed };
+  enum class Step : std::uint8_t { more, element, failed };
+  struct Level {
+    std::uint64_t left = 0;  // elements still to come
+    bool attribute = false;  // its end is no element of the level above
+  };
+  static constexpr std::size_t kStored = 64;
+
+  std::size_t quick(std::string_view bytes);
+  void begin();
+  std::size_t take_line(std::string_view bytes, Step& step);
+  std::size_t take_body(std::string_view bytes, Step& step);
+  Step line_done(std::string_view line, std::size_t length);
+  Step aggregate(const FrameHead& head);
+  void keep(const FrameHead& head);
+  bool element_done();
+
+  Stage stage_ = Stage::boundary;
+  bool head_known_ = false;
+  bool keeping_ = false;     // keep_children_ as it was when the reply began
+  bool after_cr_ = false;    // the line's CR was the last byte seen
+  char stored_[kStored] = {};  // first bytes of a line that came in pieces
+  std::size_t line_length_ = 0;
+  std::uint64_t left_ = 0;   // bytes of a bulk body still to come, its CRLF included
+  std::vector<Level> levels_;
 };
 
 }  // namespace keyward::resp

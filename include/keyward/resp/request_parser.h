@@ -34,7 +34,7 @@ struct ParseResult {
 // large_begin is always the large_arg. Empty requests ("*0", blank inline lines) are consumed silently, as Redis does.
 class RequestParser {
  public:
-  explicit RequestParser(const Limits& limits) : limits_(limits) {}
+  explicit RequestParser(const Limits& limits) : limits_(limits), wanted_(limits) {}
 
   ParseResult next(std::string_view input);
 
@@ -49,9 +49,12 @@ class RequestParser {
   // Text after "-", without CRLF, for example "ERR Protocol error: invalid bulk length".
   [[nodiscard]] std::string_view error() const { return error_; }
   // Takes effect from the next request on.
-  void set_limits(const Limits& limits) { limits_ = limits; }
+  void set_limits(const Limits& limits) {
+    wanted_ = limits;
+    if (idle()) limits_ = limits;
+  }
   // True between requests: nothing of a request has been seen.
-  [[nodiscard]] bool idle() const;
+  [[nodiscard]] bool idle() const { return stage_ == Stage::idle; }
 
  private:
   Limits limits_;
@@ -59,7 +62,55 @@ class RequestParser {
   std::string_view chunk_;
   Large large_;
   std::string error_;
-  // Further private state belongs to the implementation.
+
+  enum class Stage : std::uint8_t {
+    idle,          // between requests
+    inline_line,   // inside an inline request
+    count,         // inside "*n"
+    header,        // inside "$n"
+    body,          // inside the bytes of an argument that is held
+    announce,      // large_begin was answered; large_arg is next
+    stream,        // inside the bytes of a streamed argument
+    stream_end,    // inside the CRLF after them
+    large_header,  // as header and body, in a large request
+    large_body,
+    failed,
+  };
+  enum class Line : std::uint8_t { partial, whole, failed };
+  struct Span {  // of an argument, from the start of its request: the caller may move the bytes
+    std::uint32_t begin = 0;
+    std::uint32_t length = 0;
+  };
+
+  void begin(char first);
+  void leave();
+  ParseResult inline_request(std::string_view rest, std::size_t start);
+  ParseResult multibulk(std::string_view rest, std::size_t start);
+  ParseResult begin_large(std::string_view rest, std::size_t start);
+  ParseResult large_request(std::string_view input);
+  ParseResult streamed(std::string_view rest, std::size_t used);
+  ParseResult large_argument(std::string_view rest, std::size_t used);
+  Line read_count(std::string_view rest);
+  Line read_length(std::string_view rest);
+  Line find_line(std::string_view rest, std::string_view too_big, std::string_view& text);
+  Line take_count(std::int64_t number);
+  Line take_length(std::int64_t number);
+  bool split_inline(std::string_view line);
+  bool fits(std::size_t length) const;
+  void make_views(std::string_view rest);
+  Line refuse(std::string_view why);
+  ParseResult refused(std::string_view why);
+
+  Limits wanted_;  // limits_ from the next request on
+  Stage stage_ = Stage::idle;
+  std::size_t at_ = 0;       // everything before is understood; from the start of the request or, when large, the item
+  std::size_t scanned_ = 0;  // no line end between at_ and here
+  std::size_t count_ = 0;    // arguments announced
+  std::size_t seen_ = 0;     // arguments complete
+  std::size_t length_ = 0;   // of the argument being read; of a streamed one, what is still to come
+  std::size_t held_ = 0;     // bytes of this request that are held, here or by the reader of a large one
+  std::vector<Span> spans_;
+  std::string unquoted_;     // arguments of an inline request after its quoting is undone
 };
 
 }  // namespace keyward::resp

@@ -1,0 +1,83 @@
+#include "keyward/resp/writer.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace keyward::resp {
+namespace {
+
+constexpr std::string_view kEnd = "\r\n";
+
+void write_head(std::string& out, char mark, std::int64_t number) {
+  char text[24];
+  text[0] = mark;
+  char* const end = std::to_chars(text + 1, text + sizeof text - 2, number).ptr;
+  end[0] = '\r';
+  end[1] = '\n';
+  out.append(text, static_cast<std::size_t>(end + 2 - text));
+}
+
+void write_count(std::string& out, char mark, std::size_t number) {
+  write_head(out, mark, static_cast<std::int64_t>(number));
+}
+
+// A line must not hold its own end: one reply would become two.
+void write_line(std::string& out, char mark, std::string_view text) {
+  out.push_back(mark);
+  for (const char c : text) out.push_back(c == '\r' || c == '\n' ? ' ' : c);
+  out.append(kEnd);
+}
+
+}  // namespace
+
+void write_simple(std::string& out, std::string_view text) { write_line(out, '+', text); }
+void write_error(std::string& out, std::string_view text) { write_line(out, '-', text); }
+void write_integer(std::string& out, std::int64_t value) { write_head(out, ':', value); }
+
+void write_bulk(std::string& out, std::string_view bytes) {
+  write_count(out, '$', bytes.size());
+  out.append(bytes);
+  out.append(kEnd);
+}
+
+void write_null(std::string& out, Protocol protocol) {
+  out.append(protocol == Protocol::resp3 ? "_\r\n" : "$-1\r\n");
+}
+
+void write_array(std::string& out, std::size_t count) { write_count(out, '*', count); }
+
+void write_map(std::string& out, std::size_t pairs, Protocol protocol) {
+  if (protocol == Protocol::resp3) {
+    write_count(out, '%', pairs);
+  } else {
+    write_count(out, '*', pairs * 2);
+  }
+}
+
+void write_push(std::string& out, std::size_t count, Protocol protocol) {
+  write_count(out, protocol == Protocol::resp3 ? '>' : '*', count);
+}
+
+void write_verbatim(std::string& out, std::string_view text, Protocol protocol) {
+  if (protocol == Protocol::resp2) {
+    write_bulk(out, text);
+    return;
+  }
+  write_count(out, '=', text.size() + 4);
+  out.append("txt:");
+  out.append(text);
+  out.append(kEnd);
+}
+
+void write_request(std::string& out, std::span<const std::string_view> args) {
+  std::size_t size = 16;
+  for (const std::string_view arg : args) size += arg.size() + 24;
+  if (out.capacity() - out.size() < size) out.reserve(std::max(out.size() + size, 2 * out.capacity()));
+  write_request_head(out, args.size());
+  for (const std::string_view arg : args) write_bulk(out, arg);
+}
+
+void write_request_head(std::string& out, std::size_t args) { write_count(out, '*', args); }
+void write_bulk_head(std::string& out, std::size_t length) { write_count(out, '$', length); }
+
+}  // namespace keyward::resp
