@@ -27,13 +27,24 @@ struct Subject {
   WallTime session_started{}, session_expires{};
   std::string lease_user;     // the Redis ACL user the commands run as
   std::string policy_version;
+
+  // JSON made of the fields above by prepare(), so that records of a session only copy it. Not for others to write.
+  struct Prepared {
+    std::string fields, actor, source;
+    std::uint64_t fingerprint = 0;  // of the fields that change in a session; 0 = not prepared
+  };
+  Prepared prepared;
 };
+
+// Renders the constant JSON parts of the session's records. Call it after filling the fields and again after changing any;
+// a record of a subject whose identity, lease, policy or client name changed since is rendered afresh, only slower.
+void prepare(Subject& subject);
 
 enum class Kind : std::uint8_t {
   login, login_refused, session_end,       // OCSF 3002 Authentication
   command,                                  // 6005 Datastore Activity: forwarded, with its outcome
   denial,                                   // 6005, action denied
-  lease_create, lease_delete,               // 3001/3007 account change
+  lease_create, lease_delete,               // 3001 Account Change
   policy_loaded,                            // 3004 Entity Management
   start, stop, gap, drift,                  // 6002 Application Lifecycle
 };
@@ -61,7 +72,8 @@ struct Event {
   std::string_view node;                    // upstream address
   // decision
   std::string_view grant, rule;             // "airflow-worker", "policies/airflow.yaml:12"
-  // everything else
+  // Why it happened, and one fact more: the Redis user for lease_create and lease_delete (else subject->lease_user), the
+  // policy version for policy_loaded, the node for drift. Never a value or a secret.
   std::string_view reason, detail;
 };
 

@@ -1,0 +1,37 @@
+// Where an earlier run of a stream ended: what the next run continues and vouches for in its start record.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "audit/chain.h"
+#include "audit/trail_files.h"
+#include "keyward/base/result.h"
+
+namespace keyward::audit {
+
+struct PreviousRun {
+  std::string file;            // name; empty = there was none
+  std::uint64_t sequence = 0;  // of its last whole record
+  HexDigest hash = kNoHash;    // of that record
+  std::uint64_t time_us = 0;   // of that record
+  bool stopped = false;        // that record is a stop record and nothing follows it
+  std::uint64_t torn_bytes = 0;  // what follows it: a line that a crash cut, or damage
+  HexDigest torn_hash = kNoHash;
+
+  // ,"file":"<own>","previous":{...} (or null) for unmapped.keyward of the start record.
+  [[nodiscard]] std::string claim(std::string_view own_file) const;
+};
+
+// Reads the end of `file`. An error when it holds no whole record at all: it must be looked at, not continued.
+[[nodiscard]] Result<PreviousRun> read_previous_run(const TrailFile& file);
+
+// What a start record says about the file before; nullopt when the line is no start record.
+struct StartClaim {
+  std::string own_file;
+  PreviousRun previous;
+};
+[[nodiscard]] std::optional<StartClaim> parse_claim(std::string_view line);
+
+}  // namespace keyward::audit

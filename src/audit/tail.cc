@@ -1,0 +1,161 @@
+#include "keyward/audit/tail.h"
+
+#include <fcntl.h>
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <cerrno>
+#include <system_error>
+
+#include "audit/file_descriptor.h"
+#include "audit/line_head.h"
+#include "audit/trail_files.h"
+#include "keyward/base/log.h"
+
+namespace keyward::audit {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t kBlock = std::size_t{8} << 20;
+
+std::string_view text(const json::object& from, std::string_view name) {
+  const json::value* found = from.if_contains(name);
+  return found != nullptr && found->is_string() ? std::string_view(found->get_string()) : std::string_view{};
+}
+
+std::string_view text_at(const json::value& from, std::string_view pointer) {
+  json::error_code error;
+  const json::value* found = from.find_pointer(pointer, error);
+  return found != nullptr && found->is_string() ? std::string_view(found->get_string()) : std::string_view{};
+}
+
+std::string time_text(std::uint64_t time_us) {
+  const auto seconds = static_cast<std::time_t>(time_us / 1'000'000);
+  return fmt::format("{:%Y-%m-%d %H:%M:%S}.{:03}Z", fmt::gmtime(seconds), time_us / 1000 % 1000);
+}
+
+std::string_view colour_of(std::string_view outcome, std::string_view kind) {
+  if (outcome == "denied" || kind == "denial" || kind == "login_refused") return "\x1b[31m";
+  if (kind == "gap" || kind == "drift" || outcome == "unknown") return "\x1b[33m";
+  if (outcome == "error" || outcome == "not_executed") return "\x1b[35m";
+  return "\x1b[32m";
+}
+
+// The request for records of commands, the kind for all others.
+std::string what_of(const json::value& whole, const json::object& fields, std::string_view kind) {
+  const std::string_view query = text_at(whole, "/query_info/query_string");
+  if (!query.empty()) return log::printable(query, 512);
+  std::string what(kind);
+  if (const auto detail = text(fields, "detail"); !detail.empty()) what += " " + log::printable(detail, 256);
+  return what;
+}
+
+std::string who_of(const json::value& whole, const json::object& fields) {
+  std::string_view who = text(fields, "principal");
+  for (const char* pointer : {"/actor/user/name", "/user/name"}) {
+    if (const auto name = text_at(whole, pointer); !name.empty()) who = name;
+  }
+  if (who.empty()) return fmt::format("({})", log::printable(text(fields, "stream"), 64));
+  return log::printable(who, 64);
+}
+
+// The complete lines of `file` behind `offset`, at most a block of them.
+Result<> read_lines(const TrailFile& file, std::uint64_t& offset, std::vector<std::string>& lines) {
+  const FileDescriptor fd(::open(file.path.c_str(), O_RDONLY | O_CLOEXEC));
+  struct stat facts {};
+  if (!fd.open() || ::fstat(fd.get(), &facts) != 0) {
+    return Error(Errc::io, "audit file " + file.path + ": " + std::generic_category().message(errno));
+  }
+  const auto size = static_cast<std::uint64_t>(facts.st_size);
+  if (size <= offset) return {};
+  std::string block(std::min<std::uint64_t>(kBlock, size - offset), '\0');
+  const ssize_t count = ::pread(fd.get(), block.data(), block.size(), static_cast<off_t>(offset));
+  if (count < 0) return Error(Errc::io, "audit file " + file.path + ": " + std::generic_category().message(errno));
+  std::string_view rest = std::string_view(block).substr(0, static_cast<std::size_t>(count));
+  for (std::size_t end = rest.find('\n'); end != std::string_view::npos; end = rest.find('\n')) {
+    lines.emplace_back(rest.substr(0, end));
+    rest.remove_prefix(end + 1);
+    offset += end + 1;
+  }
+  if (rest.size() == kBlock) offset += rest.size();  // no record is that long: step over the damage
+  return {};
+}
+
+std::uint64_t time_of(const std::string& line) {
+  const auto head = parse_head(line);
+  return head ? head->time_us : 0;
+}
+
+void sort_by_time(std::vector<std::string>& lines) {
+  std::vector<std::pair<std::uint64_t, std::string>> keyed;
+  keyed.reserve(lines.size());
+  for (std::string& line : lines) keyed.emplace_back(time_of(line), std::move(line));
+  std::stable_sort(keyed.begin(), keyed.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::transform(keyed.begin(), keyed.end(), lines.begin(), [](auto& entry) { return std::move(entry.second); });
+}
+
+}  // namespace
+
+std::string format_row(std::string_view line, bool colour) {
+  const auto head = parse_head(line);
+  json::error_code error;
+  const json::value whole = json::parse(line, error);
+  const json::value* keyward = error ? nullptr : whole.find_pointer("/unmapped/keyward", error);
+  if (!head || keyward == nullptr || !keyward->is_object()) return "(not an audit record) " + log::printable(line, 80);
+  const json::object& fields = keyward->get_object();
+  const std::string_view outcome = head->kind == "denial" ? "denied" : text(fields, "outcome");
+  std::string row = fmt::format("{}  {}{:<12}{}  {:<24}  {}", time_text(head->time_us),
+                                colour ? colour_of(outcome, head->kind) : "", log::printable(outcome, 16),
+                                colour ? "\x1b[0m" : "", who_of(whole, fields), what_of(whole, fields, head->kind));
+  for (const char* name : {"error_class", "rule", "reason"}) {
+    if (const auto value = text(fields, name); !value.empty()) row += "  [" + log::printable(value, 256) + "]";
+  }
+  return row;
+}
+
+Follower::Follower(std::string directory, std::size_t last) : directory_(std::move(directory)), last_(last) {}
+
+// Places the offsets so that about the last `last_` lines of each newest file remain.
+Result<> Follower::skip_to_newest() {
+  auto files = list_trail(directory_);
+  if (!files) return files.error();
+  for (const TrailFile& file : *files) {
+    struct stat facts {};
+    if (::stat(file.path.c_str(), &facts) != 0) continue;
+    const auto size = static_cast<std::uint64_t>(facts.st_size);
+    const std::uint64_t window = std::min<std::uint64_t>(size, std::max<std::uint64_t>(last_, 1) * 4096);
+    std::uint64_t offset = size - std::min<std::uint64_t>(window, kBlock);
+    if (offset > 0) {  // to the next line's beginning
+      --offset;
+      std::vector<std::string> partial;
+      std::uint64_t end = offset;
+      if (auto read = read_lines(file, end, partial); !read) return read.error();
+      offset = partial.empty() ? size : offset + partial.front().size() + 1;
+    }
+    offsets_[file.name] = offset;
+  }
+  return {};
+}
+
+Result<std::vector<std::string>> Follower::poll() {
+  const bool first = !started_;
+  if (first) {
+    if (auto placed = skip_to_newest(); !placed) return placed.error();
+    started_ = true;
+  }
+  auto files = list_trail(directory_);
+  if (!files) return files.error();
+  std::vector<std::string> lines;
+  for (const TrailFile& file : *files) {
+    if (auto read = read_lines(file, offsets_[file.name], lines); !read) return read.error();
+  }
+  sort_by_time(lines);
+  if (first && lines.size() > last_) lines.erase(lines.begin(), lines.end() - static_cast<std::ptrdiff_t>(last_));
+  return lines;
+}
+
+}  // namespace keyward::audit
