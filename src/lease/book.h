@@ -1,0 +1,125 @@
+// Who holds which ACL user and what has to be done about it in Redis. Pure: no I/O, time is passed in.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "keyward/base/clock.h"
+#include "keyward/base/result.h"
+#include "keyward/lease/lease.h"
+#include "keyward/policy/grants.h"
+
+namespace keyward::lease {
+
+// minting -> active <-> idle -> deleting -> gone. Exactly one ACL command per user is under way at any moment: take_work()
+// hands it out, one of made / failed / removed / lost reports its end.
+class LeaseBook {
+ public:
+  using Waiter = std::function<void(Result<LeasePtr>)>;
+  using MakeWaiter = std::function<void(Result<>)>;
+  using Calls = std::vector<std::function<void()>>;  // to be run by the caller once the book is consistent
+  using Draft = std::function<LeasePtr()>;           // a lease with a fresh password
+
+  struct Rules {
+    std::size_t max_users = 5000;
+    std::chrono::milliseconds linger{10'000};
+    std::chrono::milliseconds patience{5'000};  // of a waiter
+    std::size_t max_literals = 256;
+  };
+  enum class State : std::uint8_t { minting, active, idle, deleting };
+  enum class Why : std::uint8_t { unused, evicted, failed, shutdown };       // of a deletion
+  enum class Cause : std::uint8_t { none, literal, recreate, repair };       // of a remake, weakest first
+
+  struct Entry {
+    LeasePtr lease;
+    std::shared_ptr<const policy::Grants> grants;
+    Draft draft;
+    State state = State::minting;
+    Why why = Why::unused;
+    Cause cause = Cause::none;       // wanted remake
+    Cause sent_cause = Cause::none;  // the one under way
+    bool in_flight = false, queued = false;
+    std::size_t holders = 0;
+    MonoTime idle_since{};
+    std::vector<std::string> literals;
+    std::size_t literals_made = 0;  // leading ones that Redis has
+    std::size_t literals_sent = 0;  // leading ones in the command under way
+    struct Waiting {
+      Waiter waiter;
+      MonoTime until;
+    };
+    struct MakeWaiting {
+      MakeWaiter waiter;
+      MonoTime until;
+    };
+    std::vector<Waiting> waiting;
+    std::vector<MakeWaiting> make_waiting;  // for the next remake
+    std::vector<MakeWaiting> make_sent;     // for the one under way
+  };
+
+  struct Work {
+    enum class Kind : std::uint8_t { mint, remake, remove };
+    Kind kind;
+    std::string user;
+  };
+
+  explicit LeaseBook(Rules rules) : rules_(rules) {}
+
+  // `waiter` is called with the lease, counted as one holder, or with the reason why not.
+  Calls acquire(const std::string& user, std::shared_ptr<const policy::Grants> grants, Draft draft,
+                Waiter waiter, MonoTime now);
+  void release(const std::string& user, MonoTime now);
+  Calls repair(const std::string& user, MakeWaiter waiter, MonoTime now);
+  Calls allow_literal(const std::string& user, const std::string& pattern, MakeWaiter waiter,
+                      MonoTime now);
+
+  // The next ACL command to send; nothing when all is said.
+  std::optional<Work> take_work();
+  // The SETUSER of a mint or remake succeeded.
+  Calls made(const std::string& user, MonoTime now);
+  // It was refused, for good. A mint turns into a deletion.
+  Calls failed(const std::string& user, const Error& error);
+  // DELUSER was answered.
+  void removed(const std::string& user);
+  // The connection died before an answer: the command is due again.
+  void lost(const std::string& user);
+
+  // Fails waiters that ran out of patience and turns idle users past their linger into deletions.
+  Calls expire(MonoTime now);
+  // `listed`: the users Redis has. Held ones that are missing are due to be made again; answers the unheld ones that vanished.
+  std::vector<LeasePtr> reconcile(const std::unordered_set<std::string>& listed);
+  // Everything becomes a deletion; waiters fail with `error`.
+  Calls remove_all(const Error& error);
+
+  [[nodiscard]] const Entry* find(const std::string& user) const;
+  [[nodiscard]] std::size_t live() const { return entries_.size() - deleting_; }
+  [[nodiscard]] std::size_t size() const { return entries_.size(); }
+  // Whether expire() has anything to look at.
+  [[nodiscard]] bool timed() const { return idle_ > 0 || waiters_ > 0; }
+
+ private:
+  using Entries = std::unordered_map<std::string, Entry>;
+  void set_state(Entry& entry, State state);
+  void queue(const std::string& user, Entry& entry);
+  void erase(Entries::iterator at);
+  bool make_room(Calls& calls);
+  void fail_waiting(Entry& entry, const Error& error, Calls& calls);
+  void fail_makes(std::vector<Entry::MakeWaiting>& list, const Error& error, Calls& calls);
+  void begin_mint(const std::string& user, Entry& entry);
+  void begin_removal(const std::string& user, Entry& entry, Why why, Calls& calls);
+
+  Rules rules_;
+  Entries entries_;
+  std::deque<std::string> todo_;
+  std::size_t idle_ = 0, deleting_ = 0, waiters_ = 0;
+};
+
+}  // namespace keyward::lease
