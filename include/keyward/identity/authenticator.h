@@ -28,7 +28,7 @@ struct IssuerConfig {
   std::string ca_file;                       // trust for discovery and keys; empty = the system's
   bool internal = false;                     // discovery may go to private and loopback addresses
   std::string principal_claim = "sub";       // dotted path
-  std::string groups_claim = "groups";       // dotted path; array of strings, or a space-separated string
+  std::string groups_claim = "groups";       // dotted path; array of strings, or a space-separated string; empty = none
   std::string label_claim;
   TokenKind token_kind = TokenKind::access;
   bool allow_extra_audiences = true;
@@ -36,7 +36,10 @@ struct IssuerConfig {
   std::chrono::seconds refresh{std::chrono::hours(1)}, max_stale{std::chrono::hours(24)};
   std::vector<std::string> user_claims = {"sub"};  // a user name sent by the client may equal one of these claims
   std::vector<std::pair<std::string, std::string>> required_claims;  // exact matches, dotted paths
+  std::string audience_claim = "aud";        // "client_id" for issuers whose access tokens carry no aud (Cognito)
 };
+// What is wrong with a set of issuers, one sentence each; empty when they can be used together.
+[[nodiscard]] std::vector<std::string> check_issuers(const std::vector<IssuerConfig>& issuers);
 
 struct Credential {
   std::string_view user;    // empty or "default" = not given

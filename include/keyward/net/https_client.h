@@ -2,9 +2,11 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/address.hpp>
 #include <chrono>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "keyward/base/result.h"
@@ -26,6 +28,10 @@ struct HttpResponse {
   int status = 0;
   std::string content_type, cache_control, body;
 };
+
+// Whether the client may connect there. Never: link-local, metadata services, multicast, unspecified and reserved addresses, also
+// when wrapped in IPv6 (mapped, NAT64, 6to4). Private, shared (100.64/10) and loopback ones only when `allow_private`.
+[[nodiscard]] bool address_permitted(const boost::asio::ip::address& address, bool allow_private);
 
 // `done` runs exactly once on the io_context's thread, never from inside the call. Resolves once and connects to that address.
 void http_fetch(boost::asio::io_context& io, SslContext tls, HttpRequest request,

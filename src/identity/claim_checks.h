@@ -1,0 +1,15 @@
+// Steps 7 to 9 of validation: what the verified claims must say, and the principal they make.
+#pragma once
+
+#include <variant>
+
+#include "identity/jwt.h"
+
+namespace keyward::identity {
+
+[[nodiscard]] std::variant<Accepted, Rejected> judge_claims(boost::json::object claims,
+                                                            const ParsedToken& token,
+                                                            const IssuerConfig& rules,
+                                                            WallTime now);
+
+}  // namespace keyward::identity

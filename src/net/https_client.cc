@@ -1,0 +1,244 @@
+#include "keyward/net/https_client.h"
+
+#include <openssl/x509v3.h>
+
+#include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
+#include <boost/url/parse.hpp>
+#include <boost/url/url_view.hpp>
+#include <memory>
+#include <optional>
+
+namespace keyward::net {
+
+namespace {
+
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+constexpr std::size_t kMaxHeader = 16UL * 1024;
+constexpr std::size_t kMaxAddresses = 4;
+constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
+
+struct Target {
+  bool tls = true;
+  bool literal = false;  // an address instead of a name
+  std::string host, port, path;
+};
+
+// One request under way. Owned by its coroutine and its timer; `finish` runs `done` the first time only.
+struct Exchange {
+  Exchange(asio::io_context& io, SslContext context, HttpRequest wanted,
+           std::function<void(Result<HttpResponse>)> callback)
+      : tls(std::move(context)),
+        request(std::move(wanted)),
+        done(std::move(callback)),
+        deadline(io),
+        resolver(io),
+        socket(io) {}
+  void finish(Result<HttpResponse> result) {
+    if (!done) return;
+    const auto callback = std::exchange(done, nullptr);
+    deadline.cancel();
+    resolver.cancel();
+    error_code ignored;
+    socket.close(ignored);
+    callback(std::move(result));
+  }
+  [[nodiscard]] bool over() const { return !done; }
+
+  SslContext tls;
+  HttpRequest request;
+  std::function<void(Result<HttpResponse>)> done;
+  asio::steady_timer deadline;
+  tcp::resolver resolver;
+  tcp::socket socket;
+};
+
+Result<Target> read_url(const HttpRequest& request) {
+  const auto url = boost::urls::parse_uri(request.url);
+  if (url.has_error()) return Error(Errc::invalid, "the URL is malformed");
+  Target target;
+  target.tls = url->scheme() == "https";
+  if (!target.tls && (url->scheme() != "http" || !request.allow_plain)) {
+    return Error(Errc::invalid, "the URL must be https://");
+  }
+  if (url->has_userinfo() || url->has_fragment()) {
+    return Error(Errc::invalid, "the URL must have no user and no fragment");
+  }
+  target.literal = url->host_type() == boost::urls::host_type::ipv4 ||
+                   url->host_type() == boost::urls::host_type::ipv6;
+  target.host = url->host_address();
+  const bool plain_name = std::all_of(target.host.begin(), target.host.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           c == '-' || c == '.' || c == '_';
+  });
+  if (target.host.empty() || (!target.literal && !plain_name)) {
+    return Error(Errc::invalid, "the URL has no usable host");
+  }
+  if (url->has_port() && url->port_number() == 0) {
+    return Error(Errc::invalid, "the URL has no usable port");
+  }
+  target.port = url->has_port() ? std::string(url->port()) : target.tls ? "443" : "80";
+  target.path = url->encoded_target();
+  if (target.path.empty() || target.path.front() != '/') target.path.insert(0, "/");
+  return target;
+}
+
+http::request<http::string_body> make_message(const HttpRequest& request, const Target& target) {
+  http::request<http::string_body> message;
+  message.version(11);
+  message.method_string(request.method);
+  message.target(target.path);
+  const bool usual_port = target.port == (target.tls ? "443" : "80");
+  const bool colons = target.host.find(':') != std::string::npos;
+  message.set(http::field::host, (colons ? "[" + target.host + "]" : target.host) +
+                                     (usual_port ? "" : ":" + target.port));
+  message.set(http::field::user_agent, "keyward/" KEYWARD_VERSION);
+  message.set(http::field::accept_encoding, "identity");  // nothing to inflate, no zip bomb
+  message.set(http::field::connection, "close");
+  for (const auto& [name, value] : request.headers) message.set(name, value);
+  message.body() = request.body;
+  if (!request.body.empty() || request.method == "POST") message.prepare_payload();
+  return message;
+}
+
+Error failure(const Target& target, const char* what, const error_code& code) {
+  return {Errc::unavailable, target.host + ": " + what + ": " + code.message()};
+}
+
+// Resolves once; what is connected to is what was judged, so a second answer of the name server changes nothing.
+asio::awaitable<Result<void>> connect_to(Exchange& exchange, const Target& target) {
+  const auto flags = tcp::resolver::numeric_service;
+  auto [failed, found] =
+      co_await exchange.resolver.async_resolve(target.host, target.port, flags, kAsTuple);
+  if (failed) co_return failure(target, "name not resolved", failed);
+  std::size_t tried = 0;
+  error_code last = asio::error::host_not_found;
+  for (const auto& entry : found) {
+    const tcp::endpoint endpoint = entry.endpoint();
+    if (!address_permitted(endpoint.address(), exchange.request.allow_private)) continue;
+    if (exchange.over() || ++tried > kMaxAddresses) break;
+    error_code ignored;
+    exchange.socket.close(ignored);
+    auto [refused] = co_await exchange.socket.async_connect(endpoint, kAsTuple);
+    if (!refused) co_return Result<void>();
+    last = refused;
+  }
+  if (tried == 0) {
+    co_return Error(Errc::forbidden, target.host + ": resolves to no address that may be used");
+  }
+  co_return failure(target, "not connected", last);
+}
+
+template <class Stream>
+asio::awaitable<Result<HttpResponse>> talk(Exchange& exchange, const Target& target,
+                                           Stream& stream) {
+  auto message = make_message(exchange.request, target);
+  auto [unsent, sent] = co_await http::async_write(stream, message, kAsTuple);
+  if (unsent) co_return failure(target, "request not sent", unsent);
+  boost::beast::flat_buffer buffer(2 * kMaxHeader);
+  http::response_parser<http::string_body> parser;
+  parser.header_limit(static_cast<std::uint32_t>(kMaxHeader));
+  parser.body_limit(exchange.request.max_body);
+  auto [unread, got] = co_await http::async_read(stream, buffer, parser, kAsTuple);
+  if (unread == http::error::body_limit) {
+    co_return Error(Errc::limit, target.host + ": the answer is above " +
+                                     std::to_string(exchange.request.max_body) + " bytes");
+  }
+  if (unread) co_return failure(target, "no complete answer", unread);
+  auto& answer = parser.get();
+  const auto encoding = answer[http::field::content_encoding];
+  if (!encoding.empty() && encoding != "identity") {
+    co_return Error(Errc::invalid, target.host + ": the answer is compressed although none was asked for");
+  }
+  HttpResponse response;
+  response.status = static_cast<int>(answer.result_int());
+  response.content_type = std::string(answer[http::field::content_type]);
+  response.cache_control = std::string(answer[http::field::cache_control]);
+  response.body = std::move(answer.body());
+  co_return response;
+}
+
+// The certificate must be valid for the host of the URL, whatever the context's own defaults are.
+SSL* make_ssl(SSL_CTX& context, const Target& target) {
+  SslPtr ssl(SSL_new(&context), &SSL_free);
+  if (!ssl) return nullptr;
+  SSL_set_verify(ssl.get(), SSL_VERIFY_PEER, nullptr);
+  SSL_set_hostflags(ssl.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  const bool named =
+      target.literal
+          ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl.get()), target.host.c_str()) == 1
+          : SSL_set1_host(ssl.get(), target.host.c_str()) == 1 &&
+                SSL_ctrl(ssl.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+                         const_cast<char*>(target.host.c_str())) == 1;
+  return named ? ssl.release() : nullptr;
+}
+
+asio::awaitable<Result<HttpResponse>> talk_tls(Exchange& exchange, const Target& target) {
+  SSL* const ssl = exchange.tls ? make_ssl(*exchange.tls, target) : nullptr;
+  if (ssl == nullptr) co_return Error(Errc::internal, target.host + ": no TLS context");
+  asio::ssl::stream<tcp::socket&> stream(exchange.socket, ssl);
+  auto [failed] = co_await stream.async_handshake(asio::ssl::stream_base::client, kAsTuple);
+  if (failed) {
+    const long verdict = SSL_get_verify_result(ssl);
+    if (verdict != X509_V_OK) {
+      co_return Error(Errc::unavailable, target.host + ": certificate refused: " +
+                                             X509_verify_cert_error_string(verdict));
+    }
+    co_return failure(target, "TLS handshake failed", failed);
+  }
+  co_return co_await talk(exchange, target, stream);
+}
+
+asio::awaitable<void> run(std::shared_ptr<Exchange> exchange) {
+  const auto target = read_url(exchange->request);
+  if (target.has_error()) {
+    exchange->finish(target.error());
+    co_return;
+  }
+  const auto connected = co_await connect_to(*exchange, *target);
+  if (exchange->over()) co_return;
+  if (connected.has_error()) {
+    exchange->finish(connected.error());
+    co_return;
+  }
+  if (target->tls) {
+    auto answer = co_await talk_tls(*exchange, *target);
+    exchange->finish(std::move(answer));
+  } else {
+    auto answer = co_await talk(*exchange, *target, exchange->socket);
+    exchange->finish(std::move(answer));
+  }
+}
+
+}  // namespace
+
+void http_fetch(asio::io_context& io, SslContext tls, HttpRequest request,
+                std::function<void(Result<HttpResponse>)> done) {
+  auto exchange =
+      std::make_shared<Exchange>(io, std::move(tls), std::move(request), std::move(done));
+  exchange->deadline.expires_after(exchange->request.deadline);
+  exchange->deadline.async_wait([exchange](const error_code& stopped) {
+    if (!stopped) exchange->finish(Error(Errc::timeout, "no complete answer within the deadline"));
+  });
+  asio::co_spawn(io, run(exchange), [exchange](const std::exception_ptr& thrown) {
+    if (thrown) exchange->finish(Error(Errc::internal, "the request failed unexpectedly"));
+  });
+}
+
+}  // namespace keyward::net
