@@ -29,6 +29,7 @@ struct Entry {
   RuleRef rule;
 };
 
+// Of several grants the most generous value holds; a grant that does not name a limit sets none.
 struct Limits {
   std::uint32_t connections = 0;          // 0 = no limit
   std::uint32_t commands_per_second = 0;
@@ -41,6 +42,14 @@ struct AuditSettings {
 
 struct Facts {
   std::uint32_t db = 0;
+  // Declared bytes of the longest argument that is streamed, so that it is not in Command::args; 0 = none is.
+  std::uint64_t streamed = 0;
+};
+
+// Whom to ask about a grant.
+struct Contact {
+  std::string grant;
+  std::string owners;  // of its team, comma-separated; may be empty
 };
 
 // The rules of a Redis ACL user that allows what these grants allow, for one server version.
@@ -51,11 +60,15 @@ struct AclRules {
     bool allowed = false;
   };
   std::vector<Probe> probes;
+  bool checks_channels = true;       // false before Redis 6.2
+  std::vector<std::string> patterns; // that PSUBSCRIBE may name literally, for needs_literal_channel()
   std::vector<std::string> notes;    // where the server's rules are wider than ours ("6.2 has no selectors: ...")
 };
 
 class Grants {
  public:
+  // `command` as command::analyse left it with Verdict::ok. Allocates only for a Denial's text. The Permit and the
+  // Denial point into these Grants.
   [[nodiscard]] Decision decide(const command::Command& command, const Facts& facts) const;
   // SELECT n.
   [[nodiscard]] bool may_select(std::uint32_t db) const;
@@ -72,6 +85,7 @@ class Grants {
   [[nodiscard]] const Limits& limits() const { return limits_; }
   [[nodiscard]] const AuditSettings& audit() const { return audit_; }
   [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }
+  [[nodiscard]] const std::vector<Contact>& contacts() const { return contacts_; }
 
  private:
   friend class Snapshot;
@@ -82,6 +96,7 @@ class Grants {
   AuditSettings audit_;
   std::vector<std::string> grant_names_;
   std::string rights_id_, policy_version_;
+  std::vector<Contact> contacts_;
   AclRules acl_;
 };
 

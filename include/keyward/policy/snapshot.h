@@ -53,7 +53,7 @@ class Snapshot {
   std::vector<GrantInfo> grants_;
   std::string version_, commit_;
   std::size_t expectations_ = 0;
-  struct State;
+  struct State;  // the grants as read, and how Grants are made of them
   std::shared_ptr<const State> state_;
 };
 

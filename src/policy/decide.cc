@@ -1,0 +1,136 @@
+#include <algorithm>
+#include <charconv>
+
+#include "keyward/policy/glob.h"
+#include "keyward/policy/grants.h"
+#include "policy/builtin.h"
+#include "policy/refusal.h"
+
+namespace keyward::policy {
+namespace {
+
+using command::Command;
+
+// How far a command came in one entry; the farthest entry is the one to tell about.
+enum class Step { command, database, key, channel, keyspace_scan, limit, passed };
+
+struct Fit {
+  Step step = Step::command;
+  std::uint32_t arg = 0;  // that did not fit
+};
+
+bool covers(const KeyPattern& pattern, std::string_view key, std::uint8_t access) {
+  if ((pattern.access & access) != access) return false;
+  // "~*" is a flag of its own in Redis and takes the empty key; the glob "*" does not.
+  constexpr std::uint8_t kBoth = command::kRead | command::kModify;
+  if (pattern.access == kBoth && pattern.glob == "*") return true;
+  return glob_match(pattern.glob, key);
+}
+
+bool every_key(const Entry& entry, std::uint8_t access) {
+  return std::any_of(entry.keys.begin(), entry.keys.end(), [&](const KeyPattern& pattern) {
+    return (pattern.access & access) == access && pattern.glob == "*";
+  });
+}
+
+// SUBSCRIBE and PUBLISH match as in Redis; PSUBSCRIBE must lie inside, since its pattern chooses what is heard.
+bool covers_channel(const std::string& glob, std::string_view channel, bool is_pattern) {
+  if (glob == "*") return true;
+  return is_pattern ? glob_contains(glob, channel) : glob_match(glob, channel);
+}
+
+// What tells or empties the keyspace whatever the key patterns say is held to them here; Redis does not.
+bool covers_keyspace(const Entry& entry, const Command& command) {
+  if (command.info->is(command::kWrite)) return every_key(entry, command::kRead | command::kModify);
+  if (every_key(entry, command::kRead)) return true;
+  if (command.scan_pattern.empty()) return false;
+  return std::any_of(entry.keys.begin(), entry.keys.end(), [&](const KeyPattern& pattern) {
+    return (pattern.access & command::kRead) != 0 && glob_contains(pattern.glob, command.scan_pattern);
+  });
+}
+
+Fit fit(const Entry& entry, const Command& command, const Facts& facts) {
+  if (!entry.commands.contains(command.info->id)) return {Step::command};
+  if (std::find(entry.databases.begin(), entry.databases.end(), facts.db) == entry.databases.end()) {
+    return {Step::database};
+  }
+  for (const command::KeyUse& use : command.keys) {
+    const std::string_view key = command.args[use.arg];
+    const bool covered = std::any_of(entry.keys.begin(), entry.keys.end(), [&](const KeyPattern& pattern) {
+      return covers(pattern, key, use.access);
+    });
+    if (!covered) return {Step::key, use.arg};
+  }
+  for (const command::ChannelUse& use : command.channels) {
+    const std::string_view channel = command.args[use.arg];
+    const bool covered = std::any_of(entry.channels.begin(), entry.channels.end(), [&](const std::string& glob) {
+      return covers_channel(glob, channel, use.pattern);
+    });
+    if (!covered) return {Step::channel, use.arg};
+  }
+  if (command.scans_keyspace && !covers_keyspace(entry, command)) return {Step::keyspace_scan};
+  if (entry.max_value > 0) {
+    if (facts.streamed > entry.max_value) return {Step::limit};
+    for (std::uint32_t arg = 1; arg < command.args.size(); ++arg) {
+      if (command.args[arg].size() > entry.max_value) return {Step::limit, arg};
+    }
+  }
+  return {Step::passed};
+}
+
+DenialReason reason_of(Step step) {
+  switch (step) {
+    case Step::database: return DenialReason::database;
+    case Step::key: return DenialReason::key;
+    case Step::channel: return DenialReason::channel;
+    case Step::keyspace_scan: return DenialReason::keyspace_scan;
+    case Step::limit: return DenialReason::limit;
+    case Step::command:
+    case Step::passed: break;
+  }
+  return DenialReason::command;
+}
+
+// The database that SELECT names; nullopt when it is no number, which Redis will say itself.
+std::optional<std::uint32_t> selected(const Command& command) {
+  if (command.info->kind != command::Kind::select || command.args.size() != 2) return std::nullopt;
+  const std::string_view text = command.args[1];
+  std::uint32_t number = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (code != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+}  // namespace
+
+Decision Grants::decide(const Command& command, const Facts& facts) const {
+  if (command.info == nullptr) return Denial{DenialReason::command, nullptr, "no such command"};
+  if (command.info->exposure == command::Exposure::never) return refuse(DenialReason::never, command, {}, *this);
+  if (is_session_plumbing(command)) {
+    const std::optional<std::uint32_t> database = selected(command);
+    if (!database || may_select(*database)) return Permit(&session_rule());
+    return refuse(DenialReason::database, command, {nullptr, 1}, *this);
+  }
+  Fit best;
+  const Entry* nearest = nullptr;
+  for (const Entry& entry : entries_) {
+    const Fit now = fit(entry, command, facts);
+    if (now.step == Step::passed) return Permit(&entry.rule);
+    if (now.step <= best.step) continue;
+    best = now;
+    nearest = &entry;
+  }
+  return refuse(reason_of(best.step), command, {nearest, best.arg}, *this);
+}
+
+bool Grants::may_select(std::uint32_t db) const {
+  return std::find(databases_.begin(), databases_.end(), db) != databases_.end();
+}
+
+bool Grants::needs_literal_channel(std::string_view pattern) const {
+  return acl_.checks_channels && std::none_of(acl_.patterns.begin(), acl_.patterns.end(), [&](const std::string& glob) {
+    return glob == "*" || glob == pattern;
+  });
+}
+
+}  // namespace keyward::policy

@@ -1,0 +1,62 @@
+// What the files of a policy folder say, checked and compiled as far as it goes without knowing the principal.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "keyward/command/command_set.h"
+#include "keyward/identity/principal.h"
+#include "keyward/policy/snapshot.h"
+#include "policy/pattern.h"
+
+namespace keyward::policy {
+
+struct Place {
+  std::string file;
+  int line = 0;
+  int column = 0;
+};
+
+struct KeyModel {
+  Pattern pattern;
+  std::uint8_t access = 3;
+};
+
+struct EntryModel {
+  command::CommandSet commands;
+  std::vector<KeyModel> keys;
+  std::vector<Pattern> channels;
+  RuleRef rule;
+};
+
+struct GrantModel {
+  std::string name, team, file;
+  Place place;
+  std::vector<std::string> owners;  // of the team
+  std::vector<Who> who;
+  std::vector<std::uint32_t> databases;
+  std::vector<EntryModel> entries;
+  Limits limits;
+  std::uint64_t max_value = 0;
+  AuditSettings audit;
+};
+
+struct Expectation {
+  identity::Principal as;
+  struct Line {
+    std::string command;
+    bool allow = false;
+    Place place;
+  };
+  std::vector<Line> lines;
+};
+
+struct TeamModel {
+  std::string team;
+  Place place;
+  std::vector<GrantModel> grants;
+  std::vector<Expectation> expectations;
+};
+
+}  // namespace keyward::policy

@@ -1,0 +1,138 @@
+#include "keyward/policy/snapshot.h"
+
+#include <algorithm>
+#include <map>
+
+#include "policy/acl_rules.h"
+#include "policy/assembly.h"
+#include "policy/claims.h"
+#include "policy/examples.h"
+#include "policy/folder.h"
+#include "policy/team_file.h"
+
+namespace keyward::policy {
+
+struct Snapshot::State {
+  std::vector<GrantModel> grants;
+
+  Result<std::shared_ptr<const Grants>> build(const Snapshot& snapshot, const std::vector<const GrantModel*>& which,
+                                              const identity::Principal* principal) const;
+};
+
+Result<std::shared_ptr<const Grants>> Snapshot::State::build(const Snapshot& snapshot,
+                                                             const std::vector<const GrantModel*>& which,
+                                                             const identity::Principal* principal) const {
+  const command::Catalog& catalog = *snapshot.catalog_;
+  Result<Parts> parts = assemble(which, principal, catalog);
+  if (!parts) return parts.error();
+  const std::shared_ptr<Grants> out(new Grants());
+  out->rights_id_ = rights_id(*parts, catalog);
+  out->policy_version_ = snapshot.version_;
+  out->entries_ = std::move(parts->entries);
+  out->databases_ = std::move(parts->databases);
+  out->limits_ = parts->limits;
+  out->audit_ = parts->audit;
+  out->grant_names_ = std::move(parts->names);
+  out->contacts_ = std::move(parts->contacts);
+  out->acl_ = compile_acl(out->entries_, out->databases_, catalog);
+  out->acl_.notes.insert(out->acl_.notes.end(), parts->notes.begin(), parts->notes.end());
+  out->acl_.probes = make_probes(*out, catalog);
+  return std::shared_ptr<const Grants>(out);
+}
+
+namespace {
+
+// A name means one thing in the whole folder: refusals and records name grants without their team.
+void check_names(const std::vector<TeamModel>& teams, Diagnostics& diagnostics) {
+  const auto say = [&](const Place& at, const std::string& what, const Place& other) {
+    diagnostics.error(at.file, at.line, at.column, what + " is already in " + other.file + ":" + std::to_string(other.line),
+                      "another name");
+  };
+  std::map<std::string, Place> names;
+  std::map<std::string, Place> grants;
+  for (const TeamModel& team : teams) {
+    if (!team.team.empty()) {
+      const auto [at, fresh] = names.emplace(team.team, team.place);
+      if (!fresh) say(team.place, "team '" + team.team + "'", at->second);
+    }
+    for (const GrantModel& grant : team.grants) {
+      if (grant.name.empty()) continue;
+      const auto [at, fresh] = grants.emplace(grant.name, grant.place);
+      if (!fresh) say(grant.place, "grant '" + grant.name + "'", at->second);
+    }
+  }
+}
+
+void warn_of_scripts(const std::vector<TeamModel>& teams, const command::Catalog& catalog, Diagnostics& diagnostics) {
+  for (const TeamModel& team : teams) {
+    for (const GrantModel& grant : team.grants) {
+      const Result<Parts> parts = assemble({&grant}, nullptr, catalog);
+      if (!parts) continue;
+      for (const std::string& note : parts->notes) {
+        diagnostics.warning(grant.place.file, grant.place.line, grant.place.column, note,
+                            "-keys -scan -randomkey -dbsize, or scripts in a grant of their own");
+      }
+    }
+  }
+}
+
+std::vector<GrantInfo> describe(const std::vector<GrantModel>& grants) {
+  std::vector<GrantInfo> out;
+  for (const GrantModel& grant : grants) {
+    out.push_back({grant.name, grant.team, grant.file, grant.place.line, grant.who, grant.entries.size()});
+  }
+  return out;
+}
+
+}  // namespace
+
+std::shared_ptr<const Snapshot> Snapshot::load(const std::string& folder,
+                                               std::shared_ptr<const command::Catalog> catalog,
+                                               const std::vector<std::string>& issuers, Diagnostics& diagnostics) {
+  Diagnostics found;
+  const std::vector<PolicyFile> files = read_folder(folder, found);
+  std::vector<TeamModel> teams;
+  for (const PolicyFile& file : files) {
+    Diagnostics of_file;
+    const yaml::Node root = yaml::parse(file.path, file.content, of_file);
+    if (!of_file.failed()) teams.push_back(read_team_file(root, file.name, *catalog, issuers));
+    found.append(of_file);
+  }
+  check_names(teams, found);
+  warn_of_scripts(teams, *catalog, found);
+  const std::shared_ptr<Snapshot> out(new Snapshot());
+  out->catalog_ = std::move(catalog);
+  out->version_ = content_version(files);
+  out->commit_ = git_commit(folder);
+  auto state = std::make_shared<State>();
+  for (const TeamModel& team : teams) {
+    state->grants.insert(state->grants.end(), team.grants.begin(), team.grants.end());
+  }
+  out->grants_ = describe(state->grants);
+  out->state_ = std::move(state);
+  // Cases that fail because of an error above would only repeat it.
+  if (!found.failed()) out->expectations_ = run_expectations(*out, teams, found);
+  const bool failed = found.failed();
+  diagnostics.append(found);
+  return failed ? nullptr : out;
+}
+
+Result<std::shared_ptr<const Grants>> Snapshot::grants_for(const identity::Principal& principal) const {
+  std::vector<const GrantModel*> which;
+  for (const GrantModel& grant : state_->grants) {
+    const bool matched = std::any_of(grant.who.begin(), grant.who.end(),
+                                     [&](const Who& who) { return matches(who, principal); });
+    if (matched) which.push_back(&grant);
+  }
+  if (which.empty()) return std::shared_ptr<const Grants>();
+  return state_->build(*this, which, &principal);
+}
+
+Result<std::shared_ptr<const Grants>> Snapshot::grants_named(std::string_view grant) const {
+  for (const GrantModel& one : state_->grants) {
+    if (one.name == grant) return state_->build(*this, {&one}, nullptr);
+  }
+  return Error(Errc::not_found, "no grant is called '" + std::string(grant) + "'");
+}
+
+}  // namespace keyward::policy
