@@ -118,7 +118,7 @@ LeaseBook::Calls LeaseBook::allow_literal(const std::string& user, const std::st
   const auto refuse = [&waiter](Errc code, const char* why) {
     return Calls{[waiter, code, why] { waiter(Error(code, why)); }};
   };
-  if (at == entries_.end() || at->second.holders == 0) {
+  if (at == entries_.end() || at->second.state != State::active) {
     return refuse(Errc::not_found, "this Redis user is no longer leased");
   }
   Entry& entry = at->second;

@@ -1,0 +1,67 @@
+#include "lease/acl_user.h"
+
+#include <algorithm>
+
+#include "keyward/base/hash.h"
+
+namespace keyward::lease {
+namespace {
+
+constexpr std::size_t kLongestPattern = 4096;
+
+// Lengths keep the parts apart: no two different triples give the same bytes.
+void add_part(std::string& bytes, std::string_view part) {
+  bytes += std::to_string(part.size());
+  bytes += ':';
+  bytes += part;
+}
+
+}  // namespace
+
+std::string user_prefix(std::string_view instance) { return "kw_" + short_hash(instance, 8) + "_"; }
+
+std::string user_name(const std::string& prefix, std::string_view principal,
+                      const policy::Grants& grants) {
+  std::string bytes;
+  add_part(bytes, principal);
+  add_part(bytes, grants.rights_id());
+  add_part(bytes, grants.policy_version());
+  return prefix + short_hash(bytes, 16);
+}
+
+Secret new_password() { return Secret(hex(random_bytes(32))); }
+
+std::vector<std::string> setuser(const Lease& lease, const policy::AclRules& rules,
+                                 const std::vector<std::string>& literals) {
+  std::vector<std::string> argv{"ACL", "SETUSER", lease.user, "reset", "on",
+                                "#" + hex(sha256(lease.password.reveal()))};
+  argv.insert(argv.end(), rules.tokens.begin(), rules.tokens.end());
+  if (literals.empty()) return argv;
+  // All in one selector: Redis wants one selector to cover every pattern of a PSUBSCRIBE. Without selectors (before 7.0) the
+  // patterns stand at the root, beside the commands.
+  const bool selectors = std::ranges::any_of(
+      rules.tokens, [](const std::string& token) { return token.starts_with('('); });
+  if (!selectors) {
+    for (const std::string& pattern : literals) argv.push_back("&" + pattern);
+    return argv;
+  }
+  std::string selector = "(-@all +psubscribe +punsubscribe";
+  for (const std::string& pattern : literals) selector.append(" &").append(pattern);
+  argv.push_back(selector + ")");
+  return argv;
+}
+
+Result<> check_literal(std::string_view pattern) {
+  if (pattern.empty() || pattern.size() > kLongestPattern) {
+    return Error(Errc::limit, "the subscription pattern is empty or too long for an ACL rule");
+  }
+  const bool splits = std::ranges::any_of(pattern, [](char byte) {
+    return byte == '\0' || byte == ' ' || (byte >= '\t' && byte <= '\r');
+  });
+  if (splits) {
+    return Error(Errc::invalid, "Redis cannot grant a subscription pattern with white space");
+  }
+  return {};
+}
+
+}  // namespace keyward::lease
