@@ -1,0 +1,71 @@
+"""kill -9 under write load: every write that a client saw acknowledged stands in the verified trail."""
+import os
+import random
+import re
+import threading
+import time
+
+import pytest
+
+from rig.resp import Closed, RespError, encode
+
+KILLS = int(os.environ.get('KEYWARD_KILLS', '8'))
+WRITERS = 6
+KEY = re.compile(rb'app:w-[0-9]+-[0-9]+-[0-9]+')
+
+
+def write(server, token, run, writer, acknowledged, protocol):
+    """Pipelined writes with keys of their own, some of them in transactions, until the server is gone."""
+    try:
+        with server.login(token, protocol=protocol, timeout=10) as client:
+            at = 0
+            while True:
+                depth = random.choice((1, 3, 20, 100))
+                names = [b'app:w-%d-%d-%d' % (run, writer, at + n) for n in range(depth)]
+                at += depth
+                if writer % 3 == 2:
+                    client.send_raw(encode('MULTI') + b''.join(encode('SET', name, 1) for name in names) + encode('EXEC'))
+                    for _ in range(depth + 1):
+                        client.read()
+                    if client.read() == [b'OK'] * depth:
+                        acknowledged.extend(names)
+                else:
+                    client.send_raw(b''.join(encode('SET', name, 1) for name in names))
+                    for name in names:
+                        if client.read() == b'OK':
+                            acknowledged.append(name)
+    except (Closed, OSError, RespError):
+        pass
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_no_acknowledged_write_is_missing(make_keyward, issuer):
+    server = make_keyward()
+    tokens = [issuer.token(f'writer-{n}', ['app']) for n in range(WRITERS)]
+    acknowledged = []
+    for run in range(KILLS):
+        server.start()
+        lists = [[] for _ in range(WRITERS)]
+        threads = [threading.Thread(target=write, args=(server, tokens[n], run, n, lists[n], 2 + n % 2)) for n in range(WRITERS)]
+        [t.start() for t in threads]
+        time.sleep(0.15 + random.random() * 0.6)
+        server.kill()
+        [t.join(30) for t in threads]
+        acknowledged += [name for one in lists for name in one]
+    assert len(acknowledged) > KILLS * 10
+    verdict = server.trail.verify()
+    assert verdict.returncode == 0, verdict.stdout + verdict.stderr
+    recorded = set()
+    for path in server.trail.folder.rglob('*'):
+        if path.is_file():
+            recorded.update(KEY.findall(path.read_bytes()))
+    missing = [name for name in acknowledged if name not in recorded]
+    print(f'{KILLS} kills, {len(acknowledged)} acknowledged writes, {len(recorded)} recorded, {len(missing)} missing')
+    assert not missing, missing[:10]
+    server.start()                                    # and the trail goes on after the last crash
+    with server.login(tokens[0]) as client:
+        assert client('SET', 'app:after', 1) == b'OK'
+    server.sessions_gone()                            # what the crashed runs left on Redis was swept
+    assert server.stop() == 0
+    assert server.trail.verify().returncode == 0
