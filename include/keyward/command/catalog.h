@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "keyward/base/result.h"
@@ -27,25 +28,41 @@ class Catalog {
   [[nodiscard]] static std::shared_ptr<const Catalog> built_in();
   // From the raw RESP2 bytes of the upstream's own COMMAND reply, completed by the built-in table: key-specs and
   // subcommands that a 6.2 server does not report come from it; commands that only the server knows get
-  // Exposure::by_name when their key-specs are complete, else Exposure::never. Errors: not a COMMAND reply.
+  // Exposure::by_name when their key-specs are complete and they are not flagged admin, else Exposure::never. Commands
+  // beyond kMaxCommands are dropped, unknown ones first: what is not in the catalogue is refused. Errors: not a COMMAND
+  // reply.
   [[nodiscard]] static Result<std::shared_ptr<const Catalog>> from_reply(std::string_view command_reply,
                                                                          const ServerVersion& version);
 
-  // The command that args name, its subcommand included; nullptr when unknown. Case-insensitive.
+  // The command that args name, its subcommand included; nullptr when unknown. Case-insensitive. A container without a
+  // second argument is found as itself, as redis's lookupCommand does; its arity tells whether it runs.
   [[nodiscard]] const CommandInfo* find(std::span<const std::string_view> args) const;
   // By full lower-case name: "get", "config|get".
   [[nodiscard]] const CommandInfo* by_name(std::string_view name) const;
-  [[nodiscard]] const std::vector<CommandInfo>& all() const { return all_; }  // index = id
+  // The container or plain command called `name`; case-insensitive; nullptr when there is none.
+  [[nodiscard]] const CommandInfo* top(std::string_view name) const;
+  [[nodiscard]] const std::vector<CommandInfo>& all() const { return all_; }  // index = id; in order of name
   [[nodiscard]] const std::vector<std::string>& categories() const { return categories_; }  // "read" ... ; index = bit
-  [[nodiscard]] std::optional<std::uint64_t> category_bit(std::string_view name) const;     // without "@"
+  // The bit of CommandInfo::categories (1 << index) for a category, named without "@".
+  [[nodiscard]] std::optional<std::uint64_t> category_bit(std::string_view name) const;
   [[nodiscard]] const ServerVersion& version() const { return version_; }
   [[nodiscard]] bool has_selectors() const { return version_.major >= 7; }  // ACL selectors, %R %W, DRYRUN
 
  private:
+  friend class CatalogBuilder;
+  static constexpr CommandId kNobody = 0xFFFF;
+  struct Slot {
+    std::uint32_t hash = 0;
+    CommandId id = 0xFFFF;
+    CommandId container = 0xFFFF;  // of a subcommand
+  };
+  Catalog() = default;
+  [[nodiscard]] const CommandInfo* look_up(CommandId container, std::string_view name) const;
+
   std::vector<CommandInfo> all_;
   std::vector<std::string> categories_;
   ServerVersion version_;
-  // Lookup tables belong to the implementation.
+  std::vector<Slot> slots_;  // open addressing, at most half full, a power of two long
 };
 
 }  // namespace keyward::command

@@ -18,7 +18,7 @@ struct KeyUse {
 
 struct ChannelUse {
   std::uint32_t arg = 0;
-  bool pattern = false;          // PSUBSCRIBE
+  bool pattern = false;          // PSUBSCRIBE: redis wants this very text among the user's patterns
   bool publish = false;
 };
 
@@ -27,12 +27,12 @@ struct Command {
   const CommandInfo* info = nullptr;
   std::span<const std::string_view> args;
   std::vector<KeyUse> keys;
-  std::vector<ChannelUse> channels;
+  std::vector<ChannelUse> channels;  // published or subscribed to; leaving one needs no right
   bool blocks = false;           // may block upstream, judged by arguments
   bool mutates = false;          // to be recorded with its outcome
   // SCAN MATCH p and KEYS p: the pattern that bounds what the answer may name; empty = the whole keyspace.
   std::string_view scan_pattern;
-  bool scans_keyspace = false;   // KEYS, SCAN, RANDOMKEY, DBSIZE
+  bool scans_keyspace = false;   // KEYS, SCAN, RANDOMKEY, DBSIZE, FLUSHDB
 };
 
 enum class Verdict : std::uint8_t {
@@ -47,17 +47,19 @@ struct Analysis {
   std::string text;  // client-visible error without "-", empty when ok: "ERR unknown command 'foo', ..."
 };
 
-// Pure. `large` >= 0 names an argument whose bytes are not here (a streamed value): it may not be a key, an option or a
-// subcommand, and the arguments behind it may be missing while `partial`.
+// Pure; allocates only for an error's text. A streamed argument, whose bytes are not here, is passed as an empty view:
+// analyse_head() has already said that its place can only hold a value, and values are never looked at.
 // Source of the rules: key-specs (redis.io/docs/reference/key-specs), redis db.c getKeysFromCommand and friends.
 Analysis analyse(const Catalog& catalog, std::span<const std::string_view> args, Command& out);
 
 struct LargeShape {
   std::size_t total_args = 0;
-  std::size_t index = 0;   // of the first streamed argument
+  std::size_t index = 0;   // of the streamed argument
 };
-// The head of a large request: decides on the arguments before the streamed one. `ok` here means: nothing refuses it yet,
-// keys known so far are in `out`. The caller analyses again with placeholders once all small arguments are there.
+// The head of a large request: `head` are the arguments before the streamed one, at `shape.index` == head.size(). Refuses
+// unless that place can only hold a value: a key, channel, subcommand, count, option or number is never streamed.
+// `ok` means: nothing refuses it yet, keys known so far are in `out`. Ask again for each further streamed argument of the
+// request, with empty views for those before it; analyse() the whole, with empty views, once all small ones are there.
 Analysis analyse_head(const Catalog& catalog, std::span<const std::string_view> head, const LargeShape& shape, Command& out);
 
 }  // namespace keyward::command

@@ -13,12 +13,15 @@ using CommandId = std::uint16_t;  // dense index into one Catalog
 enum Flag : std::uint32_t {
   kWrite = 1U << 0, kReadonly = 1U << 1, kDenyOom = 1U << 2, kAdmin = 1U << 3, kPubsub = 1U << 4, kNoScript = 1U << 5,
   kBlocking = 1U << 6, kFast = 1U << 7, kNoAuth = 1U << 8, kMayReplicate = 1U << 9, kMovableKeys = 1U << 10,
-  kNoMulti = 1U << 11, kAllowBusy = 1U << 12, kLoading = 1U << 13, kStale = 1U << 14,
+  kNoMulti = 1U << 11, kAllowBusy = 1U << 12, kLoading = 1U << 13, kStale = 1U << 14, kNoMandatoryKeys = 1U << 15,
 };
 
 // What a command does with a key: redis's ACCESS / UPDATE / INSERT / DELETE of key-specs (server.h CMD_KEY_*).
+// How a policy must judge it (acl.c ACLSelectorCheckKey, observed on 7.0.15): ONE pattern that matches the key must hold
+// all the bits; `%R~a*` and `%W~*` together do not make a read-and-write of "ab". kNone is satisfied by any pattern that
+// matches, `%W~` as well as `%R~` (EXISTS, TYPE, STRLEN, OBJECT, TOUCH, WATCH), and never by no pattern.
 enum Access : std::uint8_t {
-  kNone = 0,         // only existence or metadata is touched
+  kNone = 0,         // only existence, type or length is told
   kRead = 1U << 0,   // content is returned or copied (ACCESS)
   kModify = 1U << 1, // INSERT, UPDATE or DELETE
 };
@@ -42,7 +45,7 @@ struct KeySpec {
 enum class Exposure : std::uint8_t {
   session,   // handled by the proxy or plumbing every session needs; no grant necessary (auth, ping, select, client|id ...)
   normal,    // by name or by category
-  by_name,   // only when a policy names it; a category never brings it in (script|flush, function|load, keys ...)
+  by_name,   // only when a policy names it; a category never brings it in (keys, script|flush ...); all containers
   never,     // never for clients of the proxy (config|set, monitor, replicaof, acl|setuser, shutdown ...)
 };
 
@@ -53,12 +56,27 @@ enum class Kind : std::uint8_t {
   auth, hello, select, client, reset, quit, info, wait, script,  // script: eval*, fcall*
 };
 
-// Extra rules on the shape of the arguments; one strict grammar each, see analyse.
+// What analyse() must know of the arguments beyond the key-specs.
 enum class Grammar : std::uint8_t {
-  none, set, getex, sort, georadius, xread, xreadgroup, migrate, eval, bitfield, zrangestore, zstore, zinter, scan, keys,
-  client_tracking, copy, restore, lmpop, object, memory, xadd, other,
+  none,      // the key-specs say it all
+  options,   // fixed arguments, then options: SET, GETEX, SORT, GEORADIUS, SCAN, COPY ...
+  numkeys,   // a count, that many keys, then fixed arguments and options: EVAL, ZUNION, LMPOP ...
+  streams,   // options, then STREAMS, as many keys, as many ids: XREAD, XREADGROUP
+  bitfield,  // GET, SET, INCRBY and OVERFLOW in any number
+  xadd,      // options, an id, then fields and values
+  zadd,      // options, then scores and members
 };
 
+struct Syntax;  // private to the module: the options of one command
+
+// Which arguments are values: bytes that nobody looks at, so that they may be streamed past the proxy.
+struct ValueArgs {
+  std::uint8_t first = 0;  // 0 = none (or by Grammar: EVAL's arguments, XADD's fields, ZADD's members)
+  std::uint8_t step = 1;
+  std::uint8_t count = 0;  // 0 = to the end
+};
+
+// A container ("config") names its subcommands and is no right by itself: `+config` in an ACL rule would be CONFIG SET too.
 struct CommandInfo {
   CommandId id = 0;
   std::string name;            // lower case; "config|get" for a subcommand
@@ -66,10 +84,14 @@ struct CommandInfo {
   std::uint32_t flags = 0;
   std::uint64_t categories = 0;  // bits of Catalog::categories()
   std::vector<KeySpec> key_specs;
-  bool container = false;      // needs a subcommand ("config"); never runs itself unless it also has a plain form
+  bool container = false;      // has subcommands; runs without one only when its arity allows ("command")
   Exposure exposure = Exposure::by_name;
   Kind kind = Kind::plain;
   Grammar grammar = Grammar::none;
+  const Syntax* syntax = nullptr;  // null exactly when grammar is none
+  ValueArgs values;
+  bool scans_keyspace = false; // tells of, or removes, keys that it does not name
+  bool on_server = true;       // false: the proxy answers it though the server does not know it; no ACL rule may name it
   bool mutates = false;        // state-changing in the sense of the audit (not the same as kWrite): recorded with its outcome
   [[nodiscard]] bool is(Flag flag) const { return (flags & flag) != 0; }
 };
