@@ -24,12 +24,16 @@ void set_word(FrameHead& head, std::string_view line) {
   head.word[length] = '\0';
 }
 
-// The line after the type byte, as a number; RESP allows a plus sign before an integer.
-bool set_number(FrameHead& head, std::string_view text) {
-  if (head.type == ':' && text.size() > 1 && text.front() == '+' && text[1] != '-') {
-    text.remove_prefix(1);
-  }
-  return parse_integer(text, head.number);
+// The commonest elements when all of one is here: its bytes, or 0 to take the long way.
+std::size_t whole_element(std::string_view bytes, std::uint32_t& number) {
+  const char type = bytes.front();
+  if (type == '+') return bytes.starts_with("+OK\r\n") ? 5 : 0;
+  if (type != ':' && type != '$') return 0;
+  const std::size_t digits = short_number(bytes.substr(1), number);
+  if (digits == 0 || type == ':') return digits == 0 ? 0 : 1 + digits;
+  const std::size_t size = 1 + digits + std::size_t{number} + 2;
+  const bool whole = size <= bytes.size() && bytes[size - 2] == '\r' && bytes[size - 1] == '\n';
+  return whole ? size : 0;
 }
 
 // False when the line is not what its type byte promises. `length` counts bytes that were not stored.
@@ -45,18 +49,21 @@ bool read_head(FrameHead& head, std::string_view line, std::size_t length) {
     case '#':
       head.number = text == "t" ? 1 : 0;
       return stored && (text == "t" || text == "f");
-    case ':': return stored && set_number(head, text);
+    case ':': return stored && parse_integer(text, head.number);
     case '$':
     case '*':
-      return stored && set_number(head, text) && head.number >= -1 &&
+      return stored && parse_integer(text, head.number) && head.number >= -1 &&
              head.number <= (head.type == '$' ? kMostBytes : kMostElements);
     case '!':
-    case '=': return stored && set_number(head, text) && head.number >= 0 && head.number <= kMostBytes;
+    case '=':
+      return stored && parse_integer(text, head.number) && head.number >= 0 &&
+             head.number <= kMostBytes;
     case '%':
     case '~':
     case '>':
     case '|':
-      return stored && set_number(head, text) && head.number >= 0 && head.number <= kMostElements;
+      return stored && parse_integer(text, head.number) && head.number >= 0 &&
+             head.number <= kMostElements;
     default: return false;
   }
 }
@@ -66,9 +73,6 @@ bool read_head(FrameHead& head, std::string_view line, std::size_t length) {
 ReplyScanner::Progress ReplyScanner::feed(std::string_view bytes) {
   if (stage_ == Stage::boundary) {
     if (bytes.empty()) return {.head_known = head_known_};
-    if (const std::size_t size = quick(bytes); size > 0) {
-      return {.used = size, .head_known = true, .done = true};
-    }
     begin();
   }
   std::size_t used = 0;
@@ -85,33 +89,6 @@ ReplyScanner::Progress ReplyScanner::feed(std::string_view bytes) {
   }
   if (stage_ == Stage::failed) return {.head_known = head_known_, .bad = true};
   return {.used = used, .head_known = head_known_};
-}
-
-// The common replies when all of one is here: its bytes, or 0 to take the long way.
-std::size_t ReplyScanner::quick(std::string_view bytes) {
-  const char type = bytes.front();
-  std::size_t size = 0;
-  std::uint32_t number = 0;
-  if (type == '+' && bytes.starts_with("+OK\r\n")) {
-    size = 5;
-  } else if (type == ':' || type == '$') {
-    const std::size_t digits = short_number(bytes.substr(1), number);
-    if (digits == 0) return 0;
-    size = 1 + digits;
-    if (type == '$') {
-      size += std::size_t{number} + 2;
-      if (size > bytes.size() || bytes[size - 2] != '\r' || bytes[size - 1] != '\n') return 0;
-    }
-  } else {
-    return 0;
-  }
-  begin();
-  stage_ = Stage::boundary;
-  head_known_ = true;
-  head_.type = type;
-  head_.number = number;
-  if (type == '+') std::memcpy(head_.word, "OK", 3);
-  return size;
 }
 
 void ReplyScanner::begin() {
@@ -134,6 +111,22 @@ std::size_t ReplyScanner::take_line(std::string_view bytes, Step& step) {
     const std::string_view line(stored_, std::min(line_length_, kStored));
     step = bytes.front() == '\n' ? line_done(line, line_length_) : Step::failed;
     return 1;
+  }
+  std::uint32_t number = 0;
+  const std::size_t whole = line_length_ == 0 ? whole_element(bytes, number) : 0;
+  if (whole > 0) {
+    if (levels_.empty() || keeping_) {
+      FrameHead head{.type = bytes.front(), .number = number};
+      if (head.type == '+') set_word(head, "OK");
+      keep(head);
+    }
+    step = Step::element;
+    return whole;
+  }
+  // At once: a peer that speaks something else may never send a line end.
+  if (line_length_ == 0 && !in("+-:$*_#,(!=%~>|", bytes.front())) {
+    step = Step::failed;
+    return 0;
   }
   const std::size_t cr = bytes.find('\r');
   const std::string_view part = bytes.substr(0, cr);
@@ -172,7 +165,6 @@ std::size_t ReplyScanner::take_body(std::string_view bytes, Step& step) {
 
 ReplyScanner::Step ReplyScanner::line_done(std::string_view line, std::size_t length) {
   line_length_ = 0;
-  if (line.empty()) return Step::failed;
   FrameHead head;
   head.type = line.front();
   if (!read_head(head, line, length)) return Step::failed;

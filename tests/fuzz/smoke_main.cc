@@ -19,7 +19,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
 namespace {
 
-constexpr std::size_t kChanges = 30'000;
+constexpr std::size_t kChanges = 200'000;
 constexpr std::size_t kLongest = 4096;
 std::string current;
 

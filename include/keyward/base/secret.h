@@ -12,7 +12,10 @@ namespace keyward {
 class Secret {
  public:
   Secret() = default;
-  explicit Secret(std::string value) : value_(std::move(value)) {}
+  // Copies and wipes: moving a short string would leave its bytes in the argument.
+  explicit Secret(std::string value) : value_(value) {
+    OPENSSL_cleanse(value.data(), value.size());
+  }
   Secret(const Secret&) = default;
   Secret(Secret&& other) noexcept : value_(other.value_) { other.wipe(); }
   Secret& operator=(const Secret& other) {

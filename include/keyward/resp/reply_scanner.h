@@ -49,7 +49,6 @@ class ReplyScanner {
   };
   static constexpr std::size_t kStored = 64;
 
-  std::size_t quick(std::string_view bytes);
   void begin();
   std::size_t take_line(std::string_view bytes, Step& step);
   std::size_t take_body(std::string_view bytes, Step& step);
