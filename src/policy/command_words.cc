@@ -99,7 +99,8 @@ class WordReader {
     bool any = needs_no_grant(*info);
     std::string by_name;
     for (const CommandInfo* sub : subcommands(name)) {
-      any = any || needs_no_grant(*sub) || comes_with_category(*sub);
+      const bool help = sub->name.ends_with("|help");
+      any = any || (!help && (needs_no_grant(*sub) || comes_with_category(*sub)));
       if (comes_with_category(*sub)) set_.add(sub->id);
       if (sub->exposure == Exposure::by_name) by_name += (by_name.empty() ? "" : " or ") + sub->name;
     }

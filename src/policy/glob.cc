@@ -31,9 +31,10 @@ bool class_takes(std::string_view pattern, std::size_t& at, char c) {
       --at;
       break;
     } else if (left >= 3 && pattern[at + 1] == '-') {
-      const auto [low, high] = std::minmax(ordered(pattern[at]), ordered(pattern[at + 2]));
+      const int from = ordered(pattern[at]);
+      const int to = ordered(pattern[at + 2]);
       at += 2;
-      if (ordered(c) >= low && ordered(c) <= high) found = true;
+      if (ordered(c) >= std::min(from, to) && ordered(c) <= std::max(from, to)) found = true;
     } else if (pattern[at] == c) {
       found = true;
     }
