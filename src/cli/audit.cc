@@ -1,0 +1,25 @@
+#include "cli/audit_directory.h"
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "cli/verbs.h"
+
+namespace keyward::cli {
+
+std::string audit_directory(const std::string& given) {
+  if (!given.empty()) return given;
+  if (const char* named = std::getenv("KEYWARD_AUDIT"); named != nullptr && *named != '\0') return named;
+  std::error_code ignored;
+  return std::filesystem::is_directory(".keyward/audit", ignored) ? ".keyward/audit" : "audit";
+}
+
+void add_audit(CLI::App& app, Chosen& chosen) {
+  CLI::App* verb = app.add_subcommand("audit", "Verify and follow the audit trail");
+  verb->require_subcommand(1);
+  verb->footer("Example:\n  keyward audit verify /var/lib/keyward/audit");
+  add_audit_verify(*verb, chosen);
+  add_audit_tail(*verb, chosen);
+}
+
+}  // namespace keyward::cli

@@ -1,0 +1,108 @@
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+
+#include "cli/output.h"
+#include "cli/verbs.h"
+#include "keyward/base/yaml.h"
+#include "keyward/policy/snapshot.h"
+#include "keyward/server/config.h"
+
+namespace keyward::cli {
+namespace {
+
+namespace json = boost::json;
+
+struct Options {
+  std::vector<std::string> paths;
+  bool json = false;
+};
+
+struct Checked {
+  Diagnostics diagnostics;
+  json::array things;
+  std::vector<std::string> lines;  // one a thing that holds
+};
+
+void check_policies(const std::string& path, const std::vector<std::string>& issuers, Checked& out) {
+  Diagnostics found;
+  const auto snapshot =
+      policy::Snapshot::load(path, command::Catalog::built_in(), issuers, found);
+  out.diagnostics.append(found);
+  json::object thing{{"path", path}, {"kind", "policies"}, {"ok", snapshot != nullptr}};
+  if (snapshot) {
+    thing["version"] = snapshot->version();
+    thing["grants"] = snapshot->grants().size();
+    thing["expectations"] = snapshot->expectations();
+    out.lines.push_back(path + ": policies, " + std::to_string(snapshot->grants().size()) +
+                        " grants, " + std::to_string(snapshot->expectations()) +
+                        " expect cases hold, version " + snapshot->version());
+  }
+  out.things.push_back(std::move(thing));
+}
+
+void check_config(const std::string& path, Checked& out) {
+  const auto config = server::load_config(path, out.diagnostics);
+  out.things.push_back(json::object{{"path", path}, {"kind", "configuration"}, {"ok", config.has_value()}});
+  if (!config) return;
+  out.lines.push_back(path + ": configuration, " + std::to_string(config->listeners.size()) +
+                      " listeners, " + std::to_string(config->issuers.size()) + " issuers");
+  std::vector<std::string> aliases;
+  for (const auto& issuer : config->issuers) aliases.push_back(issuer.alias);
+  check_policies(config->policies, aliases, out);
+}
+
+// A policy file names its apiVersion; everything else is taken for a configuration.
+bool is_policy_file(const std::string& path) {
+  Diagnostics ignored;
+  const yaml::Node root = yaml::load(path, ignored);
+  return root.is_map() && (root.get("apiVersion").present() || root.get("grants").present());
+}
+
+void check_path(const std::string& path, Checked& out) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored) || is_policy_file(path)) {
+    check_policies(path, {}, out);
+  } else {
+    check_config(path, out);
+  }
+}
+
+int check(Options options) {
+  if (options.paths.empty()) {
+    for (const char* usual : {"keyward.yaml", "policies"}) {
+      if (std::filesystem::exists(usual)) options.paths.emplace_back(usual);
+    }
+  }
+  if (options.paths.empty()) return usage("nothing to check: name a configuration or a policy folder");
+  Checked out;
+  for (const std::string& path : options.paths) check_path(path, out);
+  const bool good = !out.diagnostics.failed();
+  if (options.json) {
+    print_json(json::object{
+        {"ok", good}, {"checked", out.things}, {"diagnostics", to_json(out.diagnostics)}});
+  } else {
+    std::fputs(out.diagnostics.text().c_str(), stderr);
+    for (const std::string& line : out.lines) print_line(line);
+  }
+  return good ? kDone : kDoesNotHold;
+}
+
+}  // namespace
+
+void add_check(CLI::App& app, Chosen& chosen) {
+  CLI::App* verb = app.add_subcommand("check", "Check configuration and policies, offline");
+  auto options = std::make_shared<Options>();
+  verb->add_option("PATH", options->paths,
+                   "Configurations, policy folders or policy files (default: keyward.yaml, policies)");
+  verb->add_flag("--json", options->json, "One JSON object");
+  verb->footer(
+      "All errors at once, as file:line:column: what; write: instead.\n"
+      "Example:\n  keyward check keyward.yaml policies/");
+  verb->callback([&chosen, options] { chosen.run = [options] { return check(*options); }; });
+}
+
+}  // namespace keyward::cli

@@ -1,0 +1,34 @@
+// How answers look: text for people, one JSON value for programs.
+#pragma once
+
+#include <boost/json/value.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "keyward/base/diagnostics.h"
+#include "keyward/base/result.h"
+
+namespace keyward::cli {
+
+// One line on standard output. False when it could not be written (the reader is gone).
+bool print_line(std::string_view text);
+bool print_json(const boost::json::value& value);
+// "keyward: <message>" on standard error; answers kDoesNotHold.
+int fail(std::string_view message);
+// The same, as {"ok": false, "error": message} on standard output when `json`.
+int fail(std::string_view message, bool json);
+// Wrong use of the verb, found after parsing; answers kUsage.
+int usage(std::string_view message);
+
+// [{"level","file","line","column","what","instead"}]
+[[nodiscard]] boost::json::value to_json(const Diagnostics& diagnostics);
+
+// Bytes <-> JSON strings with one code point below 256 a byte.
+[[nodiscard]] std::optional<std::string> bytes_from_latin1(std::string_view utf8);
+[[nodiscard]] std::string latin1_to_utf8(std::string_view bytes);
+
+// A word of a command line as it can be typed in a POSIX shell.
+[[nodiscard]] std::string shell_quoted(std::string_view word);
+
+}  // namespace keyward::cli

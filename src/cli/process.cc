@@ -1,0 +1,47 @@
+#include "cli/process.h"
+
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+
+#include "keyward/base/log.h"
+
+namespace keyward::cli {
+
+void forbid_core_dumps() {
+  const rlimit none{0, 0};
+  if (setrlimit(RLIMIT_CORE, &none) != 0) spdlog::warn("core dumps: {}", std::strerror(errno));
+  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) spdlog::warn("dumpable: {}", std::strerror(errno));
+}
+
+void raise_file_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+    spdlog::warn("open files: the limit stays, {}", std::strerror(errno));
+    return;
+  }
+  spdlog::info("open files: up to {}", limit.rlim_cur);
+}
+
+PidFile::~PidFile() {
+  if (!path_.empty()) std::remove(path_.c_str());
+}
+
+Result<> PidFile::write(const std::string& path) {
+  if (path.empty()) return {};
+  std::ofstream file(path, std::ios::trunc);
+  file << getpid() << '\n';
+  file.flush();
+  if (!file) return Error(Errc::io, "cannot write the pid file " + path);
+  path_ = path;
+  return {};
+}
+
+}  // namespace keyward::cli

@@ -1,0 +1,54 @@
+#include <cstdio>
+#include <memory>
+
+#include "cli/output.h"
+#include "cli/process.h"
+#include "cli/verbs.h"
+#include "keyward/base/log.h"
+#include "keyward/server/config.h"
+#include "keyward/server/server.h"
+
+namespace keyward::cli {
+namespace {
+
+struct Options {
+  std::string config;
+  bool allow_core = false;
+};
+
+int serve(const Options& options) {
+  Diagnostics diagnostics;
+  auto config = server::load_config(options.config, diagnostics);
+  std::fputs(diagnostics.text().c_str(), stderr);
+  if (!config) return kDoesNotHold;
+  log::setup(config->log_level, config->log_json);
+  if (!options.allow_core) forbid_core_dumps();
+  raise_file_limit();
+  PidFile pid_file;
+  if (const auto written = pid_file.write(config->pid_file); !written) {
+    return fail(written.error().message());
+  }
+  const std::string place = config->listeners.front().endpoint.text();
+  auto server = server::Server::create(std::move(*config));
+  if (!server) return fail(server.error().message());
+  return (*server)->run([&place] { print_line("ready " + place); });
+}
+
+}  // namespace
+
+void add_serve(CLI::App& app, Chosen& chosen) {
+  CLI::App* verb = app.add_subcommand("serve", "Serve by a configuration file");
+  auto options = std::make_shared<Options>();
+  verb->add_option("--config", options->config, "The configuration, keyward.yaml")
+      ->required()
+      ->type_name("FILE");
+  verb->add_flag("--allow-core", options->allow_core,
+                 "Leave core dumps and debuggers possible: memory holds secrets");
+  verb->footer(
+      "SIGHUP reloads policies, certificates and issuer files; SIGTERM drains and stops.\n"
+      "Example:\n  keyward check /etc/keyward/keyward.yaml && keyward serve --config "
+      "/etc/keyward/keyward.yaml");
+  verb->callback([&chosen, options] { chosen.run = [options] { return serve(*options); }; });
+}
+
+}  // namespace keyward::cli

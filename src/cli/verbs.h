@@ -1,0 +1,31 @@
+// The verbs of the executable. Each add_ function declares one with its options, its help and its example.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <functional>
+
+namespace keyward::cli {
+
+inline constexpr int kDone = 0;
+inline constexpr int kDoesNotHold = 1;  // a checked thing does not hold, or the work failed
+inline constexpr int kUsage = 2;
+
+// The verb that the command line chose; it runs after all of it was read.
+struct Chosen {
+  std::function<int()> run;
+};
+
+void add_dev(CLI::App& app, Chosen& chosen);
+void add_serve(CLI::App& app, Chosen& chosen);
+void add_check(CLI::App& app, Chosen& chosen);
+void add_policy(CLI::App& app, Chosen& chosen);  // test, explain, acl
+void add_policy_test(CLI::App& policy, Chosen& chosen);
+void add_policy_explain(CLI::App& policy, Chosen& chosen);
+void add_policy_acl(CLI::App& policy, Chosen& chosen);
+void add_audit(CLI::App& app, Chosen& chosen);  // verify, tail
+void add_audit_verify(CLI::App& audit, Chosen& chosen);
+void add_audit_tail(CLI::App& audit, Chosen& chosen);
+void add_token(CLI::App& app, Chosen& chosen);
+void add_version(CLI::App& app, Chosen& chosen);
+
+}  // namespace keyward::cli
