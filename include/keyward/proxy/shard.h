@@ -1,0 +1,127 @@
+// One thread's share of the proxy: its sessions, its links to Redis, its journal. Shards share nothing but immutable values.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "keyward/audit/journal.h"
+#include "keyward/base/clock.h"
+#include "keyward/command/catalog.h"
+#include "keyward/identity/authenticator.h"
+#include "keyward/lease/lease_client.h"
+#include "keyward/net/acceptor.h"
+#include "keyward/net/turn.h"
+#include "keyward/policy/snapshot.h"
+#include "keyward/proxy/config.h"
+#include "keyward/proxy/metrics.h"
+#include "keyward/upstream/pool.h"
+
+namespace keyward::proxy {
+
+class Session;
+class Drafts;
+
+// What the control thread knows about Redis; published to the shards as a value.
+struct ServerFacts {
+  std::string version = "7.0.0";
+  std::string info;  // reduced INFO, sections as Redis writes them
+};
+
+// What a shard needs from the rest of the process. Functions are called on the shard's thread.
+struct ShardWiring {
+  const Clock& clock;
+  const ProxyLimits& limits;
+  // Refreshes an issuer's keys on the control thread; `done` comes back on the shard's.
+  std::function<void(const std::string& issuer_alias, std::function<void()> done)> refresh_keys;
+  // Connections of the whole process, for limits.connections.
+  std::shared_ptr<std::atomic<std::int64_t>> connections;
+  // Connection ids of this shard: first, first + step, ...
+  std::uint64_t first_id = 1, id_step = 1;
+};
+
+class Shard {
+ public:
+  Shard(boost::asio::io_context& io, ShardWiring wiring, upstream::LinkSettings links,
+        std::unique_ptr<audit::Journal> journal, std::unique_ptr<identity::Authenticator> authenticator,
+        std::unique_ptr<lease::LeaseClient> leases, net::Turn& turn);
+  ~Shard();
+  Shard(const Shard&) = delete;
+  Shard& operator=(const Shard&) = delete;
+
+  // Everything below runs on the shard's thread.
+  void listen(std::unique_ptr<net::Acceptor> acceptor, ListenerConfig config, net::SslContext tls);
+  void set_policy(std::shared_ptr<const policy::Snapshot> policy) { policy_ = std::move(policy); }
+  void set_facts(std::shared_ptr<const ServerFacts> facts) { facts_ = std::move(facts); }
+  void set_tls(const std::string& listener, net::SslContext tls);
+  void start();
+  // Stops accepting, lets commands on their way finish, closes; `done` when no session is left or the deadline passed.
+  void drain(std::function<void()> done);
+
+  [[nodiscard]] boost::asio::io_context& io() { return io_; }
+  [[nodiscard]] net::Turn& turn() { return turn_; }
+  [[nodiscard]] upstream::Pool& pool() { return pool_; }
+  [[nodiscard]] audit::Journal& journal();  // marks it for the end of the turn
+  [[nodiscard]] bool audit_healthy() const { return journal_->healthy(); }
+  [[nodiscard]] audit::Receipt receipt() const { return journal_->receipt(); }
+  [[nodiscard]] identity::Authenticator& authenticator() { return *authenticator_; }
+  [[nodiscard]] lease::LeaseClient& leases() { return *leases_; }
+  [[nodiscard]] const std::shared_ptr<const policy::Snapshot>& policy() const { return policy_; }
+  [[nodiscard]] const ServerFacts& facts() const { return *facts_; }
+  [[nodiscard]] const Clock& clock() const { return wiring_.clock; }
+  [[nodiscard]] const ProxyLimits& limits() const { return wiring_.limits; }
+  [[nodiscard]] Metrics& metrics() { return metrics_; }
+  [[nodiscard]] Drafts& drafts() { return *drafts_; }
+  void refresh_keys(const std::string& issuer_alias, std::function<void()> done) {
+    wiring_.refresh_keys(issuer_alias, std::move(done));
+  }
+
+  // Failed logins per source address, a minute's window.
+  [[nodiscard]] bool login_allowed(const std::string& address);
+  void login_failed(const std::string& address);
+  // Sessions of one principal on this shard.
+  std::uint32_t count_principal(const std::string& id, int change);
+  // A session ended and nothing refers to it any more.
+  void reap(Session& session);
+
+ private:
+  struct Listener;
+  struct JournalMember;
+  void accepted(Listener& listener, net::Stream::Socket socket, const net::Peer& peer);
+  void tick();
+  void arm_tick();
+  void publish_gauges();
+
+  boost::asio::io_context& io_;
+  ShardWiring wiring_;
+  net::Turn& turn_;
+  std::unique_ptr<audit::Journal> journal_;
+  std::unique_ptr<JournalMember> journal_member_;
+  std::unique_ptr<identity::Authenticator> authenticator_;
+  std::unique_ptr<lease::LeaseClient> leases_;
+  upstream::Pool pool_;
+  std::shared_ptr<const policy::Snapshot> policy_;
+  std::shared_ptr<const ServerFacts> facts_ = std::make_shared<ServerFacts>();
+  Metrics metrics_;
+  std::unique_ptr<Drafts> drafts_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::unordered_map<Session*, std::unique_ptr<Session>> sessions_;
+  std::unordered_map<std::string, std::uint32_t> principals_;
+  struct Failures {
+    MonoTime since;
+    std::uint32_t count = 0;
+  };
+  std::unordered_map<std::string, Failures> failures_;
+  std::uint64_t next_id_;
+  boost::asio::steady_timer timer_;
+  std::function<void()> drained_;
+  MonoTime drain_until_{};
+  bool draining_ = false;
+};
+
+}  // namespace keyward::proxy

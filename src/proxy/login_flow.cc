@@ -1,0 +1,90 @@
+#include "proxy/login_flow.h"
+
+#include <algorithm>
+
+#include "keyward/proxy/shard.h"
+
+namespace keyward::proxy {
+
+namespace {
+
+constexpr std::chrono::hours kLongestSession{12};
+
+// A session ends with its token unless a grant says longer, for clients that cannot renew.
+WallTime session_end(const identity::Principal& principal, const policy::Limits& limits, WallTime since) {
+  if (limits.session.count() == 0) return principal.expires_at;
+  const WallTime by_grant = since + std::min<std::chrono::seconds>(limits.session, kLongestSession);
+  return std::max(principal.expires_at, by_grant);
+}
+
+}  // namespace
+
+void LoginFlow::authenticate(std::string user, Secret token) {
+  user_ = std::move(user);
+  token_ = std::move(token);
+  verify(false);
+}
+
+void LoginFlow::verify(bool second_try) {
+  identity::Verdict verdict = shard_.authenticator().authenticate({.user = user_, .secret = token_.reveal()}, second_try);
+  if (auto* principal = std::get_if<std::shared_ptr<const identity::Principal>>(&verdict)) {
+    token_ = Secret();
+    resolve(std::move(*principal), shard_.clock().wall());
+  } else if (auto* refusal = std::get_if<identity::Refusal>(&verdict)) {
+    finish(LoginRefused{refusal->reason, refusal->detail, refusal->issuer_alias, refusal->evidence});
+  } else if (auto* need = std::get_if<identity::NeedKeys>(&verdict); need != nullptr && !second_try) {
+    shard_.refresh_keys(need->issuer_alias, [this, alive = alive_] {
+      if (*alive) verify(true);
+    });
+  } else if (auto* cannot = std::get_if<identity::CannotDecide>(&verdict)) {
+    finish(LoginUndecided{"idp_unavailable", cannot->detail});
+  } else {
+    finish(LoginUndecided{"idp_unavailable", "no keys of this issuer"});
+  }
+}
+
+void LoginFlow::renew(std::shared_ptr<const identity::Principal> principal, WallTime since) {
+  resolve(std::move(principal), since);
+}
+
+void LoginFlow::resolve(std::shared_ptr<const identity::Principal> principal, WallTime since) {
+  const auto policy = shard_.policy();
+  if (policy == nullptr) return finish(LoginUndecided{"no_policy_loaded", "no policy is loaded"});
+  auto grants = policy->grants_for(*principal);
+  if (!grants) {
+    return finish(LoginRefused{"template_value", grants.error().message(), principal->issuer_alias, principal->evidence});
+  }
+  if (*grants == nullptr) {
+    return finish(LoginRefused{"no_policy", "authenticated, but no grant names this identity", principal->issuer_alias,
+                               principal->evidence});
+  }
+  auto login = std::make_unique<Login>();
+  login->since = since;
+  login->ends = session_end(*principal, (*grants)->limits(), since);
+  login->principal = std::move(principal);
+  login->grants = *grants;
+  leased(std::move(login));
+}
+
+void LoginFlow::leased(std::unique_ptr<Login> login) {
+  // std::function wants copyable captures.
+  auto kept = std::make_shared<std::unique_ptr<Login>>(std::move(login));
+  lease::LeaseClient& leases = shard_.leases();
+  leases.acquire((*kept)->principal->id, (*kept)->grants,
+                 [this, kept, &leases, alive = alive_](Result<lease::LeasePtr> lease) {
+                   if (!*alive) {
+                     if (lease) leases.release((*lease)->user);
+                     return;
+                   }
+                   if (!lease) return finish(LoginUndecided{"lease", lease.error().message()});
+                   (*kept)->lease = std::make_unique<LeaseHold>(leases, std::move(*lease));
+                   finish(std::move(*kept));
+                 });
+}
+
+void LoginFlow::finish(LoginResult result) {
+  const Done done = std::move(done_);  // may destroy this
+  done(std::move(result));
+}
+
+}  // namespace keyward::proxy

@@ -1,0 +1,51 @@
+// From a credential to a Login: verify the token, resolve the grants, get the lease. Answers once, at once when all is cached.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <variant>
+
+#include "keyward/base/secret.h"
+#include "keyward/identity/authenticator.h"
+#include "proxy/login.h"
+
+namespace keyward::proxy {
+
+class Shard;
+
+struct LoginRefused {  // the credential is bad, or nobody granted it anything: one text for all of them
+  std::string reason, detail, issuer_alias, evidence;
+};
+struct LoginUndecided {  // we cannot tell: keys, Redis or the policy are away
+  std::string reason, detail;
+};
+using LoginResult = std::variant<std::unique_ptr<Login>, LoginRefused, LoginUndecided>;
+
+// Owned by its session; destroying it cancels: `done` is not called any more.
+class LoginFlow {
+ public:
+  using Done = std::function<void(LoginResult)>;
+  LoginFlow(Shard& shard, Done done) : shard_(shard), done_(std::move(done)) {}
+  ~LoginFlow() { *alive_ = false; }
+  LoginFlow(const LoginFlow&) = delete;
+  LoginFlow& operator=(const LoginFlow&) = delete;
+
+  void authenticate(std::string user, Secret token);
+  // The same person under the policy that is in force now.
+  void renew(std::shared_ptr<const identity::Principal> principal, WallTime since);
+
+ private:
+  void verify(bool second_try);
+  void resolve(std::shared_ptr<const identity::Principal> principal, WallTime since);
+  void leased(std::unique_ptr<Login> login);
+  void finish(LoginResult result);
+
+  Shard& shard_;
+  Done done_;
+  std::string user_;
+  Secret token_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace keyward::proxy

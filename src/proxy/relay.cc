@@ -1,0 +1,165 @@
+#include "proxy/relay.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace keyward::proxy {
+
+namespace {
+
+// The first element of an array or push frame, when it is a bulk string that is all there; nullopt: more bytes are needed.
+std::optional<std::string_view> first_word(std::string_view frame) {
+  const std::size_t head = frame.find("\r\n");
+  if (head == std::string_view::npos) return std::nullopt;
+  std::string_view rest = frame.substr(head + 2);
+  const std::size_t length_end = rest.find("\r\n");
+  if (length_end == std::string_view::npos) return std::nullopt;
+  if (rest.empty() || rest[0] != '$') return std::string_view();
+  std::size_t length = 0;
+  for (const char c : rest.substr(1, length_end - 1)) {
+    if (c < '0' || c > '9' || length > 64) return std::string_view();
+    length = length * 10 + static_cast<std::size_t>(c - '0');
+  }
+  rest.remove_prefix(length_end + 2);
+  if (length > 64) return std::string_view();
+  if (rest.size() < length) return std::nullopt;
+  return rest.substr(0, length);
+}
+
+}  // namespace
+
+FrameKind frame_kind(std::string_view start, resp::Protocol protocol) {
+  if (start.empty()) return FrameKind::unknown_yet;
+  const char type = protocol == resp::Protocol::resp3 ? '>' : '*';
+  if (start[0] != type) return FrameKind::answer;
+  const auto word = first_word(start);
+  if (!word) return FrameKind::unknown_yet;
+  if (*word == "message" || *word == "pmessage" || *word == "smessage") return FrameKind::message;
+  if (word->ends_with("subscribe")) return FrameKind::confirmation;
+  // RESP3: any other push ("invalidate") is a message; RESP2: an array that is neither is the answer to PING.
+  return protocol == resp::Protocol::resp3 ? FrameKind::message : FrameKind::answer;
+}
+
+Relay::Relay(RelayOwner& owner, ReplyQueue& replies, upstream::Loan loan, resp::Protocol protocol)
+    : owner_(owner), replies_(replies), link_(std::move(loan)), protocol_(protocol) {
+  link_->relay_to(this);
+}
+
+Relay::~Relay() {
+  if (link_) link_->relay_to(nullptr);
+}
+
+void Relay::change(command::Kind kind, std::span<const std::string_view> args) {
+  using command::Kind;
+  auto& names = kind == Kind::subscribe || kind == Kind::unsubscribe     ? channels_
+                : kind == Kind::psubscribe || kind == Kind::punsubscribe ? patterns_
+                                                                         : shards_;
+  const bool adds = kind == Kind::subscribe || kind == Kind::psubscribe || kind == Kind::ssubscribe;
+  std::size_t confirmations = args.size() - 1;
+  if (args.size() == 1) {
+    confirmations = std::max<std::size_t>(1, names.size());
+    names.clear();
+  }
+  for (const std::string_view name : args.subspan(1)) {
+    if (adds) {
+      names.emplace(name);
+    } else if (const auto found = names.find(name); found != names.end()) {
+      names.erase(found);
+    }
+  }
+  resp::write_request(link_->encode_into(), args);
+  link_->push();
+  waiting_.push_back(Expected{.confirmations = confirmations, .awaiting = {.place = replies_.reserve()}});
+}
+
+void Relay::expect(const upstream::Awaiting& awaiting) {
+  waiting_.push_back(Expected{.confirmations = 0, .awaiting = awaiting});
+  link_->push();
+}
+
+void Relay::leave() {
+  link_->relay_to(nullptr);
+  link_.give_back();
+}
+
+void Relay::on_frame(const upstream::ReplyPart& frame) {
+  std::string_view bytes = frame.bytes;
+  const bool last = frame.last;
+  if (frame.first) {
+    kind_ = FrameKind::unknown_yet;
+    start_.clear();
+    answer_begun_ = false;
+  }
+  mid_frame_ = !last;
+  if (kind_ == FrameKind::unknown_yet) {
+    start_.append(bytes);
+    bytes = start_;
+    kind_ = frame_kind(bytes, protocol_);
+    if (kind_ == FrameKind::unknown_yet) {
+      if (!last) return;
+      kind_ = FrameKind::message;
+    }
+  } else if (kind_ == FrameKind::confirmation) {
+    start_.append(bytes);
+    bytes = start_;
+  }
+  if (kind_ == FrameKind::message) {
+    replies_.interject(bytes);
+    owner_.on_relay_bytes();
+  } else if (kind_ == FrameKind::answer) {
+    answer(frame, bytes);
+  } else if (last) {
+    confirmation(bytes);
+  }
+}
+
+void Relay::confirmation(std::string_view frame) {
+  if (waiting_.empty() || waiting_.front().confirmations == 0) {
+    replies_.interject(frame);  // Redis unsubscribed us by itself (ssubscribe after a slot moved)
+    return owner_.on_relay_bytes();
+  }
+  Expected& expected = waiting_.front();
+  replies_.add(expected.awaiting.place, frame);
+  if (--expected.confirmations == 0) {
+    replies_.finish(expected.awaiting.place);
+    waiting_.pop_front();
+  }
+  owner_.on_relay_bytes();
+}
+
+void Relay::answer(const upstream::ReplyPart& frame, std::string_view bytes) {
+  const bool last = frame.last;
+  if (waiting_.empty()) return link_->close("answer to nothing");
+  Expected& expected = waiting_.front();
+  if (expected.awaiting.discard > 0) {
+    if (last) --expected.awaiting.discard;
+    return;
+  }
+  const upstream::Awaiting awaiting = expected.awaiting;
+  const bool refused_change = expected.confirmations > 0;
+  if (last) waiting_.pop_front();
+  if (refused_change) {
+    // Redis refused a subscription that policy allowed: its whole answer is this one frame.
+    replies_.add(awaiting.place, bytes);
+    if (last) replies_.finish(awaiting.place);
+    return owner_.on_relay_bytes();
+  }
+  owner_.on_relay_reply(awaiting, {.head = frame.head,
+                                   .bytes = bytes,
+                                   .first = !std::exchange(answer_begun_, true),
+                                   .last = last,
+                                   .children = frame.children});
+}
+
+void Relay::on_link_down() {
+  std::vector<upstream::Awaiting> lost;
+  while (!waiting_.empty()) {
+    lost.push_back(waiting_.front().awaiting);
+    waiting_.pop_front();
+  }
+  link_ = upstream::Loan();
+  owner_.on_relay_down(lost);
+}
+
+}  // namespace keyward::proxy

@@ -1,0 +1,83 @@
+// Subscribed mode: one link of its own, whose frames are told apart into messages, confirmations and answers.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "keyward/base/ring.h"
+#include "keyward/command/command.h"
+#include "keyward/upstream/pool.h"
+#include "proxy/draft.h"
+#include "proxy/reply_queue.h"
+
+namespace keyward::proxy {
+
+// What a frame of a subscribed connection is. Source: redis pubsub.c; in RESP3 pushes carry '>', in RESP2 all look like arrays.
+enum class FrameKind : std::uint8_t { message, confirmation, answer, unknown_yet };
+// `start` = the frame's first bytes; unknown_yet = more of them are needed.
+[[nodiscard]] FrameKind frame_kind(std::string_view start, resp::Protocol protocol);
+
+// The session a Relay works for.
+class RelayOwner {
+ public:
+  virtual ~RelayOwner() = default;
+  // An answer to a command that went through the relay. As upstream::ReplySink::on_reply.
+  virtual void on_relay_reply(const upstream::Awaiting& awaiting, const upstream::ReplyPart& part) = 0;
+  virtual void on_relay_bytes() = 0;   // something is ready for the client
+  virtual void on_relay_down(const std::vector<upstream::Awaiting>& lost) = 0;
+};
+
+class Relay final : private upstream::FrameSink {
+ public:
+  Relay(RelayOwner& owner, ReplyQueue& replies, upstream::Loan loan, resp::Protocol protocol);
+  ~Relay() override;
+  Relay(const Relay&) = delete;
+  Relay& operator=(const Relay&) = delete;
+
+  // A (p|s)subscribe or -unsubscribe: counts the confirmations that will come and takes the place they fill.
+  void change(command::Kind kind, std::span<const std::string_view> args);
+  // Any other command: append it to encode_into() first.
+  [[nodiscard]] std::string& encode_into() { return link_->encode_into(); }
+  void expect(const upstream::Awaiting& awaiting);
+  void push() { link_->push(); }
+
+  [[nodiscard]] bool subscribed() const { return !channels_.empty() || !patterns_.empty() || !shards_.empty(); }
+  // Nothing subscribed, nothing awaited: the session may go back to its ordinary lanes.
+  [[nodiscard]] bool finished() const { return !subscribed() && waiting_.empty() && !mid_frame_; }
+  // Gives the link back clean. Precondition: finished().
+  void leave();
+  [[nodiscard]] upstream::Link* link() { return link_.get(); }  // null once it is down
+  void close(const char* why) {
+    if (link_) link_->close(why);
+  }
+  [[nodiscard]] const std::set<std::string, std::less<>>& channels() const { return channels_; }
+  [[nodiscard]] const std::set<std::string, std::less<>>& patterns() const { return patterns_; }
+  // Requests that are answered by one reply each and not yet answered.
+  [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
+
+ private:
+  struct Expected {
+    std::size_t confirmations = 0;  // > 0: a change of subscriptions
+    upstream::Awaiting awaiting;
+  };
+  void on_frame(const upstream::ReplyPart& frame) override;
+  void on_link_down() override;
+  void confirmation(std::string_view frame);
+  void answer(const upstream::ReplyPart& frame, std::string_view bytes);
+
+  RelayOwner& owner_;
+  ReplyQueue& replies_;
+  upstream::Loan link_;
+  resp::Protocol protocol_;
+  std::set<std::string, std::less<>> channels_, patterns_, shards_;
+  Ring<Expected> waiting_;
+  std::string start_;              // of the current frame until its kind is known; all of a confirmation
+  FrameKind kind_ = FrameKind::unknown_yet;
+  bool mid_frame_ = false;
+  bool answer_begun_ = false;
+};
+
+}  // namespace keyward::proxy

@@ -1,0 +1,78 @@
+#include "proxy/reply_queue.h"
+
+#include <algorithm>
+
+namespace keyward::proxy {
+
+Place ReplyQueue::reserve() {
+  items_.push_back(Item{});
+  return first_ + items_.size() - 1;
+}
+
+void ReplyQueue::add(Place place, std::string_view bytes, std::uint64_t ticket, bool hold) {
+  if (place < first_) return;
+  Item& item = items_[place - first_];
+  if (place == first_ && !hold && item.waiting.empty()) {
+    ready_.append(bytes);
+    ready_ticket_ = std::max(ready_ticket_, ticket);
+    return;
+  }
+  item.hold = item.hold || hold;
+  item.waiting.append(bytes);
+  item.ticket = std::max(item.ticket, ticket);
+  waiting_bytes_ += bytes.size();
+}
+
+void ReplyQueue::finish(Place place, std::uint64_t ticket) {
+  if (place < first_) return;
+  Item& item = items_[place - first_];
+  item.done = true;
+  item.ticket = std::max(item.ticket, ticket);
+  if (place == first_) release_head();
+}
+
+// The head is complete: it and every complete answer behind it become ready; what the next head has so far may stream.
+void ReplyQueue::release_head() {
+  while (!items_.empty()) {
+    Item& head = items_.front();
+    if (head.hold && !head.done) return;
+    ready_.append(head.waiting);
+    waiting_bytes_ -= head.waiting.size();
+    ready_ticket_ = std::max(ready_ticket_, head.ticket);
+    std::string().swap(head.waiting);
+    if (!head.done) return;
+    items_.pop_front();
+    ++first_;
+  }
+}
+
+void ReplyQueue::answer(std::string_view bytes, std::uint64_t ticket) {
+  if (items_.empty()) {
+    ready_.append(bytes);
+    ready_ticket_ = std::max(ready_ticket_, ticket);
+    return;
+  }
+  const Place place = reserve();
+  add(place, bytes, ticket);
+  finish(place, ticket);
+}
+
+void ReplyQueue::interject(std::string_view bytes) { ready_.append(bytes); }
+
+std::string_view ReplyQueue::takeable(const audit::Receipt& receipt) const {
+  return receipt.covers(ready_ticket_) ? ready_.view() : std::string_view();
+}
+
+void ReplyQueue::taken(std::size_t count) { ready_.consume(count); }
+
+void ReplyQueue::drop_all() {
+  while (!items_.empty()) {
+    std::string().swap(items_.front().waiting);
+    items_.pop_front();
+    ++first_;
+  }
+  waiting_bytes_ = 0;
+  ready_.release();
+}
+
+}  // namespace keyward::proxy

@@ -1,0 +1,425 @@
+// Bytes in and out, and the life of the connection.
+#include "proxy/session.h"
+
+#include <openssl/err.h>
+
+#include <algorithm>
+#include <array>
+
+#include "keyward/base/log.h"
+#include "proxy/wire_errors.h"
+
+namespace keyward::proxy {
+
+namespace {
+
+constexpr std::size_t kReadBudget = 256UL * 1024;   // bytes per readable event: other clients get their turn
+constexpr std::size_t kInboxWhilePaused = 64UL * 1024;
+constexpr std::size_t kStreamHigh = 1024UL * 1024;  // of one reply on its way to a client that reads slowly
+constexpr std::size_t kStreamLow = 256UL * 1024;
+constexpr std::size_t kSubscriberHigh = 8UL * 1024 * 1024;
+constexpr std::chrono::seconds kSharedStall{2};     // a slow reader that others wait behind
+
+std::span<char> scratch() {
+  thread_local std::array<char, 64UL * 1024> bytes;
+  return bytes;
+}
+
+}  // namespace
+
+Session::Session(Shard& shard, std::uint64_t id, net::Stream::Socket socket, const net::Peer& peer,
+                 const std::string& listener, SSL_CTX* tls)
+    : shard_(shard),
+      id_(id),
+      stream_(std::make_unique<net::Stream>(std::move(socket))),
+      accepted_(shard.clock().mono()),
+      progress_(accepted_),
+      parser_(resp::before_login()),
+      account_(shard, id) {
+  audit::Subject& subject = account_.subject();
+  subject.source_ip = peer.address;
+  subject.source_port = peer.port;
+  subject.listener = listener;
+  if (tls != nullptr) {
+    stream_->set_ssl(net::make_server_ssl(*tls, stream_->socket().native_handle()));
+    phase_ = Phase::handshake;
+  }
+}
+
+Session::~Session() {
+  *alive_ = false;
+  shard_.turn().forget(*this);
+}
+
+void Session::start() { arm_read(); }
+
+void Session::arm_read() {
+  if (reading_ || phase_ == Phase::closed || phase_ == Phase::leaving) return;
+  // While something is awaited the input is kept small; Redis would block there as well.
+  if (pause_ != Pause::none && inbox_.size() >= kInboxWhilePaused) return;
+  reading_ = true;
+  ++pending_ops_;
+  stream_->wait_readable([this](const boost::system::error_code& error) {
+    reading_ = false;
+    --pending_ops_;
+    if (phase_ == Phase::closed) return maybe_reap();
+    if (error) return close("wait failed");
+    on_readable();
+  });
+}
+
+void Session::arm_write() {
+  if (writing_ || phase_ == Phase::closed) return;
+  writing_ = true;
+  ++pending_ops_;
+  stream_->wait_writable([this](const boost::system::error_code& error) {
+    writing_ = false;
+    --pending_ops_;
+    if (phase_ == Phase::closed) return maybe_reap();
+    if (error) return close("wait failed");
+    if (phase_ == Phase::handshake) {
+      on_readable();
+    } else {
+      wake();
+    }
+  });
+}
+
+// True when the handshake is over. TLS facts go into the subject of every record.
+bool Session::handshake() {
+  const net::IoResult result = stream_->handshake();
+  switch (result.status) {
+    case net::IoStatus::ok: {
+      const net::TlsFacts facts = net::tls_facts(*stream_->ssl());
+      account_.subject().tls_version = facts.version;
+      account_.subject().tls_cipher = facts.cipher;
+      phase_ = Phase::open;
+      return true;
+    }
+    case net::IoStatus::want_read:
+      arm_read();
+      return false;
+    case net::IoStatus::want_write:
+      arm_write();
+      return false;
+    default:
+      shard_.metrics().handshake_failures.add();
+      spdlog::info("client {}:{}: TLS handshake failed: {}", account_.subject().source_ip, account_.subject().source_port,
+                   stream_->error());
+      close("tls handshake failed");
+      return false;
+  }
+}
+
+void Session::on_readable() {
+  if (phase_ == Phase::handshake && !handshake()) return;
+  std::size_t budget = kReadBudget;
+  while (budget > 0 && phase_ == Phase::open) {
+    if (pause_ != Pause::none && inbox_.size() >= kInboxWhilePaused) break;
+    const std::span<char> into = scratch();
+    const net::IoResult result = stream_->read(into);
+    if (result.status == net::IoStatus::want_read) break;
+    if (result.status == net::IoStatus::want_write) {
+      arm_write();
+      break;
+    }
+    if (result.status != net::IoStatus::ok) return close("client closed the connection");
+    shard_.metrics().bytes_in.add(result.bytes);
+    take_input({into.data(), result.bytes});
+    budget -= std::min(budget, result.bytes);
+    if (!stream_->is_tls() && result.bytes < into.size()) break;
+  }
+  if (budget == 0 && phase_ == Phase::open && stream_->is_tls()) {
+    // OpenSSL may hold decrypted bytes that no readiness event will announce.
+    resume_ = true;
+    wake();
+  }
+  arm_read();
+}
+
+void Session::take_input(std::string_view bytes) {
+  if (inbox_.empty()) {
+    inbox_.append(bytes.substr(consume(bytes)));
+  } else {
+    inbox_.append(bytes);
+    inbox_.consume(consume(inbox_.view()));
+  }
+}
+
+// The commander: takes requests from the input until it is used up or something has to be waited for.
+std::size_t Session::consume(std::string_view input) {
+  using resp::ParseStatus;
+  std::size_t used = 0;
+  while (pause_ == Pause::none && phase_ == Phase::open) {
+    const resp::ParseResult item = parser_.next(input.substr(used));
+    switch (item.status) {
+      case ParseStatus::need_more:
+        return used + item.consumed;
+      case ParseStatus::request:
+        if (handle(parser_.args()) == Step::again) return used;
+        break;
+      case ParseStatus::large_begin:
+        upload_begin();
+        break;
+      case ParseStatus::large_arg:
+        upload_argument(parser_.large().length);
+        break;
+      case ParseStatus::chunk:
+        upload_chunk(parser_.chunk());
+        break;
+      case ParseStatus::small_arg:
+        upload_->small(parser_.chunk());
+        break;
+      case ParseStatus::large_end:
+        upload_end();
+        break;
+      case ParseStatus::malformed:
+        shard_.metrics().protocol_errors.add();
+        answer_error(parser_.error());
+        leave("protocol error");
+        return input.size();
+    }
+    used += item.consumed;
+    if (replies_.bytes() > shard_.limits().output_soft || replies_.open() > shard_.limits().inflight) {
+      pause_ = Pause::output;
+    }
+  }
+  return used;
+}
+
+void Session::wake() { shard_.turn().add(net::Phase::clients, *this); }
+
+void Session::resume(Pause ended) {
+  if (pause_ != ended) return;
+  pause_ = Pause::none;
+  resume_ = true;
+  wake();
+}
+
+void Session::at_turn_end(net::Phase phase) {
+  if (phase == net::Phase::reap) return shard_.reap(*this);
+  if (phase_ == Phase::closed) return;
+  if (std::exchange(resume_, false)) {
+    if (!inbox_.empty()) inbox_.consume(consume(inbox_.view()));
+    if (phase_ == Phase::open && pause_ == Pause::none && !reading_) on_readable();
+    if (phase_ == Phase::closed) return;
+  }
+  if (relay_ != nullptr && relay_->finished() && transaction_ == nullptr && in_flight_ == 0) leave_relay();
+  flush();
+}
+
+void Session::flush() {
+  if (phase_ == Phase::handshake) return;
+  while (!writing_) {
+    const std::string_view out = replies_.takeable(shard_.receipt());
+    if (out.empty()) break;
+    const net::IoResult result = stream_->write(out);
+    if (result.status == net::IoStatus::ok) {
+      shard_.metrics().bytes_out.add(result.bytes);
+      replies_.taken(result.bytes);
+      progress_ = shard_.clock().mono();
+    } else if (result.status == net::IoStatus::want_write || result.status == net::IoStatus::want_read) {
+      arm_write();
+    } else {
+      return close("write failed");
+    }
+  }
+  relieve_link();
+  if (pause_ == Pause::output && replies_.bytes() < shard_.limits().output_soft / 2 &&
+      replies_.open() < shard_.limits().inflight / 2 + 1) {
+    resume(Pause::output);
+  }
+  if (phase_ == Phase::leaving && replies_.drained()) {
+    stream_->shutdown();
+    close(leave_reason_);
+  }
+}
+
+// The client took what it was slow to take: Redis may go on sending.
+void Session::relieve_link() {
+  if (paused_link_ == nullptr || replies_.bytes() > kStreamLow) return;
+  std::exchange(paused_link_, nullptr)->resume();
+}
+
+// No more input; what was asked before is still answered.
+void Session::leave(std::string_view reason) {
+  if (phase_ == Phase::closed || phase_ == Phase::leaving) return;
+  phase_ = Phase::leaving;
+  leave_reason_ = reason;
+  inbox_.release();
+  wake();
+}
+
+void Session::drain() {
+  if (phase_ == Phase::handshake || (phase_ == Phase::open && login_ == nullptr)) return close("shutting down");
+  const bool waits_long = lent_ || relay_ != nullptr || held_;
+  if (waits_long && phase_ == Phase::open) return close("shutting down");
+  leave("shutting down");
+}
+
+void Session::close(std::string_view reason) {
+  if (phase_ == Phase::closed) return;
+  phase_ = Phase::closed;
+  if (login_ != nullptr) {
+    account_.session_ended(reason);
+    shard_.count_principal(login_->principal->id, -1);
+  }
+  if (room_link_ != nullptr) std::exchange(room_link_, nullptr)->forget_room_waiter(*this);
+  if (paused_link_ != nullptr) std::exchange(paused_link_, nullptr)->resume();
+  login_flow_.reset();
+  replies_.drop_all();
+  inbox_.release();
+  upload_.reset();
+  transaction_.reset();
+  // Exclusive links end with their client: their requests are told by on_lost and recorded.
+  lent_.drop();
+  held_.drop();
+  if (relay_ != nullptr) relay_->close("its client left");
+  stream_->close();
+  maybe_reap();
+}
+
+void Session::maybe_reap() {
+  if (phase_ == Phase::closed && pending_ops_ == 0 && in_flight_ == 0) shard_.turn().add(net::Phase::reap, *this);
+}
+
+bool Session::expired() const { return shard_.clock().mono() >= ends_; }
+
+void Session::tick(MonoTime now, WallTime) {
+  const ProxyLimits& limits = shard_.limits();
+  if (phase_ == Phase::closed) return;
+  if (phase_ == Phase::handshake) {
+    if (now - accepted_ > limits.handshake_deadline) close("handshake deadline");
+    return;
+  }
+  if (login_ == nullptr && now - accepted_ > limits.login_deadline) return close("login deadline");
+  const std::size_t held_back = replies_.bytes();
+  if (held_back > 0 && (paused_link_ != nullptr || pause_ == Pause::output || phase_ == Phase::leaving)) {
+    const bool others_wait = paused_link_ != nullptr && paused_link_->shared_with_others(this);
+    const auto deadline = others_wait ? std::chrono::milliseconds(kSharedStall) : limits.stall_deadline;
+    if (now - progress_ > deadline) {
+      shard_.metrics().stalled_clients.add();
+      return close("client does not read its replies");
+    }
+  }
+  if (now < ends_) return;
+  // The next command is told; who sends none is closed after the grace, subscribers at once.
+  if (relay_ != nullptr && in_flight_ == 0) return close("session ended");
+  if (now - ends_ > limits.expiry_grace) close("session ended");
+}
+
+void Session::deliver(const upstream::Awaiting& awaiting, const upstream::ReplyPart& part) {
+  Draft* draft = static_cast<Draft*>(awaiting.tag);
+  std::uint64_t ticket = 0;
+  bool hold = false;
+  if (draft != nullptr) {
+    const std::string_view node = flight_link_ != nullptr ? std::string_view(flight_link_->node()) : std::string_view();
+    if (draft->transaction) {
+      // Members' outcomes stand inside the answer: it leaves when it is whole and recorded. One too large to hold is
+      // recorded by its head alone.
+      const bool too_large = replies_.bytes() > shard_.limits().transaction_bytes;
+      if (draft->ticket == 0 && (part.last || too_large)) draft->ticket = account_.executed(*draft, part, node);
+      hold = draft->ticket == 0;
+    } else if (part.first) {
+      draft->ticket = account_.answered(*draft, part.head, node);
+    }
+    ticket = draft->ticket;
+    if (part.last) shard_.drafts().release(draft);
+  }
+  if (phase_ != Phase::closed) {
+    replies_.add(awaiting.place, part.bytes, ticket, hold);
+    if (part.last) replies_.finish(awaiting.place, ticket);
+    const std::size_t high = part.last ? 2 * shard_.limits().output_soft : kStreamHigh;
+    if (!hold && replies_.bytes() > high && flight_link_ != nullptr && paused_link_ == nullptr) {
+      paused_link_ = flight_link_;
+      paused_link_->pause();
+      if (lent_.get() != paused_link_ && held_.get() != paused_link_ && relay_ == nullptr) paused_link_->retire();
+    }
+    wake();
+  }
+}
+
+void Session::on_reply(const upstream::Awaiting& awaiting, const upstream::ReplyPart& part) {
+  deliver(awaiting, part);
+  if (part.last) one_less_in_flight();
+}
+
+void Session::on_relay_reply(const upstream::Awaiting& awaiting, const upstream::ReplyPart& part) {
+  deliver(awaiting, part);
+  if (part.last) one_less_in_flight();
+}
+
+void Session::one_less_in_flight() {
+  if (--in_flight_ > 0) return;
+  if (paused_link_ == flight_link_) relieve_link();
+  flight_link_ = nullptr;
+  end_pins();
+  resume(Pause::idle);
+  maybe_reap();
+}
+
+// Nothing is under way: links that were needed for one answer, or for a WATCH that ended, go back.
+void Session::end_pins() {
+  if (upload_ != nullptr) return;
+  if (paused_link_ != nullptr && (lent_.get() == paused_link_ || held_.get() == paused_link_)) {
+    std::exchange(paused_link_, nullptr)->resume();
+  }
+  lent_.give_back();
+  if (std::exchange(held_ends_, false)) held_.give_back();
+}
+
+void Session::on_lost(const upstream::Awaiting& awaiting, bool maybe_executed) {
+  if (auto* draft = static_cast<Draft*>(awaiting.tag)) {
+    account_.lost(*draft, maybe_executed, flight_link_ != nullptr ? std::string_view(flight_link_->node()) : "");
+    shard_.drafts().release(draft);
+  }
+  --in_flight_;
+  paused_link_ = nullptr;
+  if (in_flight_ == 0) flight_link_ = nullptr;
+  // Silence must not pass for success, nor the next answer for this one.
+  if (phase_ == Phase::closed) {
+    maybe_reap();
+  } else {
+    close("the connection to Redis ended");
+  }
+}
+
+void Session::on_relay_down(const std::vector<upstream::Awaiting>& lost) {
+  for (const upstream::Awaiting& awaiting : lost) {
+    if (awaiting.sink == nullptr) continue;
+    if (auto* draft = static_cast<Draft*>(awaiting.tag)) {
+      account_.lost(*draft, true, "");
+      shard_.drafts().release(draft);
+    }
+    --in_flight_;
+  }
+  if (in_flight_ == 0) flight_link_ = nullptr;
+  paused_link_ = nullptr;
+  if (phase_ == Phase::closed) {
+    maybe_reap();
+  } else {
+    close("the connection to Redis ended");
+  }
+}
+
+void Session::on_relay_bytes() {
+  // A subscriber that reads slowly: Redis keeps the rest, within its own limit for subscribers.
+  if (replies_.bytes() > kSubscriberHigh && paused_link_ == nullptr && relay_->link() != nullptr) {
+    paused_link_ = relay_->link();
+    paused_link_->pause();
+  }
+  wake();
+}
+
+void Session::leave_relay() {
+  if (paused_link_ == relay_->link()) paused_link_ = nullptr;
+  relay_->leave();
+  relay_.reset();
+}
+
+void Session::on_room() {
+  room_link_ = nullptr;
+  resume(Pause::room);
+}
+
+}  // namespace keyward::proxy

@@ -1,0 +1,170 @@
+// One client connection: bytes in, commands judged, answers out in order. The rooms it leads through are named in handle().
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "keyward/net/acceptor.h"
+#include "keyward/net/stream.h"
+#include "keyward/net/turn.h"
+#include "keyward/proxy/shard.h"
+#include "keyward/resp/request_parser.h"
+#include "keyward/upstream/pool.h"
+#include "proxy/account.h"
+#include "proxy/greeting.h"
+#include "proxy/lane.h"
+#include "proxy/login_flow.h"
+#include "proxy/relay.h"
+#include "proxy/reply_queue.h"
+#include "proxy/transaction.h"
+#include "proxy/upload.h"
+
+namespace keyward::proxy {
+
+// Owned by its shard, used on its thread. After close() it stays until the replies of its commands on shared links came in
+// (they are recorded and dropped) and no wait of the event loop refers to it.
+class Session final : public net::Turn::Member,
+                      private upstream::ReplySink,
+                      private upstream::RoomWaiter,
+                      private RelayOwner {
+ public:
+  Session(Shard& shard, std::uint64_t id, net::Stream::Socket socket, const net::Peer& peer, const std::string& listener,
+          SSL_CTX* tls);
+  ~Session() override;
+  void start();
+  void close(std::string_view reason);
+  // Once a second: deadlines of handshake, login, session end and stalled readers.
+  void tick(MonoTime now, WallTime wall);
+  // Shutting down: no new commands; closes when everything under way is answered.
+  void drain();
+  [[nodiscard]] bool closed() const { return phase_ == Phase::closed; }
+
+ private:
+  using Args = std::span<const std::string_view>;
+  enum class Phase : std::uint8_t { handshake, open, leaving, closed };  // leaving: no more input, answers still go out
+  enum class Pause : std::uint8_t { none, idle, login, channel, room, output };
+  enum class Step : std::uint8_t { done, again };  // again: not consumed; handle it anew when the pause is over
+
+  // bytes
+  void arm_read();
+  void arm_write();
+  void on_readable();
+  bool handshake();
+  void take_input(std::string_view bytes);
+  std::size_t consume(std::string_view input);
+  void flush();
+  void at_turn_end(net::Phase phase) override;
+  void wake();                       // have at_turn_end called
+  void resume(Pause ended);
+  void leave(std::string_view reason);
+  void relieve_link();
+  void maybe_reap();
+
+  // commands
+  Step handle(Args args);
+  Step greet_first(Args args);
+  Step judged(const policy::Permit& permit);
+  Step refuse(const command::Analysis& analysis, Args args);
+  Step deny(const policy::Denial& denial);
+  void answer(std::string_view reply) { replies_.answer(reply); wake(); }
+  void answer_error(std::string_view text, std::uint64_t ticket = 0);
+  Step wait_idle();
+  bool renew_policy();
+  [[nodiscard]] bool expired() const;
+
+  // lanes
+  Step local(const policy::Permit& permit);
+  Step greeting(bool hello);
+  Step begin_login(const GreetingRequest& request);
+  void login_done(const GreetingRequest& request, Place place, LoginResult result);
+  [[nodiscard]] std::string adopt(const GreetingRequest& request, std::unique_ptr<Login> fresh, std::uint64_t& ticket);
+  void take_login(std::unique_ptr<Login> fresh);
+  Step select();
+  Step multi();
+  Step exec();
+  Step discard();
+  Step unsubscribe_nothing();
+  Step reset();
+  Step queue(const policy::Permit& permit);
+  Step forward(const policy::Permit& permit, upstream::Link& link);
+  Step send_shared(const policy::Permit& permit);
+  Step send_lent(const policy::Permit& permit);
+  Step send_held(const policy::Permit& permit);
+  Step send_relay(const policy::Permit& permit);
+  Step deny_channel();
+  bool unwatch_held();
+  [[nodiscard]] upstream::Awaiting exec_awaiting();
+  Step exec_on_relay();
+  void leave_relay();
+  [[nodiscard]] bool literal_channels_ready();
+  void end_pins();
+  [[nodiscard]] upstream::LinkKey link_key() const;
+  [[nodiscard]] upstream::Loan borrow();
+
+  // large requests
+  void upload_begin();
+  void upload_argument(std::size_t length);
+  void upload_chunk(std::string_view bytes);
+  void upload_end();
+  void upload_refuse(std::string text, std::uint64_t ticket);
+  [[nodiscard]] upstream::Link* upload_link();
+  [[nodiscard]] std::string& upload_target();
+  [[nodiscard]] std::optional<policy::Permit> upload_judge(const command::Analysis& analysis,
+                                                           std::size_t length);
+
+  // answers
+  void on_reply(const upstream::Awaiting& awaiting, const upstream::ReplyPart& part) override;
+  void on_lost(const upstream::Awaiting& awaiting, bool maybe_executed) override;
+  void on_room() override;
+  void on_relay_reply(const upstream::Awaiting& awaiting, const upstream::ReplyPart& part) override;
+  void on_relay_bytes() override;
+  void on_relay_down(const std::vector<upstream::Awaiting>& lost) override;
+  void deliver(const upstream::Awaiting& awaiting, const upstream::ReplyPart& part);
+  void one_less_in_flight();
+
+  Shard& shard_;
+  const std::uint64_t id_;
+  std::unique_ptr<net::Stream> stream_;
+  Phase phase_ = Phase::open;
+  Pause pause_ = Pause::none;
+  bool reading_ = false, writing_ = false, resume_ = false;
+  int pending_ops_ = 0;
+  MonoTime accepted_, progress_, expired_since_{};
+  MonoTime ends_ = MonoTime::max();
+  std::string leave_reason_;
+
+  resp::RequestParser parser_;
+  Buffer inbox_;              // input that is not consumed yet
+  ReplyQueue replies_;
+  Account account_;
+  command::Command command_;  // the one being judged
+
+  resp::Protocol protocol_ = resp::Protocol::resp2;
+  std::uint32_t db_ = 0;
+  std::string name_, library_, library_version_;
+  std::unique_ptr<Login> login_;
+  const policy::Snapshot* policy_seen_ = nullptr;
+  std::unique_ptr<LoginFlow> login_flow_;
+
+  // Where commands are on their way: all of them on one link, so no two links can reorder one client.
+  std::size_t in_flight_ = 0;
+  upstream::Link* flight_link_ = nullptr;
+  upstream::Link* paused_link_ = nullptr;
+  upstream::Link* room_link_ = nullptr;
+  upstream::Loan lent_;       // for the one blocking command or large request under way
+  upstream::Loan held_;       // while keys are watched
+  bool held_ends_ = false;    // an EXEC, DISCARD or UNWATCH is under way on it
+  std::unique_ptr<Relay> relay_;
+  std::unique_ptr<Transaction> transaction_;
+  std::unique_ptr<Upload> upload_;
+  std::set<std::string, std::less<>> literals_;  // PSUBSCRIBE patterns that Redis knows of literally
+  std::string channel_error_;
+  std::uint64_t transactions_ = 0;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace keyward::proxy

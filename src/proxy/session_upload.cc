@@ -1,0 +1,136 @@
+// Requests with an argument too large to hold: judged by their small arguments, streamed on a link of their own.
+#include <algorithm>
+
+#include "proxy/session.h"
+#include "proxy/wire_errors.h"
+
+namespace keyward::proxy {
+
+void Session::upload_begin() {
+  shard_.metrics().commands.add();
+  account_.next_command();
+  upload_ = std::make_unique<Upload>(parser_.args(), parser_.large().total_args);
+  if (login_ == nullptr) return upload_refuse(std::string(wire::kNoAuth), 0);
+  if (expired()) return upload_refuse(std::string(wire::kExpired), 0);
+  if (transaction_ != nullptr) {
+    upload_->way = Upload::Way::collecting;
+    return;
+  }
+  // A link of its own can only take over when nothing else is under way.
+  if (in_flight_ > 0) pause_ = Pause::idle;
+}
+
+// The rest of the request is read and thrown away; then the refusal is answered.
+void Session::upload_refuse(std::string text, std::uint64_t ticket) {
+  upload_->way = Upload::Way::discarding;
+  upload_->refusal = std::move(text);
+  upload_->ticket = ticket;
+  if (transaction_ != nullptr) transaction_->doom();
+  if (!upload_->sent) return;
+  // Redis has the beginning of a request that must never become whole.
+  lent_.drop();
+  if (held_ || relay_ != nullptr) leave("a large request was refused halfway");
+}
+
+std::optional<policy::Permit> Session::upload_judge(const command::Analysis& analysis, std::size_t length) {
+  if (analysis.verdict != command::Verdict::ok) {
+    const std::uint64_t ticket = account_.refused("(large request)", nullptr, nullptr, "grammar", db_);
+    upload_refuse(analysis.text, ticket);
+    return std::nullopt;
+  }
+  policy::Decision decision = login_->grants->decide(command_, {.db = db_, .streamed = upload_->longest(length)});
+  if (const auto* denial = std::get_if<policy::Denial>(&decision)) {
+    const std::uint64_t ticket = account_.refused(command_.info->name, &command_, denial, "large request", db_);
+    upload_refuse(wire::denied(denial->text, account_.request_id()), ticket);
+    return std::nullopt;
+  }
+  if (command_.mutates && !shard_.audit_healthy()) {
+    upload_refuse(std::string(wire::kAuditDown), 0);
+    return std::nullopt;
+  }
+  return std::get<policy::Permit>(decision);
+}
+
+void Session::upload_argument(std::size_t length) {
+  if (upload_->way == Upload::Way::collecting && transaction_ != nullptr && length > transaction_->room()) {
+    upload_refuse(std::string(wire::kTransactionTooLarge), 0);
+  }
+  if (upload_->way == Upload::Way::discarding || upload_->way == Upload::Way::collecting) {
+    upload_->streamed(length);
+    return;
+  }
+  const std::span<const std::string_view> head = upload_->views();
+  const command::Analysis analysis = command::analyse_head(shard_.policy()->catalog(), head,
+                                                           {.total_args = upload_->total(), .index = head.size()}, command_);
+  if (!upload_judge(analysis, length)) {
+    upload_->streamed(length);
+    return;
+  }
+  upload_->way = Upload::Way::streaming;
+  if (!held_ && relay_ == nullptr && !lent_) lent_ = borrow();
+  std::string& out = upload_target();
+  upload_->write_pending(out);
+  resp::write_bulk_head(out, length);
+  upload_->streamed(length);
+  upload_->sent = true;
+  upload_link()->push();
+}
+
+upstream::Link* Session::upload_link() {
+  if (relay_ != nullptr) return relay_->link();
+  return held_ ? held_.get() : lent_.get();
+}
+
+std::string& Session::upload_target() { return upload_link()->encode_into(); }
+
+void Session::upload_chunk(std::string_view bytes) {
+  if (upload_->way == Upload::Way::collecting) return upload_->append_to_last(bytes);
+  if (upload_->way != Upload::Way::streaming) return;
+  upstream::Link* link = upload_link();
+  if (link == nullptr || link->down()) return close("the connection to Redis ended");
+  link->encode_into().append(bytes);
+  link->push();
+  if (link->congested()) {
+    pause_ = Pause::room;
+    room_link_ = link;
+    link->wait_for_room(*this);
+  }
+}
+
+void Session::upload_end() {
+  const std::unique_ptr<Upload> upload = std::move(upload_);
+  if (upload->way == Upload::Way::discarding) {
+    answer_error(upload->refusal, upload->ticket);
+    return;
+  }
+  if (upload->way == Upload::Way::collecting) {
+    // Small enough to be held after all: judged like any other command.
+    (void)handle(upload->views());
+    return;
+  }
+  upload_ = std::make_unique<Upload>(*upload);
+  const command::Analysis analysis = command::analyse(shard_.policy()->catalog(), upload_->views(), command_);
+  const std::optional<policy::Permit> permit = upload_judge(analysis, 0);
+  const std::unique_ptr<Upload> judged = std::move(upload_);
+  if (!permit) {
+    answer_error(judged->refusal, judged->ticket);
+    return;
+  }
+  upstream::Link* link = relay_ != nullptr ? relay_->link() : held_ ? held_.get() : lent_.get();
+  if (link == nullptr || link->down()) return close("the connection to Redis ended");
+  judged->write_pending(link->encode_into());
+  Draft* draft = account_.begin(command_, *permit, login_->grants->audit().reads, db_);
+  if (draft != nullptr) {
+    for (std::size_t i = 0; i < draft->arguments.size(); ++i) draft->arguments[i].length = judged->lengths()[i];
+  }
+  const upstream::Awaiting awaiting{.sink = this, .place = replies_.reserve(), .tag = draft};
+  if (relay_ != nullptr) {
+    relay_->expect(awaiting);
+  } else {
+    link->expect(awaiting);
+  }
+  ++in_flight_;
+  flight_link_ = link;
+}
+
+}  // namespace keyward::proxy

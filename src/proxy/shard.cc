@@ -1,0 +1,192 @@
+#include "keyward/proxy/shard.h"
+
+#include <algorithm>
+
+#include "keyward/base/log.h"
+#include "proxy/draft.h"
+#include "proxy/session.h"
+#include "proxy/wire_errors.h"
+
+namespace keyward::proxy {
+
+namespace {
+
+constexpr std::chrono::minutes kFailureWindow{1};
+constexpr std::size_t kFailureAddresses = 10'000;
+
+}  // namespace
+
+struct Shard::Listener {
+  std::unique_ptr<net::Acceptor> acceptor;
+  ListenerConfig config;
+  net::SslContext tls;
+};
+
+// Flushes the journal at the end of each turn in which something was appended.
+struct Shard::JournalMember final : net::Turn::Member {
+  explicit JournalMember(Shard& owner) : shard(owner) {}
+  ~JournalMember() override { shard.turn_.forget(*this); }
+  void at_turn_end(net::Phase) override {
+    const bool before = shard.journal_->healthy();
+    (void)shard.journal_->flush();
+    if (before && !shard.journal_->healthy()) {
+      spdlog::error("audit trail {} cannot be written: state-changing commands are refused", shard.journal_->path());
+    }
+  }
+  Shard& shard;
+};
+
+Shard::Shard(boost::asio::io_context& io, ShardWiring wiring, upstream::LinkSettings links,
+             std::unique_ptr<audit::Journal> journal, std::unique_ptr<identity::Authenticator> authenticator,
+             std::unique_ptr<lease::LeaseClient> leases, net::Turn& turn)
+    : io_(io),
+      wiring_(std::move(wiring)),
+      turn_(turn),
+      journal_(std::move(journal)),
+      journal_member_(std::make_unique<JournalMember>(*this)),
+      authenticator_(std::move(authenticator)),
+      leases_(std::move(leases)),
+      pool_(std::move(links)),
+      drafts_(std::make_unique<Drafts>()),
+      next_id_(wiring_.first_id),
+      timer_(io) {}
+
+Shard::~Shard() {
+  listeners_.clear();
+  for (auto& [pointer, session] : sessions_) session->close("shutting down");
+  sessions_.clear();
+}
+
+audit::Journal& Shard::journal() {
+  turn_.add(net::Phase::journal, *journal_member_);
+  return *journal_;
+}
+
+void Shard::listen(std::unique_ptr<net::Acceptor> acceptor, ListenerConfig config, net::SslContext tls) {
+  auto listener = std::make_unique<Listener>();
+  listener->acceptor = std::move(acceptor);
+  listener->config = std::move(config);
+  listener->tls = std::move(tls);
+  listeners_.push_back(std::move(listener));
+}
+
+void Shard::set_tls(const std::string& listener, net::SslContext tls) {
+  for (auto& candidate : listeners_) {
+    if (candidate->config.name == listener) candidate->tls = tls;
+  }
+}
+
+void Shard::start() {
+  for (auto& listener : listeners_) {
+    Listener* one = listener.get();
+    one->acceptor->start([this, one](net::Stream::Socket socket, net::Peer peer) { accepted(*one, std::move(socket), peer); });
+  }
+  arm_tick();
+}
+
+void Shard::accepted(Listener& listener, net::Stream::Socket socket, const net::Peer& peer) {
+  metrics_.connections_total.add();
+  if (wiring_.connections->fetch_add(1, std::memory_order_relaxed) >= static_cast<std::int64_t>(limits().connections)) {
+    wiring_.connections->fetch_sub(1, std::memory_order_relaxed);
+    metrics_.connections_refused.add();
+    return;  // the socket closes: a TLS client could not read a text anyway
+  }
+  metrics_.connections.add();
+  const std::uint64_t id = next_id_;
+  next_id_ += wiring_.id_step;
+  auto session = std::make_unique<Session>(*this, id, std::move(socket), peer, listener.config.name, listener.tls.get());
+  Session* pointer = session.get();
+  sessions_.emplace(pointer, std::move(session));
+  pointer->start();
+}
+
+void Shard::reap(Session& session) {
+  sessions_.erase(&session);
+  metrics_.connections.subtract();
+  wiring_.connections->fetch_sub(1, std::memory_order_relaxed);
+  if (draining_ && sessions_.empty() && drained_) std::exchange(drained_, nullptr)();
+}
+
+bool Shard::login_allowed(const std::string& address) {
+  const auto found = failures_.find(address);
+  if (found == failures_.end()) return true;
+  if (clock().mono() - found->second.since > kFailureWindow) {
+    failures_.erase(found);
+    return true;
+  }
+  return found->second.count < limits().failed_logins_per_minute;
+}
+
+void Shard::login_failed(const std::string& address) {
+  if (failures_.size() >= kFailureAddresses) failures_.clear();
+  Failures& failures = failures_[address];
+  if (failures.count == 0) failures.since = clock().mono();
+  ++failures.count;
+}
+
+std::uint32_t Shard::count_principal(const std::string& id, int change) {
+  if (change == 0) {
+    const auto found = principals_.find(id);
+    return found == principals_.end() ? 0 : found->second;
+  }
+  std::uint32_t& count = principals_[id];
+  count = static_cast<std::uint32_t>(static_cast<int>(count) + change);
+  if (count > 0) return count;
+  principals_.erase(id);
+  return 0;
+}
+
+void Shard::arm_tick() {
+  timer_.expires_after(std::chrono::seconds(1));
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    tick();
+    arm_tick();
+  });
+}
+
+void Shard::tick() {
+  const MonoTime now = clock().mono();
+  const WallTime wall = clock().wall();
+  std::vector<Session*> sessions;
+  sessions.reserve(sessions_.size());
+  for (auto& [pointer, session] : sessions_) sessions.push_back(pointer);
+  for (Session* session : sessions) session->tick(now, wall);
+  std::erase_if(failures_, [&](const auto& entry) { return now - entry.second.since > kFailureWindow; });
+  pool_.tick(now);
+  // A trail that could not be written is tried again, also when nobody asks for anything.
+  if (!journal_->healthy()) turn_.add(net::Phase::journal, *journal_member_);
+  publish_gauges();
+  if (draining_ && now > drain_until_) {
+    for (Session* session : sessions) session->close("shutting down");
+  }
+}
+
+void Shard::publish_gauges() {
+  const upstream::Pool::Counters links = pool_.counters();
+  metrics_.upstream_links.set(links.shared + links.idle + links.lent);
+  metrics_.upstream_lent.set(links.lent);
+  metrics_.upstream_opened.set(links.opened);
+  metrics_.upstream_lost.set(links.lost);
+  const audit::Journal::Counters records = journal_->counters();
+  metrics_.audit_records.set(records.records);
+  metrics_.audit_bytes.set(records.bytes);
+  metrics_.audit_failures.set(records.failures);
+  metrics_.audit_healthy.set(journal_->healthy() ? 1 : 0);
+}
+
+void Shard::drain(std::function<void()> done) {
+  draining_ = true;
+  drain_until_ = clock().mono() + limits().drain_deadline;
+  for (auto& listener : listeners_) listener->acceptor->stop();
+  std::vector<Session*> sessions;
+  for (auto& [pointer, session] : sessions_) sessions.push_back(pointer);
+  for (Session* session : sessions) session->drain();
+  if (sessions_.empty()) {
+    done();
+  } else {
+    drained_ = std::move(done);
+  }
+}
+
+}  // namespace keyward::proxy

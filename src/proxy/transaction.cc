@@ -1,0 +1,40 @@
+#include "proxy/transaction.h"
+
+#include <array>
+#include <utility>
+
+#include "keyward/resp/writer.h"
+
+namespace keyward::proxy {
+
+bool Transaction::queue(std::span<const std::string_view> args, Draft* draft) {
+  std::size_t size = 16;
+  for (const std::string_view arg : args) size += arg.size() + 16;
+  if (size > room()) return false;
+  resp::write_request(bytes_, args);
+  if (draft != nullptr) {
+    draft->multi_id = id_;
+    draft->member = static_cast<std::uint32_t>(count_);
+    draft->next = nullptr;
+    (last_ == nullptr ? first_ : last_->next) = draft;
+    last_ = draft;
+  }
+  ++count_;
+  return true;
+}
+
+void Transaction::write_block(std::string& out) const {
+  static constexpr std::array<std::string_view, 1> kMulti{"MULTI"};
+  static constexpr std::array<std::string_view, 1> kExec{"EXEC"};
+  resp::write_request(out, kMulti);
+  out.append(bytes_);
+  resp::write_request(out, kExec);
+}
+
+Draft* Transaction::take_drafts() {
+  if (first_ != nullptr) first_->transaction = true;
+  last_ = nullptr;
+  return std::exchange(first_, nullptr);
+}
+
+}  // namespace keyward::proxy

@@ -1,0 +1,47 @@
+// What a client queued between MULTI and EXEC: judged one by one, kept as bytes, sent as one block. No I/O.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "proxy/draft.h"
+
+namespace keyward::proxy {
+
+// Rule: MULTI alone pins nothing upstream. A refusal dooms the transaction; EXEC then answers EXECABORT without going there.
+class Transaction {
+ public:
+  Transaction(Drafts& drafts, std::uint64_t id, std::size_t limit) : drafts_(drafts), id_(id), limit_(limit) {}
+  ~Transaction() { drafts_.release(first_); }
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+
+  // False: over the limit; the caller refuses and dooms. `draft` may be null (nothing to record); taken over when queued.
+  [[nodiscard]] bool queue(std::span<const std::string_view> args, Draft* draft);
+  void doom() { doomed_ = true; }
+  [[nodiscard]] bool doomed() const { return doomed_; }
+  [[nodiscard]] std::size_t size() const { return count_; }
+  [[nodiscard]] std::uint64_t id() const { return id_; }
+  [[nodiscard]] std::size_t room() const { return bytes_.size() < limit_ ? limit_ - bytes_.size() : 0; }
+
+  // Appends MULTI, the commands and EXEC; the first `leading()` replies to it are nobody's.
+  void write_block(std::string& out) const;
+  [[nodiscard]] std::uint32_t leading() const { return static_cast<std::uint32_t>(count_) + 1; }
+  // One draft a command, in order, for the record; null when nothing in it is to be recorded.
+  [[nodiscard]] Draft* take_drafts();
+
+ private:
+  Drafts& drafts_;
+  std::uint64_t id_;
+  std::size_t limit_;
+  std::string bytes_;
+  std::size_t count_ = 0;
+  Draft* first_ = nullptr;
+  Draft* last_ = nullptr;
+  bool doomed_ = false;
+};
+
+}  // namespace keyward::proxy

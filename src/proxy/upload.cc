@@ -1,0 +1,34 @@
+#include "proxy/upload.h"
+
+#include <algorithm>
+
+#include "keyward/resp/writer.h"
+
+namespace keyward::proxy {
+
+void Upload::write_pending(std::string& out) {
+  if (written_ == 0) resp::write_request_head(out, total_);
+  for (; written_ < args_.size(); ++written_) {
+    // A streamed argument: its bytes went before; only the line end is missing.
+    const bool streamed = args_[written_].empty() && lengths_[written_] > 0;
+    if (streamed) {
+      out.append("\r\n");
+    } else {
+      resp::write_bulk(out, args_[written_]);
+    }
+  }
+}
+
+std::size_t Upload::longest(std::size_t next) const {
+  for (std::size_t i = 0; i < args_.size(); ++i) {
+    if (args_[i].empty()) next = std::max(next, lengths_[i]);
+  }
+  return next;
+}
+
+std::span<const std::string_view> Upload::views() {
+  views_.assign(args_.begin(), args_.end());
+  return views_;
+}
+
+}  // namespace keyward::proxy

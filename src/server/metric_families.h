@@ -1,0 +1,25 @@
+// The process's numbers as Prometheus families; names are listed in docs/metrics.md.
+#pragma once
+
+#include <prometheus/metric_family.h>
+
+#include <vector>
+
+#include "keyward/identity/key_fetcher.h"
+#include "keyward/lease/lease_service.h"
+#include "keyward/proxy/metrics.h"
+
+namespace keyward::server {
+
+struct MetricSources {
+  std::vector<const proxy::Metrics*> shards;  // index = shard number
+  lease::LeaseService::Counters leases;
+  std::vector<identity::KeyFetcher::Status> issuers;
+  bool redis_up = false;
+  std::uint64_t policy_reloads = 0, policy_reload_failures = 0;
+  std::string policy_version;
+};
+
+[[nodiscard]] std::vector<prometheus::MetricFamily> metric_families(const MetricSources& sources);
+
+}  // namespace keyward::server

@@ -1,0 +1,420 @@
+#include "keyward/server/server.h"
+
+#include <atomic>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "keyward/admin/admin_server.h"
+#include "keyward/base/log.h"
+#include "keyward/identity/key_fetcher.h"
+#include "keyward/lease/lease_client.h"
+#include "keyward/policy/snapshot.h"
+#include "keyward/proxy/shard.h"
+#include "server/bootstrap.h"
+#include "server/metric_families.h"
+#include "server/redis_facts.h"
+
+namespace keyward::server {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::chrono::seconds kMeetRedis{15};
+constexpr std::chrono::seconds kInfoEvery{5};
+constexpr std::chrono::seconds kDeleteUsers{3};
+
+// One thread of the data path with everything it owns, in the order of construction.
+struct ShardThread {
+  asio::io_context io{1};
+  asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
+  net::Turn turn{io};
+  std::unique_ptr<proxy::Shard> shard;
+  std::thread thread;
+};
+
+std::vector<std::string> aliases(const Config& config) {
+  std::vector<std::string> names;
+  for (const identity::IssuerConfig& issuer : config.issuers) names.push_back(issuer.alias);
+  return names;
+}
+
+}  // namespace
+
+struct Server::State {
+  explicit State(Config given) : config(std::move(given)) {}
+
+  Result<> build();
+  Result<> open_journals();
+  Result<> load_policy();
+  Result<> build_shards();
+  Result<> listen(ShardThread& thread, bool first);
+  Result<> start_admin();
+  void start_threads();
+  void watch_signals();
+  void poll_info();
+  void reload();
+  void reload_certificates();
+  void maybe_ready();
+  void shut_down();
+  void finish();
+  std::vector<admin::ReadyCheck> readiness() const;
+  std::vector<prometheus::MetricFamily> metrics() const;
+  void record_policy(bool initial);
+  void write_pid_file() const;
+
+  Config config;
+  SystemClock clock;
+  asio::io_context io{1};  // the control thread
+  asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
+  std::unique_ptr<audit::Journal> journal;
+  net::SslContext upstream_tls;
+  std::unique_ptr<upstream::Control> control;
+  std::unique_ptr<lease::LeaseService> leases;
+  std::unique_ptr<identity::KeyFetcher> keys;
+  std::shared_ptr<const command::Catalog> catalog;
+  std::shared_ptr<const policy::Snapshot> policy;
+  std::shared_ptr<const proxy::ServerFacts> facts;
+  std::shared_ptr<std::atomic<std::int64_t>> connections = std::make_shared<std::atomic<std::int64_t>>(0);
+  std::vector<std::unique_ptr<ShardThread>> shards;
+  std::unique_ptr<admin::AdminServer> admin;
+  std::unique_ptr<asio::signal_set> signals;
+  std::unique_ptr<asio::steady_timer> timer;
+  std::function<void()> on_ready;
+  std::uint64_t reloads = 0, reload_failures = 0;
+  std::size_t draining = 0;
+  bool ready = false, stopping = false;
+};
+
+Server::Server(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+Server::~Server() = default;
+
+Result<std::unique_ptr<Server>> Server::create(Config config) {
+  auto state = std::make_unique<State>(std::move(config));
+  if (Result<> built = state->build(); !built) return built.error();
+  return std::unique_ptr<Server>(new Server(std::move(state)));
+}
+
+Result<> Server::State::build() {
+  if (config.shards == 0) config.shards = std::max(1U, std::thread::hardware_concurrency());
+  if (config.upstream.endpoint.kind == net::Endpoint::Kind::tls) {
+    auto tls = net::make_client_context(config.upstream.tls);
+    if (!tls) return tls.error();
+    upstream_tls = *tls;
+  }
+  if (Result<> opened = open_journals(); !opened) return opened;
+  control = std::make_unique<upstream::Control>(io, config.upstream);
+  leases = std::make_unique<lease::LeaseService>(io, *control, config.lease, *journal, clock);
+  auto redis = meet_redis(
+      io, *control, kMeetRedis,
+      [this] {
+        leases->on_control_up([](Result<> result) {
+          if (!result) spdlog::warn("leases: {}", result.error().message());
+        });
+      },
+      [this](const std::string& why) {
+        if (!stopping) spdlog::warn("control connection to {}: {}", config.upstream.endpoint.text(), why);
+      });
+  if (!redis) return Error(redis.error().code(), config.upstream.endpoint.text() + ": " + redis.error().message());
+  catalog = redis->catalog;
+  facts = std::make_shared<const proxy::ServerFacts>(std::move(redis->facts));
+  if (Result<> loaded = load_policy(); !loaded) return loaded;
+  if (Result<> built = build_shards(); !built) return built;
+  return start_admin();
+}
+
+Result<> Server::State::open_journals() {
+  auto opened = audit::Journal::open({.directory = config.audit_directory,
+                                      .instance = config.instance,
+                                      .stream = "control",
+                                      .redis_label = config.upstream.endpoint.text()},
+                                     clock);
+  if (!opened) return opened.error();
+  journal = std::move(*opened);
+  return {};
+}
+
+Result<> Server::State::load_policy() {
+  Diagnostics diagnostics;
+  auto loaded = policy::Snapshot::load(config.policies, catalog, aliases(config), diagnostics);
+  if (loaded == nullptr) return Error(Errc::invalid, diagnostics.text());
+  for (const Diagnostic& diagnostic : diagnostics.all()) spdlog::warn("{}", diagnostic.text());
+  policy = std::move(loaded);
+  record_policy(true);
+  return {};
+}
+
+void Server::State::record_policy(bool initial) {
+  audit::Event event;
+  event.kind = audit::Kind::policy_loaded;
+  const std::string detail = policy->version() + (policy->commit().empty() ? "" : " commit " + policy->commit());
+  event.detail = detail;
+  event.reason = initial ? "start" : "reload";
+  journal->append(event);
+  (void)journal->flush();
+}
+
+Result<> Server::State::build_shards() {
+  std::vector<net::SslContext> contexts;
+  for (const proxy::ListenerConfig& listener : config.listeners) {
+    if (Result<> free = net::check_port_free(listener.endpoint); !free) return free;
+  }
+  for (std::size_t index = 0; index < config.shards; ++index) {
+    auto thread = std::make_unique<ShardThread>();
+    auto opened = audit::Journal::open({.directory = config.audit_directory,
+                                        .instance = config.instance,
+                                        .stream = "shard-" + std::to_string(index),
+                                        .redis_label = config.upstream.endpoint.text()},
+                                       clock);
+    if (!opened) return opened.error();
+    auto client = std::make_unique<lease::LeaseClient>(thread->io, io, *leases);
+    lease::LeaseClient* leases_of_shard = client.get();
+    asio::io_context* shard_io = &thread->io;
+    upstream::LinkSettings links{
+        .io = thread->io,
+        .turn = thread->turn,
+        .endpoint = config.upstream.endpoint,
+        .tls = upstream_tls,
+        .server_name = config.upstream.tls.server_name,
+        .connect_timeout = config.upstream.connect_timeout,
+        .repair = [leases_of_shard](const std::string& user, std::function<void(bool)> done) {
+          leases_of_shard->repair(user, [done = std::move(done)](Result<> result) { done(result.has_value()); });
+        }};
+    proxy::ShardWiring wiring{
+        .clock = clock,
+        .limits = config.limits,
+        .refresh_keys = [this, shard_io](const std::string& alias, std::function<void()> done) {
+          asio::post(io, [this, shard_io, alias, done = std::move(done)] {
+            keys->refresh(alias, [shard_io, done] { asio::post(*shard_io, done); });
+          });
+        },
+        .connections = connections,
+        .first_id = index + 1,
+        .id_step = config.shards};
+    thread->shard = std::make_unique<proxy::Shard>(
+        thread->io, std::move(wiring), std::move(links), std::move(*opened),
+        std::make_unique<identity::Authenticator>(config.issuers, config.user_placeholders, clock), std::move(client),
+        thread->turn);
+    thread->shard->set_policy(policy);
+    thread->shard->set_facts(facts);
+    if (Result<> listening = listen(*thread, index == 0); !listening) return listening;
+    shards.push_back(std::move(thread));
+  }
+  keys = std::make_unique<identity::KeyFetcher>(
+      io, config.issuers, clock,
+      [this](const std::string& alias, std::shared_ptr<const identity::KeySet> set, MonoTime fetched) {
+        for (auto& thread : shards) {
+          asio::post(thread->io, [shard = thread->shard.get(), alias, set, fetched] {
+            shard->authenticator().set_keys(alias, set, fetched);
+          });
+        }
+        // A key set reaches every shard before the next step is taken from here.
+        asio::post(io, [this] { maybe_ready(); });
+      });
+  return {};
+}
+
+Result<> Server::State::listen(ShardThread& thread, bool first) {
+  for (proxy::ListenerConfig& listener : config.listeners) {
+    net::SslContext tls;
+    if (listener.endpoint.kind == net::Endpoint::Kind::tls) {
+      auto made = net::make_server_context(listener.tls);
+      if (!made) return made.error();
+      tls = *made;
+    }
+    auto acceptor = net::Acceptor::listen(thread.io, listener.endpoint);
+    if (!acceptor) return acceptor.error();
+    if (first) listener.endpoint.port = (*acceptor)->port();  // port 0: the other shards join the one that was taken
+    thread.shard->listen(std::move(*acceptor), listener, tls);
+  }
+  return {};
+}
+
+Result<> Server::State::start_admin() {
+  if (!config.admin.enabled) return {};
+  net::SslContext tls;
+  if (config.admin.endpoint.kind == net::Endpoint::Kind::tls) {
+    auto made = net::make_server_context(config.admin.tls);
+    if (!made) return made.error();
+    tls = *made;
+  }
+  admin = std::make_unique<admin::AdminServer>(
+      io, config.admin.endpoint, tls,
+      admin::Sources{.readiness = [this] { return readiness(); }, .metrics = [this] { return metrics(); }});
+  return admin->start();
+}
+
+std::vector<admin::ReadyCheck> Server::State::readiness() const {
+  std::vector<admin::ReadyCheck> checks;
+  checks.push_back({"redis", control->up(), control->up() ? "" : "the control connection is down"});
+  checks.push_back({"policy", policy != nullptr, policy != nullptr ? "" : "no policy is loaded"});
+  bool healthy = journal->healthy();
+  for (const auto& thread : shards) healthy = healthy && thread->shard->metrics().audit_healthy.get() == 1;
+  checks.push_back({"audit", healthy || !ready, healthy || !ready ? "" : "the audit trail cannot be written"});
+  for (const auto& issuer : keys->status()) {
+    checks.push_back({"issuer " + issuer.alias, issuer.has_keys, issuer.has_keys ? "" : issuer.last_error});
+  }
+  checks.push_back({"serving", ready && !stopping, stopping ? "shutting down" : ready ? "" : "starting"});
+  return checks;
+}
+
+std::vector<prometheus::MetricFamily> Server::State::metrics() const {
+  MetricSources sources;
+  for (const auto& thread : shards) sources.shards.push_back(&thread->shard->metrics());
+  sources.leases = leases->counters();
+  sources.issuers = keys->status();
+  sources.redis_up = control->up();
+  sources.policy_reloads = reloads;
+  sources.policy_reload_failures = reload_failures;
+  sources.policy_version = policy->version();
+  return metric_families(sources);
+}
+
+void Server::State::start_threads() {
+  for (auto& thread : shards) {
+    asio::post(thread->io, [shard = thread->shard.get()] { shard->start(); });
+    thread->thread = std::thread([one = thread.get()] { one->io.run(); });
+  }
+}
+
+// INFO changes rarely; what clients see of it (loading, role) is at most this old.
+void Server::State::poll_info() {
+  timer->expires_after(kInfoEvery);
+  timer->async_wait([this](const boost::system::error_code& error) {
+    if (error || stopping) return;
+    control->call({"INFO"}, [this](Result<upstream::ControlReply> reply) {
+      if (!reply || reply->type != upstream::ControlReply::Type::string) return;
+      auto fresh = std::make_shared<const proxy::ServerFacts>(reduce_info(reply->text));
+      if (fresh->info == facts->info) return;
+      facts = fresh;
+      for (auto& thread : shards) {
+        asio::post(thread->io, [shard = thread->shard.get(), fresh] { shard->set_facts(fresh); });
+      }
+    });
+    poll_info();
+  });
+}
+
+void Server::State::maybe_ready() {
+  if (ready || stopping) return;
+  ready = true;
+  write_pid_file();
+  for (const proxy::ListenerConfig& listener : config.listeners) {
+    spdlog::info("listening on {} ({})", listener.endpoint.text(), listener.name);
+  }
+  spdlog::info("policy {} with {} grants, {} expectations held; {} shards", policy->version(), policy->grants().size(),
+               policy->expectations(), shards.size());
+  if (on_ready) on_ready();
+}
+
+void Server::State::write_pid_file() const {
+  if (config.pid_file.empty()) return;
+  std::ofstream(config.pid_file) << ::getpid() << "\n";
+}
+
+void Server::State::watch_signals() {
+  signals->async_wait([this](const boost::system::error_code& error, int signal) {
+    if (error) return;
+    if (signal == SIGHUP) {
+      reload();
+      watch_signals();
+    } else if (!stopping) {
+      spdlog::info("signal {}: draining", signal);
+      shut_down();
+      watch_signals();
+    } else {
+      spdlog::warn("second signal: stopping at once");
+      finish();
+    }
+  });
+}
+
+// Everything is read and checked first; only then every shard gets the new values. Any failure keeps what is in force.
+void Server::State::reload() {
+  Diagnostics diagnostics;
+  auto fresh = policy::Snapshot::load(config.policies, catalog, aliases(config), diagnostics);
+  reload_certificates();
+  if (fresh == nullptr) {
+    ++reload_failures;
+    spdlog::error("policy reload refused, version {} stays in force:\n{}", policy->version(), diagnostics.text());
+    return;
+  }
+  ++reloads;
+  const bool changed = fresh->version() != policy->version();
+  spdlog::info("policy reload: version {} {}", fresh->version(), changed ? "is now in force" : "unchanged");
+  if (!changed) return;
+  policy = fresh;
+  record_policy(false);
+  for (auto& thread : shards) {
+    asio::post(thread->io, [shard = thread->shard.get(), fresh] { shard->set_policy(fresh); });
+  }
+}
+
+void Server::State::reload_certificates() {
+  for (const proxy::ListenerConfig& listener : config.listeners) {
+    if (listener.endpoint.kind != net::Endpoint::Kind::tls) continue;
+    auto made = net::make_server_context(listener.tls);
+    if (!made) {
+      spdlog::error("listener {}: new certificate refused, the old one stays: {}", listener.name, made.error().message());
+      continue;
+    }
+    for (auto& thread : shards) {
+      asio::post(thread->io, [shard = thread->shard.get(), name = listener.name, tls = *made] { shard->set_tls(name, tls); });
+    }
+  }
+}
+
+void Server::State::shut_down() {
+  if (std::exchange(stopping, true)) return;
+  draining = shards.size();
+  for (auto& thread : shards) {
+    asio::post(thread->io, [this, one = thread.get()] {
+      one->shard->drain([this, one] {
+        one->shard->leases().close();
+        asio::post(io, [this] {
+          if (--draining == 0) leases->delete_all(kDeleteUsers, [this] { finish(); });
+        });
+      });
+    });
+  }
+}
+
+void Server::State::finish() {
+  for (auto& thread : shards) thread->io.stop();
+  io.stop();
+}
+
+int Server::run(std::function<void()> on_ready) {
+  State& state = *state_;
+  state.on_ready = std::move(on_ready);
+  state.io.restart();
+  state.signals = std::make_unique<asio::signal_set>(state.io, SIGTERM, SIGINT, SIGHUP);
+  state.watch_signals();
+  state.timer = std::make_unique<asio::steady_timer>(state.io);
+  state.poll_info();
+  state.start_threads();
+  state.keys->start();
+  asio::post(state.io, [&state] {
+    if (state.config.issuers.empty()) state.maybe_ready();
+  });
+  state.io.run();
+  for (auto& thread : state.shards) {
+    if (thread->thread.joinable()) thread->thread.join();
+  }
+  state.admin.reset();
+  state.shards.clear();
+  state.journal->close("stopped");
+  if (!state.config.pid_file.empty()) std::filesystem::remove(state.config.pid_file);
+  return 0;
+}
+
+void Server::stop() {
+  boost::asio::post(state_->io, [this] { state_->shut_down(); });
+}
+
+}  // namespace keyward::server
