@@ -3,12 +3,15 @@
 #include <algorithm>
 
 namespace keyward::lease {
+namespace {
+
+Error full() { return Error(Errc::limit, "the highest number of Redis users is in use"); }
+
+}  // namespace
 
 void LeaseBook::set_state(Entry& entry, State state) {
   if (entry.state == State::idle) --idle_;
-  if (entry.state == State::deleting) --deleting_;
   if (state == State::idle) ++idle_;
-  if (state == State::deleting) ++deleting_;
   entry.state = state;
 }
 
@@ -24,7 +27,7 @@ void LeaseBook::erase(Entries::iterator at) {
 
 // The user that nobody has held for longest goes first; when every one is held there is no room.
 bool LeaseBook::make_room(Calls& calls) {
-  if (live() < rules_.max_users) return true;
+  if (entries_.size() < rules_.max_users || live() < rules_.max_users) return true;
   auto oldest = entries_.end();
   for (auto at = entries_.begin(); at != entries_.end(); ++at) {
     if (at->second.state != State::idle) continue;
@@ -42,15 +45,16 @@ LeaseBook::Calls LeaseBook::acquire(const std::string& user,
   auto at = entries_.find(user);
   if (at == entries_.end()) {
     if (!make_room(calls)) {
-      return {[waiter = std::move(waiter)] {
-        waiter(Error(Errc::limit, "the highest number of Redis users is in use"));
-      }};
+      return {[waiter = std::move(waiter)] { waiter(full()); }};
     }
     at = entries_.emplace(user, Entry{}).first;
     at->second.lease = draft();
     at->second.grants = std::move(grants);
     at->second.draft = std::move(draft);
     queue(user, at->second);
+  } else if (at->second.state == State::deleting && at->second.waiting.empty() && !make_room(calls)) {
+    calls.emplace_back([waiter = std::move(waiter)] { waiter(full()); });
+    return calls;
   }
   Entry& entry = at->second;
   if (entry.state == State::minting || entry.state == State::deleting) {
@@ -158,7 +162,7 @@ std::optional<LeaseBook::Work> LeaseBook::take_work() {
       return Work{Work::Kind::remove, user};
     }
     if (!mint && entry.cause == Cause::none) continue;
-    entry.in_flight = true;
+    entry.in_flight = entry.sent = true;
     entry.sent_cause = std::exchange(entry.cause, Cause::none);
     entry.literals_sent = entry.literals.size();
     std::ranges::move(entry.make_waiting, std::back_inserter(entry.make_sent));
@@ -253,10 +257,15 @@ LeaseBook::Calls LeaseBook::expire(MonoTime now) {
     if (entry.state == State::idle && entry.idle_since + rules_.linger <= now) {
       begin_removal(at->first, entry, Why::unused, calls);
     }
-    // A mint that was never sent and that nobody waits for any more is no debt.
+    // A mint that nobody waits for any more is no debt, but its command may have reached Redis before the connection died.
     const auto here = at++;
     const bool awaited = !entry.waiting.empty() || !entry.make_waiting.empty() || !entry.make_sent.empty();
-    if (entry.state == State::minting && !entry.in_flight && !awaited) erase(here);
+    if (entry.state != State::minting || entry.in_flight || awaited) continue;
+    if (entry.sent) {
+      begin_removal(here->first, entry, Why::unused, calls);
+    } else {
+      erase(here);
+    }
   }
   return calls;
 }
@@ -305,6 +314,12 @@ void LeaseBook::fail_makes(std::vector<Entry::MakeWaiting>& list, const Error& e
     calls.emplace_back([waiter = std::move(one.waiter), error] { waiter(error); });
   }
   list.clear();
+}
+
+std::size_t LeaseBook::live() const {
+  return static_cast<std::size_t>(std::ranges::count_if(entries_, [](const auto& one) {
+    return one.second.state != State::deleting || !one.second.waiting.empty();
+  }));
 }
 
 const LeaseBook::Entry* LeaseBook::find(const std::string& user) const {

@@ -47,6 +47,7 @@ class LeaseBook {
     Cause cause = Cause::none;       // wanted remake
     Cause sent_cause = Cause::none;  // the one under way
     bool in_flight = false, queued = false;
+    bool sent = false;  // a SETUSER has left: Redis may have the user
     std::size_t holders = 0;
     MonoTime idle_since{};
     std::vector<std::string> literals;
@@ -100,7 +101,8 @@ class LeaseBook {
   Calls remove_all(const Error& error);
 
   [[nodiscard]] const Entry* find(const std::string& user) const;
-  [[nodiscard]] std::size_t live() const { return entries_.size() - deleting_; }
+  // Users that exist or will, those being deleted only to be made anew among them.
+  [[nodiscard]] std::size_t live() const;
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
   // Whether expire() has anything to look at.
   [[nodiscard]] bool timed() const { return idle_ > 0 || waiters_ > 0; }
@@ -119,7 +121,7 @@ class LeaseBook {
   Rules rules_;
   Entries entries_;
   std::deque<std::string> todo_;
-  std::size_t idle_ = 0, deleting_ = 0, waiters_ = 0;
+  std::size_t idle_ = 0, waiters_ = 0;
 };
 
 }  // namespace keyward::lease
