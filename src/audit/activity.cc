@@ -11,7 +11,8 @@ struct Named {
   Activity activity;
 };
 
-// write: replaces whole values; the rest of what writes changes parts of them and is an update. Sorted.
+// write: replaces whole values; the rest of what writes changes parts of them and is an update.
+// Sorted.
 constexpr std::array<Named, 39> kNamed{{
     {"copy", Activity::write},
     {"del", Activity::remove},
@@ -59,8 +60,9 @@ static_assert(std::is_sorted(kNamed.begin(), kNamed.end(),
 }  // namespace
 
 Activity activity_of(std::string_view command, bool reads, bool writes) {
-  const auto* found = std::lower_bound(kNamed.begin(), kNamed.end(), command,
-                                       [](const Named& named, std::string_view name) { return named.command < name; });
+  const auto* found = std::lower_bound(
+      kNamed.begin(), kNamed.end(), command,
+      [](const Named& named, std::string_view name) { return named.command < name; });
   if (found != kNamed.end() && found->command == command) return found->activity;
   if (writes) return Activity::update;
   return reads ? Activity::read : Activity::other;

@@ -25,7 +25,9 @@ Hasher::Hasher() : context_(EVP_MD_CTX_new()) {
 
 void Hasher::begin() { must(EVP_DigestInit_ex(context_.get(), nullptr, nullptr)); }
 
-void Hasher::add(std::string_view bytes) { must(EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size())); }
+void Hasher::add(std::string_view bytes) {
+  must(EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()));
+}
 
 HexDigest Hasher::finish() {
   static constexpr std::string_view kDigits = "0123456789abcdef";

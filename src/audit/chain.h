@@ -1,4 +1,5 @@
-// The place of the next record in a hash chain: prev = SHA-256 of the bytes of the line before, without its newline.
+// The place of the next record in a hash chain: prev = SHA-256 of the bytes of the line before,
+// without its newline.
 #pragma once
 
 #include <array>
@@ -19,7 +20,9 @@ inline constexpr HexDigest kNoHash = [] {
   return zeros;
 }();
 
-[[nodiscard]] inline std::string_view view(const HexDigest& digest) { return {digest.data(), digest.size()}; }
+[[nodiscard]] inline std::string_view view(const HexDigest& digest) {
+  return {digest.data(), digest.size()};
+}
 
 // SHA-256 with a context that is made once.
 class Hasher {
@@ -39,7 +42,8 @@ class Hasher {
 
 class Chain {
  public:
-  // Continues after the record `sequence` whose line has the hash `last`; 0 and kNoHash before the first record.
+  // Continues after the record `sequence` whose line has the hash `last`; 0 and kNoHash before the
+  // first record.
   void resume(std::uint64_t sequence, const HexDigest& last) {
     sequence_ = sequence;
     last_ = last;

@@ -1,15 +1,14 @@
 #include "keyward/audit/journal.h"
 
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <system_error>
-
 #include "audit/chain.h"
 #include "audit/ocsf.h"
 #include "audit/previous_run.h"
 #include "audit/stream_file.h"
 #include "audit/trail_files.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <system_error>
 
 namespace keyward::audit {
 namespace {
@@ -17,15 +16,19 @@ namespace {
 constexpr std::size_t kKeepCapacity = std::size_t{1} << 20;
 constexpr auto kNameCheckInterval = std::chrono::seconds(1);
 
-// What is given up first when nothing can be written: records whose loss hides no change of data or rights.
+// What is given up first when nothing can be written: records whose loss hides no change of data or
+// rights.
 bool may_be_shed(const Event& event) {
   switch (event.kind) {
     case Kind::login:
     case Kind::login_refused:
     case Kind::session_end:
-    case Kind::denial: return true;
-    case Kind::command: return !event.writes;
-    default: return false;
+    case Kind::denial:
+      return true;
+    case Kind::command:
+      return !event.writes;
+    default:
+      return false;
   }
 }
 
@@ -43,7 +46,9 @@ Result<std::vector<TrailFile>> files_of(const JournalConfig& config) {
 
 struct Journal::State {
   State(JournalConfig settings, const Clock& source)
-      : config(std::move(settings)), clock(source), writer(config.instance, config.stream, config.redis_label) {}
+      : config(std::move(settings)),
+        clock(source),
+        writer(config.instance, config.stream, config.redis_label) {}
 
   JournalConfig config;
   const Clock& clock;
@@ -53,7 +58,7 @@ struct Journal::State {
   FileDescriptor lock;
   StreamFile file;
 
-  std::string buffer;           // lines; the first `written` bytes are with the kernel
+  std::string buffer;  // lines; the first `written` bytes are with the kernel
   std::size_t written = 0;
   std::uint64_t durable = 0;
   Counters counters;
@@ -94,7 +99,8 @@ Result<> Journal::State::start() {
   Event event;
   event.kind = Kind::start;
   put(event, previous.claim(name));
-  auto created = StreamFile::create(config.directory, name, config.instance + "." + config.stream + ".new", buffer);
+  auto created = StreamFile::create(config.directory, name,
+                                    config.instance + "." + config.stream + ".new", buffer);
   if (!created) return created.error();
   file = *std::move(created);
   buffer.clear();
@@ -115,7 +121,8 @@ std::uint64_t Journal::State::put(const Event& event, std::string_view extra) {
   return chain.sequence();
 }
 
-// True when nothing is left to write. Every line ends in the only newline it has, so newlines count records.
+// True when nothing is left to write. Every line ends in the only newline it has, so newlines count
+// records.
 bool Journal::State::write_out() {
   const std::string_view rest = std::string_view(buffer).substr(written);
   const auto done = file.write(rest);
@@ -148,9 +155,9 @@ void Journal::State::fail(int error) {
 
 void Journal::State::recover() {
   failing = false;
-  const std::string detail =
-      fmt::format("since_us={} attempts={} shed={} error={}", trouble.since.time_since_epoch().count(), trouble.attempts,
-                  trouble.shed, std::generic_category().message(trouble.error));
+  const std::string detail = fmt::format(
+      "since_us={} attempts={} shed={} error={}", trouble.since.time_since_epoch().count(),
+      trouble.attempts, trouble.shed, std::generic_category().message(trouble.error));
   Event event;
   event.kind = Kind::gap;
   event.reason = trouble.shed == 0 ? "the trail could not be written; no record was lost"
@@ -170,7 +177,9 @@ bool Journal::State::file_is_gone() {
 
 Result<std::unique_ptr<Journal>> Journal::open(JournalConfig config, const Clock& clock) {
   if (!valid_instance(config.instance) || !valid_stream(config.stream)) {
-    return Error(Errc::invalid, "audit instance and stream names are letters, digits, '_' and '-' (instance also '.')");
+    return Error(
+        Errc::invalid,
+        "audit instance and stream names are letters, digits, '_' and '-' (instance also '.')");
   }
   if (auto ready = prepare_directory(config.directory); !ready) return ready.error();
   auto lock = lock_stream(config.directory, config.instance, config.stream);
@@ -201,7 +210,8 @@ Receipt Journal::flush() {
   if (state.closed || !pending()) return receipt();
   if (state.file_is_gone()) {
     state.fail(ENOENT);
-    state.next_name_check = {};  // until a restart: what is written there is lost, so nothing may count as written
+    state.next_name_check =
+        {};  // until a restart: what is written there is lost, so nothing may count as written
     return receipt();
   }
   const bool was_failing = state.failing;

@@ -13,23 +13,40 @@ constexpr std::array<bool, 256> make_plain() {
 }
 constexpr std::array<bool, 256> kPlain = make_plain();
 
-std::uint8_t at(std::string_view bytes, std::size_t index) { return static_cast<std::uint8_t>(bytes[index]); }
+std::uint8_t at(std::string_view bytes, std::size_t index) {
+  return static_cast<std::uint8_t>(bytes[index]);
+}
 
 void append_code(std::string& out, std::uint32_t code) {
   static constexpr std::string_view kDigits = "0123456789abcdef";
-  const std::array<char, 6> text{'\\', 'u', kDigits[code >> 12 & 15], kDigits[code >> 8 & 15],
-                                 kDigits[code >> 4 & 15], kDigits[code & 15]};
+  const std::array<char, 6> text{'\\',
+                                 'u',
+                                 kDigits[code >> 12 & 15],
+                                 kDigits[code >> 8 & 15],
+                                 kDigits[code >> 4 & 15],
+                                 kDigits[code & 15]};
   out.append(text.data(), text.size());
 }
 
 void append_ascii(std::string& out, char byte) {
   switch (byte) {
-    case '"': out.append("\\\"", 2); break;
-    case '\\': out.append("\\\\", 2); break;
-    case '\n': out.append("\\n", 2); break;
-    case '\r': out.append("\\r", 2); break;
-    case '\t': out.append("\\t", 2); break;
-    default: append_code(out, static_cast<std::uint8_t>(byte));
+    case '"':
+      out.append("\\\"", 2);
+      break;
+    case '\\':
+      out.append("\\\\", 2);
+      break;
+    case '\n':
+      out.append("\\n", 2);
+      break;
+    case '\r':
+      out.append("\\r", 2);
+      break;
+    case '\t':
+      out.append("\\t", 2);
+      break;
+    default:
+      append_code(out, static_cast<std::uint8_t>(byte));
   }
 }
 
@@ -54,7 +71,8 @@ Character decode(std::string_view bytes, std::size_t index) {
   return {code, length};
 }
 
-// Line separators of Unicode, C1 control characters and what turns the writing direction: legal in JSON, not in a log.
+// Line separators of Unicode, C1 control characters and what turns the writing direction: legal in
+// JSON, not in a log.
 bool harmful(std::uint32_t code) {
   return code < 0xa0 || (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
 }

@@ -1,4 +1,5 @@
-// Appends bytes of unknown origin as JSON text: always valid UTF-8, always on one line, nothing a terminal would obey.
+// Appends bytes of unknown origin as JSON text: always valid UTF-8, always on one line, nothing a
+// terminal would obey.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +12,8 @@ namespace keyward::audit {
 // latin1: the bytes were not UTF-8, and each one became the character of the same number.
 enum class Encoding : std::uint8_t { utf8, latin1 };
 
-// The inside of a JSON string. Parsing it gives back exactly `bytes` (utf8), or one character per byte (latin1).
+// The inside of a JSON string. Parsing it gives back exactly `bytes` (utf8), or one character per
+// byte (latin1).
 Encoding append_escaped(std::string& out, std::string_view bytes);
 
 // At most `limit` bytes of `bytes`, not cut inside a UTF-8 character.
@@ -22,7 +24,8 @@ void append_signed(std::string& out, std::int64_t number);
 
 inline constexpr std::size_t kTextLimit = 512;
 
-// ,"name":"value" with the value escaped and bounded; nothing when it is empty. A value that was cut says by how much.
+// ,"name":"value" with the value escaped and bounded; nothing when it is empty. A value that was
+// cut says by how much.
 void put_text(std::string& out, std::string_view name, std::string_view value);
 // ,"name":number
 void put_number(std::string& out, std::string_view name, std::uint64_t number);

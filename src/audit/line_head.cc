@@ -31,7 +31,9 @@ bool is_hash(std::string_view text) {
 std::optional<LineHead> parse_head(std::string_view line) {
   LineHead head;
   std::string_view rest = line;
-  if (line.size() > kLineLimit || !line.ends_with('}') || !take(rest, R"({"unmapped":{"keyward":{"prev":")")) return {};
+  if (line.size() > kLineLimit || !line.ends_with('}') ||
+      !take(rest, R"({"unmapped":{"keyward":{"prev":")"))
+    return {};
   head.prev = rest.substr(0, 64);
   if (!is_hash(head.prev)) return {};
   rest.remove_prefix(64);

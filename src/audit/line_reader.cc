@@ -1,12 +1,11 @@
 #include "audit/line_reader.h"
 
-#include <unistd.h>
+#include "audit/line_head.h"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-
-#include "audit/line_head.h"
+#include <unistd.h>
 
 namespace keyward::audit {
 namespace {

@@ -1,14 +1,14 @@
 // Reads a file line by line in large blocks, with bounded memory.
 #pragma once
 
+#include "audit/file_descriptor.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "audit/file_descriptor.h"
 
 namespace keyward::audit {
 
@@ -17,12 +17,14 @@ class LineReader {
   // Reads the first `end` bytes. `progress` hears of every block.
   LineReader(int fd, std::uint64_t end, std::function<void(std::uint64_t)> progress);
 
-  // The next line that ends in a newline, without it; valid until the next call. A line longer than kLineLimit comes cut at
-  // the limit, which no record is.
+  // The next line that ends in a newline, without it; valid until the next call. A line longer than
+  // kLineLimit comes cut at the limit, which no record is.
   [[nodiscard]] std::optional<std::string_view> next();
   [[nodiscard]] bool failed() const { return failed_; }
   // What follows the last newline, once next() has given nullopt.
-  [[nodiscard]] std::string_view rest() const { return std::string_view(block_).substr(begin_, filled_ - begin_); }
+  [[nodiscard]] std::string_view rest() const {
+    return std::string_view(block_).substr(begin_, filled_ - begin_);
+  }
 
  private:
   bool fill();

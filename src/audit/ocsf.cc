@@ -1,16 +1,16 @@
 #include "audit/ocsf.h"
 
-#include <array>
-
 #include "audit/activity.h"
 #include "audit/json_text.h"
 #include "audit/redact.h"
 #include "audit/subject_json.h"
 
+#include <array>
+
 namespace keyward::audit {
 namespace {
 
-constexpr std::string_view kProduct = R"({"name":"Keyward","vendor_name":"Keyward","version":")" KEYWARD_VERSION R"("})";
+constexpr std::string_view kProduct = R"({"name":"Keyward","version":")" KEYWARD_VERSION R"("})";
 
 // What a kind is in OCSF. Severity 1 informational, 2 low, 3 medium, 4 high.
 struct Shape {
@@ -37,16 +37,19 @@ constexpr std::array<Shape, 12> kShapes{{
 
 const Shape& shape_of(Kind kind) { return kShapes[static_cast<std::size_t>(kind)]; }
 
-constexpr std::array<std::string_view, 5> kOutcomes{"ok", "error", "denied", "unknown", "not_executed"};
+constexpr std::array<std::string_view, 5> kOutcomes{"ok", "error", "denied", "unknown",
+                                                    "not_executed"};
 
 bool refused(const Event& event) {
-  return event.kind == Kind::denial || event.kind == Kind::login_refused || event.outcome == Outcome::denied;
+  return event.kind == Kind::denial || event.kind == Kind::login_refused ||
+         event.outcome == Outcome::denied;
 }
 
-bool about_data(const Event& event) { return event.kind == Kind::command || event.kind == Kind::denial; }
+bool about_data(const Event& event) {
+  return event.kind == Kind::command || event.kind == Kind::denial;
+}
 
-const Subject::Prepared* prepared(const Event& event) {
-  const Subject* subject = event.subject;
+const Subject::Prepared* prepared(const Subject* subject) {
   if (subject == nullptr || subject->prepared.fingerprint == 0) return nullptr;
   return subject->prepared.fingerprint == fingerprint(*subject) ? &subject->prepared : nullptr;
 }
@@ -54,14 +57,22 @@ const Subject::Prepared* prepared(const Event& event) {
 void append_status(std::string& out, const Event& event) {
   if (refused(event)) {
     // action 2 Denied, disposition 2 Blocked, 26 Unauthorized
-    out.append(event.kind == Kind::login_refused ? R"(,"status_id":2,"action_id":2,"disposition_id":26)"
-                                                 : R"(,"status_id":2,"action_id":2,"disposition_id":2)");
+    out.append(event.kind == Kind::login_refused
+                   ? R"(,"status_id":2,"action_id":2,"disposition_id":26)"
+                   : R"(,"status_id":2,"action_id":2,"disposition_id":2)");
   } else {
     switch (event.outcome) {
-      case Outcome::ok: out.append(R"(,"status_id":1)"); break;
-      case Outcome::unknown: out.append(R"(,"status_id":99,"status":"Unknown")"); break;
-      case Outcome::not_executed: out.append(R"(,"status_id":99,"status":"Not executed")"); break;
-      default: out.append(R"(,"status_id":2)");
+      case Outcome::ok:
+        out.append(R"(,"status_id":1)");
+        break;
+      case Outcome::unknown:
+        out.append(R"(,"status_id":99,"status":"Unknown")");
+        break;
+      case Outcome::not_executed:
+        out.append(R"(,"status_id":99,"status":"Not executed")");
+        break;
+      default:
+        out.append(R"(,"status_id":2)");
     }
   }
   put_text(out, "status_code", event.error_class);
@@ -87,25 +98,28 @@ void append_activity(std::string& out, const Event& event) {
   put_number(out, "severity_id", severity);
 }
 
-// The decision, then who it was about.
-void append_actor_object(std::string& out, const Event& event) {
+// The decision, then who it was about. The grant of what was allowed stands in unmapped only.
+void append_actor_object(std::string& out, const Event& event, const Subject::Prepared* ready) {
   out.append(",\"actor\":{");
   if (event.subject == nullptr) {
     out.append("\"app_name\":\"Keyward\"}");
     return;
   }
-  if (about_data(event)) {
-    out.append(refused(event) ? R"("authorizations":[{"decision":"denied")" : R"("authorizations":[{"decision":"allowed")");
-    if (!event.grant.empty() || !event.rule.empty()) {
-      out.append(R"(,"policy":{"is_applied":true)");
+  if (about_data(event) && !refused(event)) {
+    out.append(R"("authorizations":[{"decision":"allowed"}],)");
+  } else if (about_data(event)) {
+    out.append(R"("authorizations":[{"decision":"denied")");
+    const std::string& version = event.subject->policy_version;
+    if (!version.empty() || !event.grant.empty() || !event.rule.empty()) {
+      out.append(R"(,"policy":{"is_applied":true,"type":"grant")");
       put_text(out, "name", event.grant);
       put_text(out, "uid", event.rule);
-      put_text(out, "version", event.subject->policy_version);
+      put_text(out, "version", version);
       out.push_back('}');
     }
     out.append("}],");
   }
-  if (const auto* ready = prepared(event)) {
+  if (ready != nullptr) {
     out.append(ready->actor);
   } else {
     append_actor(out, *event.subject);
@@ -113,8 +127,8 @@ void append_actor_object(std::string& out, const Event& event) {
   out.push_back('}');
 }
 
-void append_source_object(std::string& out, const Event& event) {
-  if (const auto* ready = prepared(event)) {
+void append_source_object(std::string& out, const Event& event, const Subject::Prepared* ready) {
+  if (ready != nullptr) {
     out.append(ready->source);
   } else if (event.subject != nullptr) {
     append_source(out, *event.subject);
@@ -147,24 +161,25 @@ void append_authentication(std::string& out, const Event& event, const std::stri
   }
 }
 
-// The part of a record that only commands and denials have.
-void append_request(std::string& out, const Event& event, bool& cut) {
+// The part of a record that only commands and denials have. True when not all of it is shown.
+bool append_request(std::string& out, const Event& event) {
   put_text(out, "command", event.command.substr(0, kCommandLimit));
   put_number(out, "db", event.db);
-  cut = append_names(out, "key", event.keys) || cut;
-  cut = append_names(out, "channel", event.channels) || cut;
-  cut = cut || event.args.size() > kArgumentsShown + 2;
+  const bool keys_cut = append_names(out, "key", event.keys);
+  const bool channels_cut = append_names(out, "channel", event.channels);
   if (event.command_number != 0) put_number(out, "command_number", event.command_number);
   if (event.multi_id != 0) put_number(out, "multi_id", event.multi_id);
   if (event.has_affected) put_signed(out, "affected", event.affected);
   if (event.latency_us >= 0) put_signed(out, "latency_us", event.latency_us);
+  return keys_cut || channels_cut || event.args.size() > kArgumentsShown;
 }
 
 }  // namespace
 
 std::string_view kind_name(Kind kind) { return shape_of(kind).name; }
 
-OcsfWriter::OcsfWriter(std::string_view instance, std::string_view stream, std::string_view redis_label) {
+OcsfWriter::OcsfWriter(std::string_view instance, std::string_view stream,
+                       std::string_view redis_label) {
   put_text(where_, "instance", instance);
   put_text(where_, "stream", stream);
   metadata_ = R"(,"metadata":{"version":"1.8.0","product":)";
@@ -179,8 +194,9 @@ OcsfWriter::OcsfWriter(std::string_view instance, std::string_view stream, std::
   service_.push_back('}');
 }
 
-void OcsfWriter::append_keyward(std::string& out, const Event& event, const Place& place, std::string_view extra,
-                                bool& cut) const {
+bool OcsfWriter::append_keyward(std::string& out, const Event& event, const Place& place,
+                                const Subject::Prepared* ready, std::string_view extra) const {
+  bool cut = false;
   out.append(R"({"unmapped":{"keyward":{"prev":")");
   out.append(place.prev);
   out.append(R"(","sequence":)");
@@ -194,7 +210,7 @@ void OcsfWriter::append_keyward(std::string& out, const Event& event, const Plac
   out.push_back('"');
   if (place.clock != place.time) put_number(out, "clock_us", microseconds(place.clock));
   out.append(where_);
-  if (about_data(event)) append_request(out, event, cut);
+  if (about_data(event)) cut = append_request(out, event);
   put_text(out, "node", event.node);
   put_text(out, "error_class", event.error_class);
   put_text(out, "request_id", event.request_id);
@@ -202,16 +218,18 @@ void OcsfWriter::append_keyward(std::string& out, const Event& event, const Plac
   put_text(out, "rule", event.rule);
   put_text(out, "reason", event.reason);
   put_text(out, "detail", event.detail);
-  if (const auto* ready = prepared(event)) {
+  if (ready != nullptr) {
     out.append(ready->fields);
   } else if (event.subject != nullptr) {
     append_subject_fields(out, *event.subject);
   }
   out.append(extra);
   out.append("}},");
+  return cut;
 }
 
-void OcsfWriter::append_metadata(std::string& out, const Event& event, const Place& place, bool cut) const {
+void OcsfWriter::append_metadata(std::string& out, const Event& event, const Place& place,
+                                 bool cut) const {
   out.append(metadata_);
   append_number(out, place.sequence);
   out.push_back('"');
@@ -234,23 +252,24 @@ void OcsfWriter::append_database(std::string& out, const Event& event) const {
   out.append("\"}");
 }
 
-void OcsfWriter::append_class(std::string& out, const Event& event) const {
+void OcsfWriter::append_class(std::string& out, const Event& event,
+                              const Subject::Prepared* ready) const {
   switch (shape_of(event.kind).class_uid) {
     case 6005:
-      append_actor_object(out, event);
-      append_source_object(out, event);
+      append_actor_object(out, event, ready);
+      append_source_object(out, event, ready);
       append_database(out, event);
       break;
     case 3002:
       append_authentication(out, event, service_);
-      append_source_object(out, event);
+      append_source_object(out, event, ready);
       break;
     case 3001:
-      append_actor_object(out, event);
+      append_actor_object(out, event, ready);
       append_account(out, event);
       break;
     case 3004:
-      append_actor_object(out, event);
+      append_actor_object(out, event, ready);
       out.append(R"(,"entity":{"type_id":5,"type":"Policy","name":"policy")");
       put_text(out, "version", event.detail);
       out.push_back('}');
@@ -261,14 +280,15 @@ void OcsfWriter::append_class(std::string& out, const Event& event) const {
   }
 }
 
-void OcsfWriter::append(std::string& out, const Event& event, const Place& place, std::string_view extra) const {
-  bool cut = false;
-  append_keyward(out, event, place, extra, cut);
+void OcsfWriter::append(std::string& out, const Event& event, const Place& place,
+                        std::string_view extra) const {
+  const Subject::Prepared* ready = prepared(event.subject);
+  const bool cut = append_keyward(out, event, place, ready, extra);
   append_activity(out, event);
   put_number(out, "time", milliseconds(place.time));
   append_status(out, event);
   append_metadata(out, event, place, cut);
-  append_class(out, event);
+  append_class(out, event, ready);
   out.push_back('}');
 }
 

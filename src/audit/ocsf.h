@@ -1,14 +1,16 @@
-// Event -> one line of JSON in the Open Cybersecurity Schema Framework 1.8.0. Pure; allocates nothing but what `out` needs.
+// Event -> one line of JSON in the Open Cybersecurity Schema Framework 1.8.0. Pure; allocates
+// nothing but what `out` needs.
 //
-// Every line opens with {"unmapped":{"keyward":{"prev":"<64 hex>","sequence":N,"time_us":N,"kind":"...", so that the chain
-// can be checked without parsing JSON; line_head.h reads it back.
+// Every line opens with {"unmapped":{"keyward":{"prev":"<64
+// hex>","sequence":N,"time_us":N,"kind":"...", so that the chain can be checked without parsing
+// JSON; line_head.h reads it back.
 #pragma once
+
+#include "keyward/audit/event.h"
 
 #include <cstdint>
 #include <string>
 #include <string_view>
-
-#include "keyward/audit/event.h"
 
 namespace keyward::audit {
 
@@ -25,18 +27,21 @@ class OcsfWriter {
   OcsfWriter(std::string_view instance, std::string_view stream, std::string_view redis_label);
 
   // `extra` is JSON to go into unmapped.keyward as it stands: ,"name":value ...
-  void append(std::string& out, const Event& event, const Place& place, std::string_view extra = {}) const;
+  void append(std::string& out, const Event& event, const Place& place,
+              std::string_view extra = {}) const;
 
  private:
-  void append_keyward(std::string& out, const Event& event, const Place& place, std::string_view extra, bool& cut) const;
+  // True when something of the request was left out.
+  bool append_keyward(std::string& out, const Event& event, const Place& place,
+                      const Subject::Prepared* ready, std::string_view extra) const;
   void append_metadata(std::string& out, const Event& event, const Place& place, bool cut) const;
   void append_database(std::string& out, const Event& event) const;
-  void append_class(std::string& out, const Event& event) const;
+  void append_class(std::string& out, const Event& event, const Subject::Prepared* ready) const;
 
-  std::string where_;      // ,"instance":"...","stream":"..."
-  std::string metadata_;   // up to the record's own part of metadata.uid
-  std::string database_;   // after the number of the database
-  std::string service_;    // ,"service":{...}
+  std::string where_;     // ,"instance":"...","stream":"..."
+  std::string metadata_;  // up to the record's own part of metadata.uid
+  std::string database_;  // after the number of the database
+  std::string service_;   // ,"service":{...}
 };
 
 [[nodiscard]] std::string_view kind_name(Kind kind);

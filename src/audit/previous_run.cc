@@ -1,16 +1,16 @@
 #include "audit/previous_run.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
-#include <algorithm>
-#include <boost/json.hpp>
-#include <cerrno>
-#include <system_error>
-
 #include "audit/file_descriptor.h"
 #include "audit/json_text.h"
 #include "audit/line_head.h"
+
+#include <boost/json.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <system_error>
 
 namespace keyward::audit {
 namespace {
@@ -24,10 +24,12 @@ Result<std::string> read_range(int fd, std::uint64_t begin, std::uint64_t end) {
   std::string bytes(end - begin, '\0');
   std::size_t filled = 0;
   while (filled < bytes.size()) {
-    const ssize_t count =
-        ::pread(fd, bytes.data() + filled, bytes.size() - filled, static_cast<off_t>(begin + filled));
+    const ssize_t count = ::pread(fd, bytes.data() + filled, bytes.size() - filled,
+                                  static_cast<off_t>(begin + filled));
     if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return Error(Errc::io, count < 0 ? std::generic_category().message(errno) : "file became shorter");
+    if (count <= 0)
+      return Error(Errc::io,
+                   count < 0 ? std::generic_category().message(errno) : "file became shorter");
     filled += static_cast<std::size_t>(count);
   }
   return bytes;
@@ -37,7 +39,8 @@ Result<std::string> read_range(int fd, std::uint64_t begin, std::uint64_t end) {
 bool find_last_record(std::string_view tail, bool from_start, PreviousRun& run) {
   std::size_t newline = tail.rfind('\n');
   while (newline != std::string_view::npos) {
-    const std::size_t before = newline == 0 ? std::string_view::npos : tail.rfind('\n', newline - 1);
+    const std::size_t before =
+        newline == 0 ? std::string_view::npos : tail.rfind('\n', newline - 1);
     if (before == std::string_view::npos && !from_start) return false;
     const std::size_t begin = before == std::string_view::npos ? 0 : before + 1;
     const std::string_view line = tail.substr(begin, newline - begin);
@@ -84,11 +87,14 @@ bool read_previous(const json::value& value, PreviousRun& run) {
   if (value.is_null()) return true;
   const json::object* from = value.if_object();
   std::string end;
-  if (from == nullptr || !read_text(*from, "file", run.file) || !read_text(*from, "end", end)) return false;
+  if (from == nullptr || !read_text(*from, "file", run.file) || !read_text(*from, "end", end))
+    return false;
   run.stopped = end == "stop";
-  if (!read_number(*from, "sequence", run.sequence) || !read_hash(*from, "hash", run.hash)) return false;
+  if (!read_number(*from, "sequence", run.sequence) || !read_hash(*from, "hash", run.hash))
+    return false;
   if (!from->contains("torn_bytes")) return true;
-  return read_number(*from, "torn_bytes", run.torn_bytes) && read_hash(*from, "torn_sha256", run.torn_hash);
+  return read_number(*from, "torn_bytes", run.torn_bytes) &&
+         read_hash(*from, "torn_sha256", run.torn_hash);
 }
 
 }  // namespace
@@ -113,7 +119,8 @@ Result<PreviousRun> read_previous_run(const TrailFile& file) {
   const FileDescriptor fd(::open(file.path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat facts {};
   if (!fd.open() || ::fstat(fd.get(), &facts) != 0) {
-    return Error(Errc::io, "audit file " + file.path + ": " + std::generic_category().message(errno));
+    return Error(Errc::io,
+                 "audit file " + file.path + ": " + std::generic_category().message(errno));
   }
   const auto size = static_cast<std::uint64_t>(facts.st_size);
   PreviousRun run;
@@ -125,8 +132,10 @@ Result<PreviousRun> read_previous_run(const TrailFile& file) {
     if (find_last_record(*tail, begin == 0, run)) return run;
     if (begin == 0 || window > kTailLimit) break;
   }
-  return Error(Errc::invalid, "audit file " + file.path +
-                                  " does not end in a whole record; run `keyward audit verify`, keep a copy, move it away");
+  return Error(
+      Errc::invalid,
+      "audit file " + file.path +
+          " does not end in a whole record; run `keyward audit verify`, keep a copy, move it away");
 }
 
 std::optional<StartClaim> parse_claim(std::string_view line) {

@@ -1,22 +1,24 @@
-// Where an earlier run of a stream ended: what the next run continues and vouches for in its start record.
+// Where an earlier run of a stream ended: what the next run continues and vouches for in its start
+// record.
 #pragma once
+
+#include "audit/chain.h"
+#include "audit/trail_files.h"
+
+#include "keyward/base/result.h"
 
 #include <cstdint>
 #include <string>
 #include <string_view>
 
-#include "audit/chain.h"
-#include "audit/trail_files.h"
-#include "keyward/base/result.h"
-
 namespace keyward::audit {
 
 struct PreviousRun {
-  std::string file;            // name; empty = there was none
-  std::uint64_t sequence = 0;  // of its last whole record
-  HexDigest hash = kNoHash;    // of that record
-  std::uint64_t time_us = 0;   // of that record
-  bool stopped = false;        // that record is a stop record and nothing follows it
+  std::string file;              // name; empty = there was none
+  std::uint64_t sequence = 0;    // of its last whole record
+  HexDigest hash = kNoHash;      // of that record
+  std::uint64_t time_us = 0;     // of that record
+  bool stopped = false;          // that record is a stop record and nothing follows it
   std::uint64_t torn_bytes = 0;  // what follows it: a line that a crash cut, or damage
   HexDigest torn_hash = kNoHash;
 
@@ -24,7 +26,8 @@ struct PreviousRun {
   [[nodiscard]] std::string claim(std::string_view own_file) const;
 };
 
-// Reads the end of `file`. An error when it holds no whole record at all: it must be looked at, not continued.
+// Reads the end of `file`. An error when it holds no whole record at all: it must be looked at, not
+// continued.
 [[nodiscard]] Result<PreviousRun> read_previous_run(const TrailFile& file);
 
 // What a start record says about the file before; nullopt when the line is no start record.

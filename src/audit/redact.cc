@@ -1,9 +1,9 @@
 #include "audit/redact.h"
 
+#include "audit/json_text.h"
+
 #include <algorithm>
 #include <array>
-
-#include "audit/json_text.h"
 
 namespace keyward::audit {
 namespace {
@@ -14,7 +14,8 @@ void open_member(std::string& out, std::string_view one, std::string_view ending
   out.append(ending);
 }
 
-void append_list(std::string& out, std::string_view one, std::span<const std::string_view> names, std::uint32_t latin1) {
+void append_list(std::string& out, std::string_view one, std::span<const std::string_view> names,
+                 std::uint32_t latin1) {
   open_member(out, one, "s_latin1\":[");
   bool first = true;
   for (std::size_t index = 0; index < names.size(); ++index) {
@@ -85,12 +86,16 @@ void append_name(std::string& out, std::string_view name) {
   append_length(out, name.size());
 }
 
-// The catalogue's name in upper case, "config|set" as CONFIG SET. A name no catalogue knows is the client's own text.
+// The catalogue's name in upper case, "config|set" as CONFIG SET. A name no catalogue knows is the
+// client's own text.
 void append_command(std::string& out, std::string_view command) {
   for (const char byte : command.substr(0, kCommandLimit)) {
     const bool letter = byte >= 'a' && byte <= 'z';
     const bool printable = byte > ' ' && byte < 0x7f && byte != '"' && byte != '\\';
-    out.push_back(letter ? static_cast<char>(byte - 32) : byte == '|' ? ' ' : printable ? byte : '?');
+    out.push_back(letter        ? static_cast<char>(byte - 32)
+                  : byte == '|' ? ' '
+                  : printable   ? byte
+                                : '?');
   }
   if (command.size() > kCommandLimit) out.append("...", 3);
 }
@@ -114,7 +119,8 @@ bool append_names(std::string& out, std::string_view one, std::span<const std::s
   for (std::size_t index = 0; index < listed.size(); ++index) {
     if (index > 0) out.append("\",\"", 3);
     any_cut = any_cut || listed[index].size() > kNameLimit;
-    if (append_escaped(out, cut(listed[index], kNameLimit)) == Encoding::latin1) latin1 |= 1U << index;
+    if (append_escaped(out, cut(listed[index], kNameLimit)) == Encoding::latin1)
+      latin1 |= 1U << index;
   }
   out.append("\"]", 2);
   open_member(out, one, "_count\":");
@@ -129,7 +135,8 @@ void append_query(std::string& out, const Event& event) {
   const bool container = event.command.find('|') != std::string_view::npos;
   const std::size_t named = std::min<std::size_t>(container ? 2 : 1, event.args.size());
   const auto arguments = event.args.subspan(named);
-  for (const std::string_view argument : arguments.first(std::min(arguments.size(), kArgumentsShown))) {
+  for (const std::string_view argument :
+       arguments.first(std::min(arguments.size(), kArgumentsShown))) {
     out.push_back(' ');
     if (same_place(argument, event.keys) || same_place(argument, event.channels)) {
       append_name(out, argument);

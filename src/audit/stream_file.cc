@@ -1,11 +1,10 @@
 #include "audit/stream_file.h"
 
+#include <cerrno>
 #include <fcntl.h>
+#include <filesystem>
 #include <sys/file.h>
 #include <sys/stat.h>
-
-#include <cerrno>
-#include <filesystem>
 #include <system_error>
 
 namespace keyward::audit {
@@ -26,28 +25,36 @@ Result<> prepare_directory(const std::string& directory) {
   if (::stat(directory.c_str(), &facts) != 0) return failed(directory, errno);
   if (!S_ISDIR(facts.st_mode)) return failed(directory, ENOTDIR);
   if ((facts.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-    return Error(Errc::invalid, "audit directory " + directory + " can be written by others; chmod go-w it");
+    return Error(Errc::invalid,
+                 "audit directory " + directory + " can be written by others; chmod go-w it");
   }
   return {};
 }
 
-Result<FileDescriptor> lock_stream(const std::string& directory, std::string_view instance, std::string_view stream) {
-  const std::string path = directory + "/" + std::string(instance) + "." + std::string(stream) + ".lock";
+Result<FileDescriptor> lock_stream(const std::string& directory, std::string_view instance,
+                                   std::string_view stream) {
+  const std::string path =
+      directory + "/" + std::string(instance) + "." + std::string(stream) + ".lock";
   FileDescriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd.open()) return failed(path, errno);
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
   if (errno != EWOULDBLOCK) return failed(path, errno);
-  return Error(Errc::unavailable, "audit stream " + std::string(instance) + "." + std::string(stream) +
-                                      " is written by another process; give each instance its own name");
+  return Error(Errc::unavailable,
+               "audit stream " + std::string(instance) + "." + std::string(stream) +
+                   " is written by another process; give each instance its own name");
 }
 
-Result<StreamFile> StreamFile::create(const std::string& directory, const std::string& name, std::string_view unfinished_name,
+Result<StreamFile> StreamFile::create(const std::string& directory, const std::string& name,
+                                      std::string_view unfinished_name,
                                       std::string_view first_line) {
   StreamFile file;
   file.path_ = directory + "/" + name;
-  const std::string unfinished = directory + "/" + std::string(unfinished_name);  // an earlier one is the rest of a start that crashed
+  const std::string unfinished =
+      directory + "/" +
+      std::string(unfinished_name);  // an earlier one is the rest of a start that crashed
   ::unlink(unfinished.c_str());
-  file.fd_ = FileDescriptor(::open(unfinished.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600));
+  file.fd_ = FileDescriptor(
+      ::open(unfinished.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600));
   if (!file.fd_.open()) return failed(unfinished, errno);
   const Written written = file.write(first_line);
   int error = written.error;

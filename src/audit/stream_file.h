@@ -1,17 +1,21 @@
-// The file a stream is written to, held under the stream's lock. Append only; nothing in it is ever changed.
+// The file a stream is written to, held under the stream's lock. Append only; nothing in it is ever
+// changed.
 #pragma once
+
+#include "audit/file_descriptor.h"
+
+#include "keyward/base/result.h"
 
 #include <cstddef>
 #include <string>
 #include <string_view>
 
-#include "audit/file_descriptor.h"
-#include "keyward/base/result.h"
-
 namespace keyward::audit {
 
-// Taken for the life of a journal: two processes never write one stream. The kernel gives it back when a process dies.
-[[nodiscard]] Result<FileDescriptor> lock_stream(const std::string& directory, std::string_view instance,
+// Taken for the life of a journal: two processes never write one stream. The kernel gives it back
+// when a process dies.
+[[nodiscard]] Result<FileDescriptor> lock_stream(const std::string& directory,
+                                                 std::string_view instance,
                                                  std::string_view stream);
 
 // Makes the directory (0700) when it is missing; one that others may write to is refused.
@@ -19,10 +23,12 @@ namespace keyward::audit {
 
 class StreamFile {
  public:
-  // Makes `directory/name` (0600) with `first_line` in it, under `unfinished_name` until that is written: a crash never leaves
-  // a file that says nothing about the one before.
-  [[nodiscard]] static Result<StreamFile> create(const std::string& directory, const std::string& name,
-                                                 std::string_view unfinished_name, std::string_view first_line);
+  // Makes `directory/name` (0600) with `first_line` in it, under `unfinished_name` until that is
+  // written: a crash never leaves a file that says nothing about the one before.
+  [[nodiscard]] static Result<StreamFile> create(const std::string& directory,
+                                                 const std::string& name,
+                                                 std::string_view unfinished_name,
+                                                 std::string_view first_line);
 
   struct Written {
     std::size_t bytes = 0;

@@ -1,9 +1,9 @@
 #include "audit/subject_json.h"
 
+#include "audit/json_text.h"
+
 #include <algorithm>
 #include <functional>
-
-#include "audit/json_text.h"
 
 namespace keyward::audit {
 namespace {
@@ -12,13 +12,11 @@ constexpr std::string_view kNobody = "(not logged in)";
 
 void append_groups(std::string& out, const std::vector<std::string>& groups) {
   out.append(",\"groups\":[");
-  bool first = true;
-  for (std::size_t index = 0; index < std::min(groups.size(), kGroupsListed); ++index) {
-    if (groups[index].empty()) continue;
-    out.append(first ? "{\"type\":\"idp\"" : ",{\"type\":\"idp\"");
-    first = false;
-    put_text(out, "name", groups[index]);
-    out.push_back('}');
+  const std::size_t listed = std::min(groups.size(), kGroupsListed);
+  for (std::size_t index = 0; index < listed; ++index) {
+    out.append(index == 0 ? "{\"name\":\"" : ",{\"name\":\"");
+    append_escaped(out, cut(groups[index], kTextLimit));
+    out.append("\"}");
   }
   out.push_back(']');
 }
@@ -47,21 +45,26 @@ void append_subject_fields(std::string& out, const Subject& subject) {
 }
 
 void append_user(std::string& out, const Subject& subject) {
-  out.append("\"user\":{\"type_id\":0");
+  std::string_view name = subject.label.empty() ? subject.subject : subject.label;
+  if (name.empty())
+    name = subject.principal.empty() ? kNobody : std::string_view(subject.principal);
+  out.append("\"user\":{\"name\":\"");
+  append_escaped(out, cut(name, kTextLimit));
+  out.push_back('"');
   put_text(out, "uid", subject.principal);
-  const std::string& name = subject.label.empty() ? subject.subject : subject.label;
-  put_text(out, "name", !name.empty() ? std::string_view(name) : subject.principal.empty() ? kNobody : std::string_view{});
   if (!subject.label.empty()) put_text(out, "uid_alt", subject.subject);
   if (!subject.groups.empty()) append_groups(out, subject.groups);
   out.push_back('}');
 }
 
 void append_session(std::string& out, const Subject& subject) {
-  out.append("\"session\":{\"is_remote\":true");
-  put_text(out, "uid", subject.session_id);
-  put_text(out, "issuer", subject.issuer);
-  if (subject.session_started != WallTime{}) put_number(out, "created_time", milliseconds(subject.session_started));
-  if (subject.session_expires != WallTime{}) put_number(out, "expiration_time", milliseconds(subject.session_expires));
+  out.append("\"session\":{\"uid\":\"");
+  append_escaped(out, cut(subject.session_id, kTextLimit));
+  out.push_back('"');
+  if (subject.session_started != WallTime{})
+    put_number(out, "created_time", milliseconds(subject.session_started));
+  if (subject.session_expires != WallTime{})
+    put_number(out, "expiration_time", milliseconds(subject.session_expires));
   put_text(out, "credential_uid", subject.token_id);
   out.push_back('}');
 }
@@ -71,8 +74,10 @@ void append_actor(std::string& out, const Subject& subject) {
   out.push_back(',');
   append_session(out, subject);
   if (subject.issuer.empty() && subject.issuer_alias.empty()) return;
-  out.append(",\"idp\":{\"state_id\":1");
-  put_text(out, "name", subject.issuer_alias);
+  const std::string& name = subject.issuer_alias.empty() ? subject.issuer : subject.issuer_alias;
+  out.append(",\"idp\":{\"name\":\"");
+  append_escaped(out, cut(name, kTextLimit));
+  out.push_back('"');
   put_text(out, "uid", subject.issuer);
   out.push_back('}');
 }
@@ -90,9 +95,11 @@ void append_source(std::string& out, const Subject& subject) {
 }
 
 std::uint64_t fingerprint(const Subject& subject) {
-  std::uint64_t mixed = static_cast<std::uint64_t>(subject.session_expires.time_since_epoch().count());
-  for (const std::string* field : {&subject.principal, &subject.token_digest, &subject.lease_user, &subject.policy_version,
-                                   &subject.client_name, &subject.client_library, &subject.session_id}) {
+  std::uint64_t mixed =
+      static_cast<std::uint64_t>(subject.session_expires.time_since_epoch().count());
+  for (const std::string* field :
+       {&subject.principal, &subject.token_digest, &subject.lease_user, &subject.policy_version,
+        &subject.client_name, &subject.client_library, &subject.session_id}) {
     mixed = mixed * 0x9e3779b97f4a7c15U + std::hash<std::string_view>{}(*field);
     mixed ^= mixed >> 29;
   }

@@ -1,10 +1,10 @@
 // The JSON parts of a record that say who: the same for all records of a session.
 #pragma once
 
+#include "keyward/audit/event.h"
+
 #include <cstdint>
 #include <string>
-
-#include "keyward/audit/event.h"
 
 namespace keyward::audit {
 

@@ -1,19 +1,20 @@
 #include "keyward/audit/tail.h"
 
+#include "audit/file_descriptor.h"
+#include "audit/line_head.h"
+#include "audit/trail_files.h"
+
+#include "keyward/base/log.h"
+
+#include <boost/json.hpp>
+
+#include <algorithm>
+#include <cerrno>
 #include <fcntl.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
-
-#include <algorithm>
-#include <boost/json.hpp>
-#include <cerrno>
 #include <system_error>
-
-#include "audit/file_descriptor.h"
-#include "audit/line_head.h"
-#include "audit/trail_files.h"
-#include "keyward/base/log.h"
 
 namespace keyward::audit {
 namespace {
@@ -24,13 +25,15 @@ constexpr std::size_t kBlock = std::size_t{8} << 20;
 
 std::string_view text(const json::object& from, std::string_view name) {
   const json::value* found = from.if_contains(name);
-  return found != nullptr && found->is_string() ? std::string_view(found->get_string()) : std::string_view{};
+  return found != nullptr && found->is_string() ? std::string_view(found->get_string())
+                                                : std::string_view{};
 }
 
 std::string_view text_at(const json::value& from, std::string_view pointer) {
   json::error_code error;
   const json::value* found = from.find_pointer(pointer, error);
-  return found != nullptr && found->is_string() ? std::string_view(found->get_string()) : std::string_view{};
+  return found != nullptr && found->is_string() ? std::string_view(found->get_string())
+                                                : std::string_view{};
 }
 
 std::string time_text(std::uint64_t time_us) {
@@ -50,15 +53,14 @@ std::string what_of(const json::value& whole, const json::object& fields, std::s
   const std::string_view query = text_at(whole, "/query_info/query_string");
   if (!query.empty()) return log::printable(query, 512);
   std::string what(kind);
-  if (const auto detail = text(fields, "detail"); !detail.empty()) what += " " + log::printable(detail, 256);
+  if (const auto detail = text(fields, "detail"); !detail.empty())
+    what += " " + log::printable(detail, 256);
   return what;
 }
 
-std::string who_of(const json::value& whole, const json::object& fields) {
-  std::string_view who = text(fields, "principal");
-  for (const char* pointer : {"/actor/user/name", "/user/name"}) {
-    if (const auto name = text_at(whole, pointer); !name.empty()) who = name;
-  }
+std::string who_of(const json::value& whole, const json::object& fields, bool session) {
+  std::string_view who = text_at(whole, session ? "/user/name" : "/actor/user/name");
+  if (who.empty()) who = text(fields, "principal");
   if (who.empty()) return fmt::format("({})", log::printable(text(fields, "stream"), 64));
   return log::printable(who, 64);
 }
@@ -68,13 +70,16 @@ Result<> read_lines(const TrailFile& file, std::uint64_t& offset, std::vector<st
   const FileDescriptor fd(::open(file.path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat facts {};
   if (!fd.open() || ::fstat(fd.get(), &facts) != 0) {
-    return Error(Errc::io, "audit file " + file.path + ": " + std::generic_category().message(errno));
+    return Error(Errc::io,
+                 "audit file " + file.path + ": " + std::generic_category().message(errno));
   }
   const auto size = static_cast<std::uint64_t>(facts.st_size);
   if (size <= offset) return {};
   std::string block(std::min<std::uint64_t>(kBlock, size - offset), '\0');
   const ssize_t count = ::pread(fd.get(), block.data(), block.size(), static_cast<off_t>(offset));
-  if (count < 0) return Error(Errc::io, "audit file " + file.path + ": " + std::generic_category().message(errno));
+  if (count < 0)
+    return Error(Errc::io,
+                 "audit file " + file.path + ": " + std::generic_category().message(errno));
   std::string_view rest = std::string_view(block).substr(0, static_cast<std::size_t>(count));
   for (std::size_t end = rest.find('\n'); end != std::string_view::npos; end = rest.find('\n')) {
     lines.emplace_back(rest.substr(0, end));
@@ -94,8 +99,10 @@ void sort_by_time(std::vector<std::string>& lines) {
   std::vector<std::pair<std::uint64_t, std::string>> keyed;
   keyed.reserve(lines.size());
   for (std::string& line : lines) keyed.emplace_back(time_of(line), std::move(line));
-  std::stable_sort(keyed.begin(), keyed.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  std::transform(keyed.begin(), keyed.end(), lines.begin(), [](auto& entry) { return std::move(entry.second); });
+  std::stable_sort(keyed.begin(), keyed.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::transform(keyed.begin(), keyed.end(), lines.begin(),
+                 [](auto& entry) { return std::move(entry.second); });
 }
 
 }  // namespace
@@ -105,19 +112,24 @@ std::string format_row(std::string_view line, bool colour) {
   json::error_code error;
   const json::value whole = json::parse(line, error);
   const json::value* keyward = error ? nullptr : whole.find_pointer("/unmapped/keyward", error);
-  if (!head || keyward == nullptr || !keyward->is_object()) return "(not an audit record) " + log::printable(line, 80);
+  if (!head || keyward == nullptr || !keyward->is_object())
+    return "(not an audit record) " + log::printable(line, 80);
   const json::object& fields = keyward->get_object();
   const std::string_view outcome = head->kind == "denial" ? "denied" : text(fields, "outcome");
+  const bool session = head->kind.starts_with("login") || head->kind == "session_end";
   std::string row = fmt::format("{}  {}{:<12}{}  {:<24}  {}", time_text(head->time_us),
-                                colour ? colour_of(outcome, head->kind) : "", log::printable(outcome, 16),
-                                colour ? "\x1b[0m" : "", who_of(whole, fields), what_of(whole, fields, head->kind));
+                                colour ? colour_of(outcome, head->kind) : "",
+                                log::printable(outcome, 16), colour ? "\x1b[0m" : "",
+                                who_of(whole, fields, session), what_of(whole, fields, head->kind));
   for (const char* name : {"error_class", "rule", "reason"}) {
-    if (const auto value = text(fields, name); !value.empty()) row += "  [" + log::printable(value, 256) + "]";
+    if (const auto value = text(fields, name); !value.empty())
+      row += "  [" + log::printable(value, 256) + "]";
   }
   return row;
 }
 
-Follower::Follower(std::string directory, std::size_t last) : directory_(std::move(directory)), last_(last) {}
+Follower::Follower(std::string directory, std::size_t last)
+    : directory_(std::move(directory)), last_(last) {}
 
 // Places the offsets so that about the last `last_` lines of each newest file remain.
 Result<> Follower::skip_to_newest() {
@@ -127,7 +139,8 @@ Result<> Follower::skip_to_newest() {
     struct stat facts {};
     if (::stat(file.path.c_str(), &facts) != 0) continue;
     const auto size = static_cast<std::uint64_t>(facts.st_size);
-    const std::uint64_t window = std::min<std::uint64_t>(size, std::max<std::uint64_t>(last_, 1) * 4096);
+    const std::uint64_t window =
+        std::min<std::uint64_t>(size, std::max<std::uint64_t>(last_, 1) * 4096);
     std::uint64_t offset = size - std::min<std::uint64_t>(window, kBlock);
     if (offset > 0) {  // to the next line's beginning
       --offset;
@@ -154,7 +167,8 @@ Result<std::vector<std::string>> Follower::poll() {
     if (auto read = read_lines(file, offsets_[file.name], lines); !read) return read.error();
   }
   sort_by_time(lines);
-  if (first && lines.size() > last_) lines.erase(lines.begin(), lines.end() - static_cast<std::ptrdiff_t>(last_));
+  if (first && lines.size() > last_)
+    lines.erase(lines.begin(), lines.end() - static_cast<std::ptrdiff_t>(last_));
   return lines;
 }
 

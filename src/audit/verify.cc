@@ -1,16 +1,16 @@
 #include "keyward/audit/verify.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
-#include <algorithm>
-#include <boost/json.hpp>
-
 #include "audit/chain.h"
 #include "audit/line_head.h"
 #include "audit/line_reader.h"
 #include "audit/previous_run.h"
 #include "audit/trail_files.h"
+
+#include <boost/json.hpp>
+
+#include <algorithm>
+#include <fcntl.h>
+#include <sys/stat.h>
 
 namespace keyward::audit {
 namespace {
@@ -27,9 +27,12 @@ std::uint64_t size_of(int fd) {
   return ::fstat(fd, &facts) == 0 ? static_cast<std::uint64_t>(facts.st_size) : 0;
 }
 
-FileDescriptor open_file(const std::string& path) { return FileDescriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC)); }
+FileDescriptor open_file(const std::string& path) {
+  return FileDescriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+}
 
-// What the start record of a file says; nullopt when there is none, which the walk reports when it gets there.
+// What the start record of a file says; nullopt when there is none, which the walk reports when it
+// gets there.
 std::optional<StartClaim> claim_of(const TrailFile& file) {
   const FileDescriptor fd = open_file(file.path);
   if (!fd.open()) return {};
@@ -68,15 +71,15 @@ class Walk {
     if (!check_number(index)) return;
     const FileDescriptor fd = open_file(file.path);
     if (!fd.open()) return fail("unreadable", here_);
-    const bool newest = index + 1 == files_.size();
     const std::uint64_t size = size_of(fd.get());
     std::uint64_t end = size;
-    if (!newest) {
-      const auto next = claim_of(files_[index + 1]);
-      const std::uint64_t torn = next ? next->previous.torn_bytes : 0;
-      if (torn > size) return fail("truncated", here_);
-      end = size - torn;
-      if (torn > 0 && !torn_as_claimed(fd.get(), end, size, next->previous.torn_hash)) return;
+    // The next run vouches for what it found behind the last whole record.
+    const bool followed = index + 1 < files_.size() && files_[index + 1].number == file.number + 1;
+    if (const auto next = followed ? claim_of(files_[index + 1]) : std::nullopt;
+        next && next->previous.file == file.name && next->previous.torn_bytes > 0) {
+      if (next->previous.torn_bytes > size) return fail("truncated", here_);
+      end = size - next->previous.torn_bytes;
+      if (!torn_as_claimed(fd.get(), end, size, next->previous.torn_hash)) return;
     }
     LineReader reader(fd.get(), end, progress_);
     check_lines(reader, file);
@@ -85,7 +88,7 @@ class Walk {
     if (here_.line == 1) return fail("truncated", here_);  // not one record in it
     ++report_.files;
     if (reader.rest().empty()) return;
-    if (!newest) return fail("altered", here_);  // nobody vouched for an unfinished line
+    if (followed) return fail("altered", here_);  // the next run did not vouch for this
     report_.torn_bytes = reader.rest().size();
   }
 
@@ -101,8 +104,9 @@ class Walk {
     hasher_.begin();
     std::string block(std::size_t{1} << 20, '\0');
     while (begin < end) {
-      const ssize_t count = ::pread(fd, block.data(), std::min<std::uint64_t>(block.size(), end - begin),
-                                    static_cast<off_t>(begin));
+      const ssize_t count =
+          ::pread(fd, block.data(), std::min<std::uint64_t>(block.size(), end - begin),
+                  static_cast<off_t>(begin));
       if (count <= 0) break;
       hasher_.add(std::string_view(block).substr(0, static_cast<std::size_t>(count)));
       begin += static_cast<std::uint64_t>(count);
@@ -136,8 +140,10 @@ class Walk {
   // A start record that is linked in the chain must also tell the truth about the files.
   bool check_claim(std::string_view line, const TrailFile& file) {
     const auto claim = parse_claim(line);
-    const bool known = claim && claim->own_file == file.name && claim->previous.file == previous_.file;
-    const bool agrees = known && claim->previous.sequence == sequence_ && claim->previous.hash == last_;
+    const bool known =
+        claim && claim->own_file == file.name && claim->previous.file == previous_.file;
+    const bool agrees =
+        known && claim->previous.sequence == sequence_ && claim->previous.hash == last_;
     const bool stopped = last_kind_ == "stop" && claim && claim->previous.torn_bytes == 0;
     if (!agrees || (!previous_.file.empty() && claim->previous.stopped != stopped)) {
       fail("altered", here_);
@@ -147,7 +153,8 @@ class Walk {
     return true;
   }
 
-  // Names what broke the link in front of this line. The line's own successor shows which of the two was altered.
+  // Names what broke the link in front of this line. The line's own successor shows which of the
+  // two was altered.
   void explain(std::string_view line, const LineHead& head, LineReader& reader) {
     const bool first_line = here_.line == 1;
     const bool linked_hash = head.prev == view(last_);
@@ -182,7 +189,8 @@ class Walk {
 }  // namespace
 
 bool VerifyReport::whole() const {
-  return std::all_of(streams.begin(), streams.end(), [](const StreamReport& stream) { return stream.whole; });
+  return std::all_of(streams.begin(), streams.end(),
+                     [](const StreamReport& stream) { return stream.whole; });
 }
 
 Result<VerifyReport> verify(const std::string& directory,

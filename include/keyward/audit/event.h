@@ -1,5 +1,7 @@
-// What happened, as plain values; ocsf.h turns it into a line. Views live until Journal::append returns.
+// What happened, as plain values. Views in it must live until Journal::append returns.
 #pragma once
+
+#include "keyward/base/clock.h"
 
 #include <cstdint>
 #include <span>
@@ -7,13 +9,11 @@
 #include <string_view>
 #include <vector>
 
-#include "keyward/base/clock.h"
-
 namespace keyward::audit {
 
-// The part of an event that stays the same for a session; the session owns it and events point at it.
+// The part of an event that stays the same for a session, which owns it; events point at it.
 struct Subject {
-  std::string principal;      // id; empty = not logged in
+  std::string principal;  // id; empty = not logged in
   std::string issuer_alias, issuer, subject, label;
   std::vector<std::string> groups;
   std::string token_digest, token_id, auth_protocol;
@@ -25,10 +25,11 @@ struct Subject {
   std::uint64_t connection_id = 0;
   std::string session_id;
   WallTime session_started{}, session_expires{};
-  std::string lease_user;     // the Redis ACL user the commands run as
+  std::string lease_user;  // the Redis ACL user the commands run as
   std::string policy_version;
 
-  // JSON made of the fields above by prepare(), so that records of a session only copy it. Not for others to write.
+  // JSON made of the fields above by prepare(), so that records of a session only copy it. Not for
+  // others to write.
   struct Prepared {
     std::string fields, actor, source;
     std::uint64_t fingerprint = 0;  // of the fields that change in a session; 0 = not prepared
@@ -36,17 +37,25 @@ struct Subject {
   Prepared prepared;
 };
 
-// Renders the constant JSON parts of the session's records. Call it after filling the fields and again after changing any;
-// a record of a subject whose identity, lease, policy or client name changed since is rendered afresh, only slower.
+// Renders the constant JSON parts of the session's records. Call it after filling the fields and
+// again after changing any; a record of a subject whose identity, lease, policy or client name
+// changed since is rendered afresh, only slower.
 void prepare(Subject& subject);
 
+// With their OCSF class.
 enum class Kind : std::uint8_t {
-  login, login_refused, session_end,       // OCSF 3002 Authentication
-  command,                                  // 6005 Datastore Activity: forwarded, with its outcome
-  denial,                                   // 6005, action denied
-  lease_create, lease_delete,               // 3001 Account Change
-  policy_loaded,                            // 3004 Entity Management
-  start, stop, gap, drift,                  // 6002 Application Lifecycle
+  login,  // 3002 Authentication
+  login_refused,
+  session_end,
+  command,       // 6005 Datastore Activity: forwarded, with its outcome
+  denial,        // 6005, action denied
+  lease_create,  // 3001 Account Change
+  lease_delete,
+  policy_loaded,  // 3004 Entity Management
+  start,          // 6002 Application Lifecycle, as the rest
+  stop,
+  gap,
+  drift,
 };
 
 enum class Outcome : std::uint8_t { ok, error, denied, unknown, not_executed };
@@ -54,26 +63,27 @@ enum class Outcome : std::uint8_t { ok, error, denied, unknown, not_executed };
 struct Event {
   Kind kind = Kind::command;
   Outcome outcome = Outcome::ok;
-  const Subject* subject = nullptr;         // null for events of the process itself
+  const Subject* subject = nullptr;  // null for events of the process itself
   // command and denial
-  std::string_view command;                 // "set", "config|set"
+  std::string_view command;  // "set", "config|set"
   std::span<const std::string_view> keys;
   std::span<const std::string_view> channels;
-  std::span<const std::string_view> args;   // the whole request; the writer shows lengths only, names only what the table allows
+  std::span<const std::string_view> args;  // the whole request; only keys and channels are shown
   bool reads = false, writes = false;
   std::uint32_t db = 0;
-  std::uint64_t command_number = 0;         // per session
-  std::uint64_t multi_id = 0;               // ties the members of a transaction; 0 = none
-  std::string_view request_id;              // what a refusal showed to the client
-  std::string_view error_class;             // "NOPERM", "WRONGTYPE" ...
+  std::uint64_t command_number = 0;  // per session
+  std::uint64_t multi_id = 0;        // ties the members of a transaction; 0 = none
+  std::string_view request_id;       // what a refusal showed to the client
+  std::string_view error_class;      // "NOPERM", "WRONGTYPE" ...
   bool has_affected = false;
-  std::int64_t affected = 0;                // integer reply
-  std::int64_t latency_us = -1;             // sent upstream -> answered
-  std::string_view node;                    // upstream address
+  std::int64_t affected = 0;     // integer reply
+  std::int64_t latency_us = -1;  // sent upstream -> answered
+  std::string_view node;         // upstream address
   // decision
-  std::string_view grant, rule;             // "airflow-worker", "policies/airflow.yaml:12"
-  // Why it happened, and one fact more: the Redis user for lease_create and lease_delete (else subject->lease_user), the
-  // policy version for policy_loaded, the node for drift. Never a value or a secret.
+  std::string_view grant, rule;  // "airflow-worker", "policies/airflow.yaml:12"
+  // Why it happened, and one fact more: the Redis user for lease_create and lease_delete (else
+  // subject->lease_user), the policy version for policy_loaded, the node for drift. Never a value
+  // or a secret.
   std::string_view reason, detail;
 };
 

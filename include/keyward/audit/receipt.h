@@ -1,4 +1,5 @@
-// Proof that every record up to a sequence number is as durable as its journal promises. Only Journal makes one.
+// Proof that every record up to a sequence number is as durable as its journal promises. Only
+// Journal makes one.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +10,8 @@ class Journal;
 
 class Receipt {
  public:
-  // True when the record with this ticket is safe. Ticket 0 (nothing was recorded) is always covered.
+  // True when the record with this ticket is safe. Ticket 0 (nothing was recorded) is always
+  // covered.
   [[nodiscard]] bool covers(std::uint64_t ticket) const { return ticket <= durable_; }
 
  private:

@@ -1,5 +1,8 @@
-// A trail as a person reads it: one row per record, and a follower that finds new records by polling.
+// A trail as a person reads it: one row per record, and a follower that finds new records by
+// polling.
 #pragma once
+
+#include "keyward/base/result.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -8,11 +11,10 @@
 #include <string_view>
 #include <vector>
 
-#include "keyward/base/result.h"
-
 namespace keyward::audit {
 
-// time  outcome  who  what [rule] [reason]: printable ASCII only, whatever the record holds. Not a record: says so.
+// time  outcome  who  what [rule] [reason]: printable ASCII only, whatever the record holds. Not a
+// record: says so.
 [[nodiscard]] std::string format_row(std::string_view line, bool colour);
 
 // Whole lines of all streams of a directory, those of one poll in the order of their time.
@@ -21,7 +23,8 @@ class Follower {
   // The first poll gives the newest `last` records that are there already.
   Follower(std::string directory, std::size_t last);
 
-  // At most about 8 MiB at a time; poll again at once while it gives something. Errors: directory or file unreadable.
+  // At most about 8 MiB at a time; poll again at once while it gives something. Errors: directory
+  // or file unreadable.
   [[nodiscard]] Result<std::vector<std::string>> poll();
 
  private:
