@@ -38,7 +38,10 @@ ParseResult RequestParser::next(std::string_view input) {
   while (true) {
     const std::string_view rest = input.substr(start);
     if (stage_ == Stage::idle) {
-      if (rest.empty()) return {ParseStatus::need_more, start};
+      if (rest.empty()) {
+        args_.clear();  // the views of the request before are dead
+        return {ParseStatus::need_more, start};
+      }
       begin(rest.front());
     }
     const ParseResult result =
