@@ -2,12 +2,9 @@
 
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
-#include <fstream>
 
 #include "keyward/base/log.h"
 
@@ -28,20 +25,6 @@ void raise_file_limit() {
     return;
   }
   spdlog::info("open files: up to {}", limit.rlim_cur);
-}
-
-PidFile::~PidFile() {
-  if (!path_.empty()) std::remove(path_.c_str());
-}
-
-Result<> PidFile::write(const std::string& path) {
-  if (path.empty()) return {};
-  std::ofstream file(path, std::ios::trunc);
-  file << getpid() << '\n';
-  file.flush();
-  if (!file) return Error(Errc::io, "cannot write the pid file " + path);
-  path_ = path;
-  return {};
 }
 
 }  // namespace keyward::cli

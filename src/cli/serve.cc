@@ -24,10 +24,6 @@ int serve(const Options& options) {
   log::setup(config->log_level, config->log_json);
   if (!options.allow_core) forbid_core_dumps();
   raise_file_limit();
-  PidFile pid_file;
-  if (const auto written = pid_file.write(config->pid_file); !written) {
-    return fail(written.error().message());
-  }
   const std::string place = config->listeners.front().endpoint.text();
   auto server = server::Server::create(std::move(*config));
   if (!server) return fail(server.error().message());
