@@ -3,6 +3,7 @@
 #include "audit/chain.h"
 #include "audit/ocsf.h"
 #include "audit/previous_run.h"
+#include "audit/seal.h"
 #include "audit/stream_file.h"
 #include "audit/trail_files.h"
 
@@ -114,6 +115,7 @@ std::uint64_t Journal::State::put(const Event& event, std::string_view extra) {
   last_time = std::max(last_time, now);
   const std::size_t begin = buffer.size();
   writer.append(buffer, event, Place{chain.sequence() + 1, chain.last(), last_time, now}, extra);
+  if (event.kind == Kind::stop) seal(buffer, begin);
   chain.add(std::string_view(buffer).substr(begin));
   buffer.push_back('\n');
   ++counters.records;
@@ -231,7 +233,7 @@ void Journal::close(std::string_view reason) {
   Event event;
   event.kind = Kind::stop;
   event.reason = reason;
-  state.put(event, {});
+  state.put(event, open_seal());
   flush();
   state.closed = true;
   state.file.sync();

@@ -5,6 +5,7 @@
 #include "audit/redact.h"
 #include "audit/subject_json.h"
 
+#include <algorithm>
 #include <array>
 
 namespace keyward::audit {
@@ -138,8 +139,9 @@ void append_source_object(std::string& out, const Event& event, const Subject::P
 }
 
 void append_account(std::string& out, const Event& event) {
-  std::string_view user = event.detail;
-  if (user.empty() && event.subject != nullptr) user = event.subject->lease_user;
+  std::string_view user;
+  if (event.subject != nullptr) user = event.subject->lease_user;
+  if (user.empty()) user = event.detail;
   out.append(R"(,"user":{"type_id":4)");  // 4 Service
   put_text(out, "name", user.empty() ? std::string_view("unknown") : user);
   out.push_back('}');
@@ -178,6 +180,11 @@ bool append_request(std::string& out, const Event& event) {
 
 std::string_view kind_name(Kind kind) { return shape_of(kind).name; }
 
+bool known_kind(std::string_view name) {
+  return std::any_of(kShapes.begin(), kShapes.end(),
+                     [name](const Shape& shape) { return shape.name == name; });
+}
+
 OcsfWriter::OcsfWriter(std::string_view instance, std::string_view stream,
                        std::string_view redis_label) {
   put_text(where_, "instance", instance);
@@ -210,7 +217,7 @@ bool OcsfWriter::append_keyward(std::string& out, const Event& event, const Plac
   out.push_back('"');
   if (place.clock != place.time) put_number(out, "clock_us", microseconds(place.clock));
   out.append(where_);
-  if (about_data(event)) cut = append_request(out, event);
+  if (about_data(event) || !event.command.empty()) cut = append_request(out, event);
   put_text(out, "node", event.node);
   put_text(out, "error_class", event.error_class);
   put_text(out, "request_id", event.request_id);

@@ -45,5 +45,6 @@ class OcsfWriter {
 };
 
 [[nodiscard]] std::string_view kind_name(Kind kind);
+[[nodiscard]] bool known_kind(std::string_view name);
 
 }  // namespace keyward::audit

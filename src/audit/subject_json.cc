@@ -98,8 +98,9 @@ std::uint64_t fingerprint(const Subject& subject) {
   std::uint64_t mixed =
       static_cast<std::uint64_t>(subject.session_expires.time_since_epoch().count());
   for (const std::string* field :
-       {&subject.principal, &subject.token_digest, &subject.lease_user, &subject.policy_version,
-        &subject.client_name, &subject.client_library, &subject.session_id}) {
+       {&subject.principal, &subject.issuer_alias, &subject.token_digest, &subject.lease_user,
+        &subject.policy_version, &subject.client_name, &subject.client_library,
+        &subject.session_id}) {
     mixed = mixed * 0x9e3779b97f4a7c15U + std::hash<std::string_view>{}(*field);
     mixed ^= mixed >> 29;
   }

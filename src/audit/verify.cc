@@ -3,7 +3,9 @@
 #include "audit/chain.h"
 #include "audit/line_head.h"
 #include "audit/line_reader.h"
+#include "audit/ocsf.h"
 #include "audit/previous_run.h"
+#include "audit/seal.h"
 #include "audit/trail_files.h"
 
 #include <boost/json.hpp>
@@ -52,8 +54,10 @@ class Walk {
     if (!report_.whole) return;
     boost::json::error_code error;
     static_cast<void>(boost::json::parse(last_line_, error));
-    if (error) return fail("altered", previous_);
-    report_.running = last_kind_ != "stop" || report_.torn_bytes > 0;
+    const bool stopped = last_kind_ == "stop";
+    const bool sound = !error && known_kind(last_kind_) && (!stopped || sealed(last_line_));
+    if (!sound) return fail("altered", previous_);
+    report_.running = !stopped || report_.torn_bytes > 0;
   }
 
  private:
@@ -89,7 +93,21 @@ class Walk {
     ++report_.files;
     if (reader.rest().empty()) return;
     if (followed) return fail("altered", here_);  // the next run did not vouch for this
+    if (index + 1 < files_.size()) return;  // a file is missing or forked: said there
+    if (!may_become_next(reader.rest())) return fail("altered", here_);
     report_.torn_bytes = reader.rest().size();
+  }
+
+  // What stands behind the last newline of the newest file can only be the beginning of the next
+  // record.
+  [[nodiscard]] bool may_become_next(std::string_view rest) const {
+    const std::string opening = R"({"unmapped":{"keyward":{"prev":")" + std::string(view(last_)) +
+                                R"(","sequence":)" + std::to_string(sequence_ + 1) + ",";
+    const std::size_t common = std::min(opening.size(), rest.size());
+    if (last_kind_ == "stop" || rest.substr(0, common) != opening.substr(0, common)) return false;
+    boost::json::stream_parser parser;
+    boost::json::error_code error;
+    return parser.write_some(rest.data(), rest.size(), error) == rest.size() && !error;
   }
 
   bool check_number(std::size_t index) {

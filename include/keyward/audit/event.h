@@ -64,7 +64,7 @@ struct Event {
   Kind kind = Kind::command;
   Outcome outcome = Outcome::ok;
   const Subject* subject = nullptr;  // null for events of the process itself
-  // command and denial
+  // command, denial, drift
   std::string_view command;  // "set", "config|set"
   std::span<const std::string_view> keys;
   std::span<const std::string_view> channels;
@@ -81,9 +81,8 @@ struct Event {
   std::string_view node;         // upstream address
   // decision
   std::string_view grant, rule;  // "airflow-worker", "policies/airflow.yaml:12"
-  // Why it happened, and one fact more: the Redis user for lease_create and lease_delete (else
-  // subject->lease_user), the policy version for policy_loaded, the node for drift. Never a value
-  // or a secret.
+  // Why it happened, and what else is to be said; for policy_loaded the version, for lease_create
+  // and lease_delete the Redis user if the subject has none. Never a value or a secret.
   std::string_view reason, detail;
 };
 

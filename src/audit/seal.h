@@ -1,0 +1,20 @@
+// The hash a stop record carries of itself. Every other record is vouched for by the next one; the
+// last of a stream has none, so that without this a bit that rots in it would stay unseen. It
+// proves nothing against someone who can compute.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace keyward::audit {
+
+// For unmapped.keyward of the stop record, to be filled by seal().
+[[nodiscard]] std::string_view open_seal();
+
+// Fills the open seal of the line that begins at `begin` and ends with `lines`.
+void seal(std::string& lines, std::size_t begin);
+
+[[nodiscard]] bool sealed(std::string_view line);
+
+}  // namespace keyward::audit
