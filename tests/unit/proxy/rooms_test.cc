@@ -1,0 +1,177 @@
+// The small pure rooms a command passes through: greeting, lanes, transaction, upload, frames of a subscribed connection.
+#include <gtest/gtest.h>
+
+#include "keyward/resp/request_parser.h"
+#include "proxy/greeting.h"
+#include "proxy/lane.h"
+#include "proxy/local_commands.h"
+#include "proxy/relay.h"
+#include "proxy/transaction.h"
+#include "proxy/upload.h"
+#include "proxy/wire_errors.h"
+
+namespace keyward::proxy {
+namespace {
+
+using Args = std::vector<std::string_view>;
+
+command::Command analysed(const Args& args) {
+  static const auto catalog = command::Catalog::built_in();
+  command::Command command;
+  EXPECT_EQ(command::analyse(*catalog, args, command).verdict, command::Verdict::ok);
+  return command;
+}
+
+TEST(Greeting, TakesTheThreeShapesOfALogin) {
+  const Args lone{"AUTH", "token"};
+  EXPECT_EQ(parse_greeting(lone, false).secret, "token");
+  EXPECT_EQ(parse_greeting(lone, false).user, "");
+  const Args pair{"auth", "alice", "token"};
+  EXPECT_EQ(parse_greeting(pair, false).user, "alice");
+  const Args hello{"HELLO", "3", "AUTH", "default", "token", "SETNAME", "worker"};
+  const GreetingRequest request = parse_greeting(hello, true);
+  EXPECT_EQ(request.secret, "token");
+  EXPECT_EQ(request.name, "worker");
+  EXPECT_EQ(request.protocol, resp::Protocol::resp3);
+}
+
+TEST(Greeting, RefusesAsRedisDoes) {
+  const std::vector<std::pair<Args, std::string_view>> cases{
+      {{"HELLO", "4"}, "NOPROTO"},
+      {{"HELLO", "x"}, "ERR Protocol version"},
+      {{"HELLO", "3", "AUTH", "a"}, "ERR Syntax error in HELLO option 'AUTH'"},
+      {{"HELLO", "3", "AUTH", "a", "b", "AUTH", "c", "d"}, "ERR Syntax error"},
+      {{"HELLO", "3", "SETNAME", "a b"}, "ERR Client names"},
+      {{"HELLO", "3", "WHAT"}, "ERR Syntax error in HELLO option 'WHAT'"},
+  };
+  for (const auto& [args, text] : cases) EXPECT_TRUE(parse_greeting(args, true).error.starts_with(text)) << args.back();
+  const Args four{"AUTH", "a", "b", "c"};
+  EXPECT_EQ(parse_greeting(four, false).error, wire::kSyntax);
+}
+
+TEST(Lane, TableOfStates) {
+  const LaneState plain, multi{.multi = true}, held{.held = true}, relay{.relay = true};
+  EXPECT_EQ(lane_of(analysed({"GET", "k"}), plain), Lane::shared);
+  EXPECT_EQ(lane_of(analysed({"BLPOP", "k", "0"}), plain), Lane::lent);
+  EXPECT_EQ(lane_of(analysed({"XREAD", "STREAMS", "k", "0"}), plain), Lane::shared);
+  EXPECT_EQ(lane_of(analysed({"XREAD", "BLOCK", "0", "STREAMS", "k", "0"}), plain), Lane::lent);
+  EXPECT_EQ(lane_of(analysed({"WATCH", "k"}), plain), Lane::held);
+  EXPECT_EQ(lane_of(analysed({"GET", "k"}), held), Lane::held);
+  EXPECT_EQ(lane_of(analysed({"BLPOP", "k", "0"}), held), Lane::held);
+  EXPECT_EQ(lane_of(analysed({"UNWATCH"}), plain), Lane::local);
+  EXPECT_EQ(lane_of(analysed({"UNWATCH"}), held), Lane::held);
+  EXPECT_EQ(lane_of(analysed({"SUBSCRIBE", "c"}), plain), Lane::relay);
+  EXPECT_EQ(lane_of(analysed({"UNSUBSCRIBE"}), plain), Lane::local);
+  EXPECT_EQ(lane_of(analysed({"UNSUBSCRIBE"}), relay), Lane::relay);
+  EXPECT_EQ(lane_of(analysed({"GET", "k"}), relay), Lane::relay);
+  EXPECT_EQ(lane_of(analysed({"GET", "k"}), multi), Lane::queued);
+  EXPECT_EQ(lane_of(analysed({"BLPOP", "k", "0"}), multi), Lane::queued);
+  EXPECT_EQ(lane_of(analysed({"WATCH", "k"}), multi), Lane::local);
+  for (const Args& args : {Args{"AUTH", "x"}, Args{"HELLO"}, Args{"SELECT", "0"}, Args{"QUIT"}, Args{"MULTI"}, Args{"EXEC"},
+                           Args{"CLIENT", "ID"}, Args{"INFO"}}) {
+    for (const LaneState& state : {plain, multi, held, relay}) EXPECT_EQ(lane_of(analysed(args), state), Lane::local);
+  }
+}
+
+TEST(Transaction, IsOneBlockWithItsLeadingReplies) {
+  Drafts drafts;
+  Transaction transaction(drafts, 7, 1000);
+  const Args set{"SET", "k", "v"}, get{"GET", "k"};
+  static const policy::RuleRef rule{};
+  ASSERT_TRUE(transaction.queue(set, drafts.make(analysed(set), rule)));
+  ASSERT_TRUE(transaction.queue(get, nullptr));
+  std::string block;
+  transaction.write_block(block);
+  EXPECT_EQ(block,
+            "*1\r\n$5\r\nMULTI\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n*2\r\n$3\r\nGET\r\n$1\r\nk\r\n*1\r\n$4\r\nEXEC\r\n");
+  EXPECT_EQ(transaction.leading(), 3U) << "+OK and two +QUEUED";
+  Draft* members = transaction.take_drafts();
+  ASSERT_NE(members, nullptr);
+  EXPECT_TRUE(members->transaction);
+  EXPECT_EQ(members->multi_id, 7U);
+  EXPECT_EQ(members->next, nullptr);
+  drafts.release(members);
+}
+
+TEST(Transaction, RefusesWhatWouldNotFit) {
+  Drafts drafts;
+  Transaction transaction(drafts, 1, 100);
+  const std::string big(200, 'x');
+  const Args set{"SET", "k", big};
+  EXPECT_FALSE(transaction.queue(set, nullptr));
+  EXPECT_EQ(transaction.size(), 0U);
+}
+
+TEST(Draft, HoldsNamesAndLengthsButNoValue) {
+  Drafts drafts;
+  const Args set{"SET", "team:key", "the-secret-value", "EX", "10"};
+  static const policy::RuleRef rule{};
+  Draft* draft = drafts.make(analysed(set), rule);
+  EXPECT_EQ(draft->names, "team:key");
+  const DraftViews& views = views_of(*draft);
+  ASSERT_EQ(views.args.size(), 5U);
+  EXPECT_EQ(views.args[2].size(), 16U);
+  ASSERT_EQ(views.keys.size(), 1U);
+  EXPECT_EQ(views.keys[0], "team:key");
+  EXPECT_EQ(views.keys[0].data(), views.args[1].data());
+  drafts.release(draft);
+}
+
+// What an Upload writes, with the streamed bytes put in between, is the request as the client sent it.
+TEST(Upload, WritesTheRequestThatWasJudged) {
+  const Args head{"SET", "k"};
+  Upload upload(head, 5);
+  std::string out;
+  upload.write_pending(out);
+  resp::write_bulk_head(out, 4);
+  upload.streamed(4);
+  out += "BIGV";
+  upload.small("EX");
+  upload.small("10");
+  EXPECT_TRUE(upload.complete());
+  upload.write_pending(out);
+  std::string expected;
+  const Args whole{"SET", "k", "BIGV", "EX", "10"};
+  resp::write_request(expected, whole);
+  EXPECT_EQ(out, expected);
+  EXPECT_EQ(upload.lengths()[2], 4U);
+  EXPECT_EQ(upload.views()[2], "");
+}
+
+TEST(Relay, TellsMessagesConfirmationsAndAnswersApart) {
+  using resp::Protocol;
+  const auto kind = [](std::string_view frame, Protocol protocol) { return frame_kind(frame, protocol); };
+  EXPECT_EQ(kind("*3\r\n$7\r\nmessage\r\n", Protocol::resp2), FrameKind::message);
+  EXPECT_EQ(kind("*4\r\n$8\r\npmessage\r\n", Protocol::resp2), FrameKind::message);
+  EXPECT_EQ(kind("*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n", Protocol::resp2), FrameKind::confirmation);
+  EXPECT_EQ(kind("*3\r\n$12\r\npunsubscribe\r\n", Protocol::resp2), FrameKind::confirmation);
+  EXPECT_EQ(kind("*2\r\n$4\r\npong\r\n$0\r\n\r\n", Protocol::resp2), FrameKind::answer);
+  EXPECT_EQ(kind("-ERR x\r\n", Protocol::resp2), FrameKind::answer);
+  EXPECT_EQ(kind(">3\r\n$7\r\nmessage\r\n", Protocol::resp3), FrameKind::message);
+  EXPECT_EQ(kind(">3\r\n$9\r\nsubscribe\r\n", Protocol::resp3), FrameKind::confirmation);
+  EXPECT_EQ(kind(">2\r\n$10\r\ninvalidate\r\n", Protocol::resp3), FrameKind::message);
+  EXPECT_EQ(kind("*3\r\n$7\r\nmessage\r\n", Protocol::resp3), FrameKind::answer) << "LRANGE of a list with that word";
+  const std::string_view whole = ">3\r\n$9\r\nsubscribe\r\n";
+  for (std::size_t cut = 0; cut < whole.size() - 2; ++cut) {
+    const FrameKind early = kind(whole.substr(0, cut), Protocol::resp3);
+    EXPECT_TRUE(early == FrameKind::unknown_yet) << cut;
+  }
+}
+
+TEST(LocalCommands, InfoGivesTheSectionsAskedFor) {
+  ServerFacts facts;
+  facts.info = "# Server\r\nredis_version:7.0.15\r\n\r\n# Replication\r\nrole:master\r\n";
+  const Args all{"INFO"}, one{"INFO", "replication"}, none{"INFO", "keyspace"};
+  EXPECT_EQ(info_reply(facts, one, resp::Protocol::resp2), "$28\r\n# Replication\r\nrole:master\r\n\r\n");
+  EXPECT_NE(info_reply(facts, all, resp::Protocol::resp2).find("redis_version:7.0.15"), std::string::npos);
+  EXPECT_EQ(info_reply(facts, none, resp::Protocol::resp2), "$0\r\n\r\n");
+  EXPECT_TRUE(info_reply(facts, one, resp::Protocol::resp3).starts_with("=32\r\ntxt:"));
+}
+
+TEST(WireErrors, KeepRedisPrefixesAndCarryTheRequestId) {
+  EXPECT_EQ(wire::wrong_password("a-1"), "WRONGPASS invalid username-password pair or user is disabled. (request a-1)");
+  EXPECT_EQ(wire::denied("no", "a-2"), "NOPERM no (request a-2)");
+}
+
+}  // namespace
+}  // namespace keyward::proxy
