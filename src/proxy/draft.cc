@@ -22,6 +22,7 @@ Draft* Drafts::make(const command::Command& command, const policy::RuleRef& rule
   Draft* draft = free_;
   if (draft != nullptr) {
     free_ = draft->next;
+    draft->next = nullptr;
   } else {
     draft = all_.emplace_back(std::make_unique<Draft>()).get();
   }
