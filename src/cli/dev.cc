@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <memory>
@@ -55,12 +56,20 @@ Result<std::string> loopback_address(const std::string& text, const char* option
   return shown + ":" + std::to_string(endpoint->port);
 }
 
+bool holds_policies(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  std::filesystem::recursive_directory_iterator entries(folder, ignored), end;
+  return std::any_of(entries, end, [](const auto& entry) {
+    return entry.path().extension() == ".yaml" || entry.path().extension() == ".yml";
+  });
+}
+
 // --policies, else ./policies, else a starter in the state folder.
 Result<> choose_policies(const Options& options, Development& out) {
   namespace fs = std::filesystem;
   std::error_code ignored;
   const fs::path wanted = options.policies.empty() ? "policies" : options.policies;
-  if (fs::is_directory(wanted, ignored)) {
+  if (options.policies.empty() ? holds_policies(wanted) : fs::is_directory(wanted, ignored)) {
     out.setup.policies = fs::absolute(wanted).lexically_normal().string();
     out.about_policies = wanted.string();
     return {};
@@ -74,7 +83,7 @@ Result<> choose_policies(const Options& options, Development& out) {
     if (auto done = write_private(starter / "starter.yaml", starter_policy()); !done) return done;
   }
   out.setup.policies = starter.string();
-  out.about_policies = starter.string() + " (a starter: there is no folder `policies` here)";
+  out.about_policies = starter.string() + " (a starter: no policy files in ./policies)";
   return {};
 }
 
