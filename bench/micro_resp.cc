@@ -1,13 +1,13 @@
 // Time of one request parsed, one reply framed, one request encoded.
+#include "keyward/resp/reply_scanner.h"
+#include "keyward/resp/request_parser.h"
+#include "keyward/resp/writer.h"
+
 #include <benchmark/benchmark.h>
 
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "keyward/resp/reply_scanner.h"
-#include "keyward/resp/request_parser.h"
-#include "keyward/resp/writer.h"
 
 namespace keyward::resp {
 namespace {
@@ -90,7 +90,9 @@ void scan_integer(benchmark::State& state) { scan(state, ":12345\r\n"); }
 BENCHMARK(scan_integer);
 void scan_nil(benchmark::State& state) { scan(state, "$-1\r\n"); }
 BENCHMARK(scan_nil);
-void scan_error(benchmark::State& state) { scan(state, "-NOPERM this user has no permissions\r\n"); }
+void scan_error(benchmark::State& state) {
+  scan(state, "-NOPERM this user has no permissions\r\n");
+}
 BENCHMARK(scan_error);
 
 void scan_bulk(benchmark::State& state) {

@@ -15,7 +15,8 @@ constexpr std::size_t kLongestWord = 64;
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
-// Optimal string alignment distance (insert, delete, replace, swap neighbours), letter case ignored.
+// Optimal string alignment distance (insert, delete, replace, swap neighbours), letter case
+// ignored.
 std::size_t distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> before(b.size() + 1);
   std::vector<std::size_t> above(b.size() + 1);

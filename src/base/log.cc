@@ -1,12 +1,12 @@
 #include "keyward/base/log.h"
 
-#include <fmt/chrono.h>
+#include "base/utf8.h"
+
 #include <spdlog/sinks/stdout_sinks.h>
 
 #include <chrono>
+#include <fmt/chrono.h>
 #include <memory>
-
-#include "base/utf8.h"
 
 namespace keyward::log {
 namespace {
@@ -46,11 +46,16 @@ void append_escaped(spdlog::memory_buf_t& out, std::string_view text, bool json)
 
 std::string_view level_name(spdlog::level::level_enum level) {
   switch (level) {
-    case spdlog::level::trace: return "trace";
-    case spdlog::level::debug: return "debug";
-    case spdlog::level::info: return "info";
-    case spdlog::level::warn: return "warn";
-    default: return "error";
+    case spdlog::level::trace:
+      return "trace";
+    case spdlog::level::debug:
+      return "debug";
+    case spdlog::level::info:
+      return "info";
+    case spdlog::level::warn:
+      return "warn";
+    default:
+      return "error";
   }
 }
 
@@ -65,8 +70,7 @@ class LineFormatter final : public spdlog::formatter {
     const auto millis =
         std::chrono::duration_cast<std::chrono::milliseconds>(since - seconds).count();
     const std::time_t whole = static_cast<std::time_t>(seconds.count());
-    const std::string time =
-        fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(whole), millis);
+    const std::string time = fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(whole), millis);
     const std::string_view payload(message.payload.data(), message.payload.size());
     if (json_) {
       append(out, R"({"time":")");
@@ -104,8 +108,8 @@ spdlog::level::level_enum level_of(std::string_view name) {
 }  // namespace
 
 void setup(std::string_view level, bool json) {
-  auto logger = std::make_shared<spdlog::logger>(
-      "keyward", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  auto logger = std::make_shared<spdlog::logger>("keyward",
+                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
   logger->set_formatter(std::make_unique<LineFormatter>(json));
   logger->set_level(level_of(level));
   logger->flush_on(spdlog::level::trace);

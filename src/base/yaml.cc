@@ -1,11 +1,11 @@
 #include "keyward/base/yaml.h"
 
+#include "keyward/base/log.h"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <limits>
-
-#include "keyward/base/log.h"
 
 namespace keyward::yaml {
 namespace {
@@ -18,13 +18,14 @@ struct Unit {
 };
 constexpr std::array<Unit, 5> kDurations{
     {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}}};
-constexpr std::array<Unit, 4> kSizes{{{"", 1}, {"KiB", 1ULL << 10}, {"MiB", 1ULL << 20},
-                                      {"GiB", 1ULL << 30}}};
+constexpr std::array<Unit, 4> kSizes{
+    {{"", 1}, {"KiB", 1ULL << 10}, {"MiB", 1ULL << 20}, {"GiB", 1ULL << 30}}};
 constexpr std::string_view kDurationWords = "a duration such as 250ms, 30s, 5m, 12h or 7d";
 constexpr std::string_view kSizeWords = "a size such as 512, 64KiB, 8MiB or 1GiB";
 constexpr std::string_view kBooleanWords = "true or false";
 
-// "<digits><unit>" as a count of the smallest unit; nullopt on anything else and on overflow past int64.
+// "<digits><unit>" as a count of the smallest unit; nullopt on anything else and on overflow past
+// int64.
 template <std::size_t N>
 std::optional<std::uint64_t> measure(std::string_view text, const std::array<Unit, N>& units) {
   std::uint64_t count = 0;
@@ -42,9 +43,8 @@ std::optional<std::uint64_t> measure(std::string_view text, const std::array<Uni
 
 bool decimal_spelling(std::string_view text) {
   if (text.starts_with('-')) text.remove_prefix(1);
-  const bool digits = !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return c >= '0' && c <= '9';
-  });
+  const bool digits = !text.empty() && std::all_of(text.begin(), text.end(),
+                                                   [](char c) { return c >= '0' && c <= '9'; });
   // YAML 1.1 reads 010 as eight, YAML 1.2 as ten: neither is taken.
   return digits && (text.size() == 1 || text.front() != '0');
 }

@@ -1,4 +1,10 @@
-// From bytes to a checked tree. yaml-cpp builds the tree; what it would let pass is refused here first.
+// From bytes to a checked tree. yaml-cpp builds the tree; what it would let pass is refused here
+// first.
+#include "base/utf8.h"
+
+#include "keyward/base/log.h"
+#include "keyward/base/yaml.h"
+
 #include <yaml-cpp/eventhandler.h>
 
 #include <cerrno>
@@ -7,10 +13,6 @@
 #include <memory>
 #include <sstream>
 #include <unordered_set>
-
-#include "base/utf8.h"
-#include "keyward/base/log.h"
-#include "keyward/base/yaml.h"
 
 namespace keyward::yaml {
 namespace {
@@ -102,7 +104,8 @@ class Inspector final : public YAML::EventHandler {
   bool usable_ = true;
 };
 
-// yaml-cpp takes U+0004 for the end of the file and replaces what is not UTF-8: both would change the meaning unseen.
+// yaml-cpp takes U+0004 for the end of the file and replaces what is not UTF-8: both would change
+// the meaning unseen.
 bool check_bytes(const std::string& file, const std::string& content, Diagnostics& diagnostics) {
   if (content.size() > kMostBytes) {
     diagnostics.error(file, 0, 0, "larger than 4 MiB");

@@ -10,7 +10,8 @@ namespace keyward::resp {
 
 enum class Words { good, unbalanced, too_many, has_nul };
 
-// Word i is text[ends[i-1], ends[i]) with its quotes and escapes undone. `line` is without its line end.
+// Word i is text[ends[i-1], ends[i]) with its quotes and escapes undone. `line` is without its line
+// end.
 [[nodiscard]] Words split_words(std::string_view line, std::size_t most, std::string& text,
                                 std::vector<std::size_t>& ends);
 

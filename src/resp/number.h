@@ -1,4 +1,5 @@
-// Integers as Redis reads them (util.c string2ll): no plus sign, no leading zero, no blanks, all of the text.
+// Integers as Redis reads them (util.c string2ll): no plus sign, no leading zero, no blanks, all of
+// the text.
 #pragma once
 
 #include <cstddef>
@@ -31,7 +32,8 @@ namespace keyward::resp {
   return true;
 }
 
-// "<digits>CRLF" of at most nine digits at the start of `text`: its bytes, or 0 when it is anything else.
+// "<digits>CRLF" of at most nine digits at the start of `text`: its bytes, or 0 when it is anything
+// else.
 [[nodiscard]] inline std::size_t short_number(std::string_view text, std::uint32_t& value) {
   constexpr std::size_t kDigits = 9;
   const std::size_t end = text.size() < kDigits ? text.size() : kDigits;

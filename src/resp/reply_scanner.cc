@@ -1,9 +1,9 @@
 #include "keyward/resp/reply_scanner.h"
 
+#include "resp/number.h"
+
 #include <algorithm>
 #include <cstring>
-
-#include "resp/number.h"
 
 namespace keyward::resp {
 namespace {
@@ -36,20 +36,26 @@ std::size_t whole_element(std::string_view bytes, std::uint32_t& number) {
   return whole ? size : 0;
 }
 
-// False when the line is not what its type byte promises. `length` counts bytes that were not stored.
+// False when the line is not what its type byte promises. `length` counts bytes that were not
+// stored.
 bool read_head(FrameHead& head, std::string_view line, std::size_t length) {
   const std::string_view text = line.substr(1);
   const bool stored = length == line.size();
   switch (head.type) {
     case '+':
-    case '-': set_word(head, text); return true;
+    case '-':
+      set_word(head, text);
+      return true;
     case ',':
-    case '(': return !text.empty();
-    case '_': return length == 1;
+    case '(':
+      return !text.empty();
+    case '_':
+      return length == 1;
     case '#':
       head.number = text == "t" ? 1 : 0;
       return stored && (text == "t" || text == "f");
-    case ':': return stored && parse_integer(text, head.number);
+    case ':':
+      return stored && parse_integer(text, head.number);
     case '$':
     case '*':
       return stored && parse_integer(text, head.number) && head.number >= -1 &&
@@ -64,7 +70,8 @@ bool read_head(FrameHead& head, std::string_view line, std::size_t length) {
     case '|':
       return stored && parse_integer(text, head.number) && head.number >= 0 &&
              head.number <= kMostElements;
-    default: return false;
+    default:
+      return false;
   }
 }
 

@@ -1,10 +1,11 @@
 #include "keyward/resp/request_parser.h"
 
-#include <algorithm>
-#include <climits>
-
 #include "resp/inline_words.h"
 #include "resp/number.h"
+
+#include <climits>
+
+#include <algorithm>
 
 namespace keyward::resp {
 namespace {
@@ -84,11 +85,18 @@ ParseResult RequestParser::inline_request(std::string_view rest, std::size_t sta
 bool RequestParser::split_inline(std::string_view line) {
   std::vector<std::size_t> ends;
   switch (split_words(line, limits_.max_args, unquoted_, ends)) {
-    case Words::good: break;
-    case Words::unbalanced: refuse("unbalanced quotes in request"); return false;
+    case Words::good:
+      break;
+    case Words::unbalanced:
+      refuse("unbalanced quotes in request");
+      return false;
     // Redis takes a NUL for the end of its buffer and would wait for ever.
-    case Words::has_nul: refuse("NUL in inline request"); return false;
-    case Words::too_many: refuse(limits_.unauthenticated ? kEarlyCount : kBadCount); return false;
+    case Words::has_nul:
+      refuse("NUL in inline request");
+      return false;
+    case Words::too_many:
+      refuse(limits_.unauthenticated ? kEarlyCount : kBadCount);
+      return false;
   }
   std::size_t begin = 0;
   for (const std::size_t end : ends) {
@@ -149,8 +157,11 @@ ParseResult RequestParser::large_request(std::string_view input) {
   while (true) {
     const std::string_view rest = input.substr(used);
     switch (stage_) {
-      case Stage::announce: stage_ = Stage::stream; return {ParseStatus::large_arg, used};
-      case Stage::stream: return streamed(rest, used);
+      case Stage::announce:
+        stage_ = Stage::stream;
+        return {ParseStatus::large_arg, used};
+      case Stage::stream:
+        return streamed(rest, used);
       case Stage::stream_end:
         if (rest.size() < 2) return {ParseStatus::need_more, used};
         if (!has_crlf(rest, 0)) return refused(kBadEnd);
@@ -160,8 +171,10 @@ ParseResult RequestParser::large_request(std::string_view input) {
         at_ = scanned_ = 0;
         break;
       case Stage::large_header:
-      case Stage::large_body: return large_argument(rest, used);
-      default: return {ParseStatus::malformed, 0};
+      case Stage::large_body:
+        return large_argument(rest, used);
+      default:
+        return {ParseStatus::malformed, 0};
     }
   }
 }

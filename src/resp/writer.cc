@@ -72,7 +72,8 @@ void write_verbatim(std::string& out, std::string_view text, Protocol protocol) 
 void write_request(std::string& out, std::span<const std::string_view> args) {
   std::size_t size = 16;
   for (const std::string_view arg : args) size += arg.size() + 24;
-  if (out.capacity() - out.size() < size) out.reserve(std::max(out.size() + size, 2 * out.capacity()));
+  if (out.capacity() - out.size() < size)
+    out.reserve(std::max(out.size() + size, 2 * out.capacity()));
   write_request_head(out, args.size());
   for (const std::string_view arg : args) write_bulk(out, arg);
 }

@@ -1,10 +1,10 @@
 // What an upstream sends: pieces must not matter and the promises of the header hold.
-#include <cstdint>
-#include <string_view>
-
 #include "fuzz/pieces.h"
 #include "fuzz/require.h"
 #include "support/reply_feeder.h"
+
+#include <cstdint>
+#include <string_view>
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);

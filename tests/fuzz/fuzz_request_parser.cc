@@ -1,14 +1,15 @@
-// First byte: which limits. The rest: what a client sends. Pieces must not matter, memory stays capped, what was
-// parsed encodes and parses back equal.
+// First byte: which limits. The rest: what a client sends. Pieces must not matter, memory stays
+// capped, what was parsed encodes and parses back equal.
+#include "fuzz/pieces.h"
+#include "fuzz/require.h"
+#include "support/resp_events.h"
+
+#include "keyward/resp/writer.h"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "fuzz/pieces.h"
-#include "fuzz/require.h"
-#include "keyward/resp/writer.h"
-#include "support/resp_events.h"
 
 namespace {
 
@@ -17,8 +18,10 @@ using keyward::test::RequestReader;
 
 Limits limits_of(std::uint8_t choice) {
   switch (choice % 3) {
-    case 0: return {};
-    case 1: return keyward::resp::before_login();
+    case 0:
+      return {};
+    case 1:
+      return keyward::resp::before_login();
     default: {
       Limits limits;
       limits.max_args = 100;
@@ -36,7 +39,8 @@ void parses_back(const std::vector<std::string>& words) {
   keyward::resp::write_request(bytes, std::vector<std::string_view>(words.begin(), words.end()));
   RequestReader again(Limits{});
   again.feed(bytes);
-  require(again.requests().size() == 1 && again.requests()[0] == words, "encoding parses back equal");
+  require(again.requests().size() == 1 && again.requests()[0] == words,
+          "encoding parses back equal");
 }
 
 }  // namespace
@@ -55,7 +59,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             "held bytes stay under the cap");
   }
   require(cut.events() == whole.events(), "pieces do not matter");
-  require(whole.failed() == !whole.error().empty(), "a refusal has words and only a refusal has them");
+  require(whole.failed() == !whole.error().empty(),
+          "a refusal has words and only a refusal has them");
   for (const auto& words : whole.requests()) parses_back(words);
   return 0;
 }

@@ -1,4 +1,5 @@
-// Cuts bytes into pieces, small ones mostly, in a way that the bytes themselves decide: a finding repeats.
+// Cuts bytes into pieces, small ones mostly, in a way that the bytes themselves decide: a finding
+// repeats.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,5 @@
-// A property of a fuzz target: says which one failed, then aborts, which is what libFuzzer and the smoke test look for.
+// A property of a fuzz target: says which one failed, then aborts, which is what libFuzzer and the
+// smoke test look for.
 #pragma once
 
 #include <cstdio>

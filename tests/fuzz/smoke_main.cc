@@ -1,7 +1,5 @@
-// Runs a fuzz target without libFuzzer: each file of the corpus folder, then random changes of them, always the same
-// ones. Usage: <target> <corpus folder> [changes]
-#include <unistd.h>
-
+// Runs a fuzz target without libFuzzer: each file of the corpus folder, then random changes of
+// them, always the same ones. Usage: <target> <corpus folder> [changes]
 #include <algorithm>
 #include <csignal>
 #include <cstdint>
@@ -13,6 +11,7 @@
 #include <random>
 #include <string>
 #include <string_view>
+#include <unistd.h>
 #include <vector>
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
@@ -42,7 +41,8 @@ void on_abort(int) {
 
 std::vector<std::string> read_corpus(const char* folder) {
   std::vector<std::filesystem::path> paths;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) paths.push_back(entry.path());
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    paths.push_back(entry.path());
   std::sort(paths.begin(), paths.end());
   std::vector<std::string> inputs;
   for (const auto& path : paths) {
@@ -74,10 +74,15 @@ class Mutator {
         if (at < out.size()) out[at] = static_cast<char>(below(256));
         break;
       case 1:
-        if (at < out.size()) out[at] = static_cast<char>(out[at] ^ static_cast<char>(1U << below(8)));
+        if (at < out.size())
+          out[at] = static_cast<char>(out[at] ^ static_cast<char>(1U << below(8)));
         break;
-      case 2: out.erase(at, 1 + below(8)); break;
-      case 3: out.insert(at, 1, static_cast<char>(below(256))); break;
+      case 2:
+        out.erase(at, 1 + below(8));
+        break;
+      case 3:
+        out.insert(at, 1, static_cast<char>(below(256)));
+        break;
       case 4: {  // a run of its own bytes once more
         const std::string run = out.substr(below(out.size() + 1), 1 + below(16));
         out.insert(at, run);

@@ -1,12 +1,14 @@
-// Redis itself says what a request frame means: the same error for the bad ones, the same words for the good ones.
-#include <gtest/gtest.h>
-
-#include <memory>
-
-#include "keyward/resp/writer.h"
+// Redis itself says what a request frame means: the same error for the bad ones, the same words for
+// the good ones.
 #include "support/redis_server.h"
 #include "support/resp_events.h"
 #include "support/resp_frames.h"
+
+#include "keyward/resp/writer.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
 
 namespace keyward::test {
 namespace {
@@ -80,7 +82,8 @@ TEST_F(RespOracle, GoodFramesGiveAsManyAnswersAsRedisGives) {
 TEST_F(RespOracle, BeforeLoginTheCapsAndTheirWordsAreRedis) {
   RedisServer server({"--requirepass", "secret"});
   const auto auth_of = [](std::size_t size) {
-    return "*2\r\n$4\r\nAUTH\r\n$" + std::to_string(size) + "\r\n" + std::string(size, 'a') + "\r\n";
+    return "*2\r\n$4\r\nAUTH\r\n$" + std::to_string(size) + "\r\n" + std::string(size, 'a') +
+           "\r\n";
   };
   const std::string ten = "*10\r\n";
   const std::string eleven = "*11\r\n";
@@ -88,7 +91,8 @@ TEST_F(RespOracle, BeforeLoginTheCapsAndTheirWordsAreRedis) {
        {auth_of(16385), auth_of(1'000'000), eleven, std::string("*2147483647\r\n"),
         std::string("*2147483648\r\n"), std::string("*1\r\n$536870912\r\n"),
         std::string("*1\r\n$536870913\r\n")}) {
-    EXPECT_EQ(we_say(frame, resp::before_login()), redis_says(server, frame)) << frame.substr(0, 40);
+    EXPECT_EQ(we_say(frame, resp::before_login()), redis_says(server, frame))
+        << frame.substr(0, 40);
   }
   EXPECT_EQ(we_say(auth_of(16384), resp::before_login()), "");
   EXPECT_TRUE(redis_says(server, auth_of(16384)).starts_with("-WRONGPASS"));

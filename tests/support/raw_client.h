@@ -1,25 +1,25 @@
-// A blocking TCP connection to 127.0.0.1 for tests: bytes out, bytes in, every wait with a deadline.
+// A blocking TCP connection to 127.0.0.1 for tests: bytes out, bytes in, every wait with a
+// deadline.
 #pragma once
-
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <chrono>
-#include <cstdint>
-#include <initializer_list>
-#include <stdexcept>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
 
 #include "keyward/resp/reply_scanner.h"
 #include "keyward/resp/writer.h"
+
+#include <algorithm>
+#include <arpa/inet.h>
+#include <chrono>
+#include <cstdint>
+#include <initializer_list>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <utility>
+#include <vector>
 
 namespace keyward::test {
 
@@ -48,7 +48,9 @@ class RawClient {
     if (!connect(port)) throw std::runtime_error("cannot connect to port " + std::to_string(port));
   }
   RawClient(RawClient&& other) noexcept
-      : fd_(std::exchange(other.fd_, -1)), closed_(other.closed_), ahead_(std::move(other.ahead_)) {}
+      : fd_(std::exchange(other.fd_, -1)),
+        closed_(other.closed_),
+        ahead_(std::move(other.ahead_)) {}
   RawClient& operator=(RawClient&& other) noexcept {
     if (this != &other) {
       close();
@@ -129,7 +131,8 @@ class RawClient {
     }
     return std::exchange(ahead_, {});
   }
-  // The bytes of one whole reply (RESP2 or RESP3), or "" after the wait, at the end, or when it is no RESP.
+  // The bytes of one whole reply (RESP2 or RESP3), or "" after the wait, at the end, or when it is
+  // no RESP.
   std::string read_reply(Wait wait = kWait) {
     const auto deadline = std::chrono::steady_clock::now() + wait;
     resp::ReplyScanner scanner;

@@ -1,30 +1,31 @@
-// A real redis-server of the test's own: free port, own folder, gone when the object goes or the test dies.
+// A real redis-server of the test's own: free port, own folder, gone when the object goes or the
+// test dies.
 #pragma once
 
+#include "support/raw_client.h"
+#include "support/temp_dir.h"
+
 #include <hiredis/hiredis.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <cstdint>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <initializer_list>
 #include <memory>
+#include <signal.h>
 #include <sstream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <system_error>
 #include <thread>
+#include <unistd.h>
 #include <utility>
 #include <vector>
-
-#include "support/raw_client.h"
-#include "support/temp_dir.h"
 
 namespace keyward::test {
 
@@ -58,7 +59,8 @@ class Hiredis {
       texts.push_back(arg.data());
       sizes.push_back(arg.size());
     }
-    redisAppendCommandArgv(context_.get(), static_cast<int>(args.size()), texts.data(), sizes.data());
+    redisAppendCommandArgv(context_.get(), static_cast<int>(args.size()), texts.data(),
+                           sizes.data());
   }
   Reply next() {
     void* reply = nullptr;
@@ -76,8 +78,8 @@ inline std::string text_of(const Reply& reply) {
   return reply && reply->str != nullptr ? std::string(reply->str, reply->len) : std::string();
 }
 
-// `extra` are further words of its command line, for example {"--maxmemory", "10mb"}. Make it on the main thread:
-// the server dies with the thread that started it.
+// `extra` are further words of its command line, for example {"--maxmemory", "10mb"}. Make it on
+// the main thread: the server dies with the thread that started it.
 class RedisServer {
  public:
   explicit RedisServer(std::vector<std::string> extra = {}) : extra_(std::move(extra)) {
@@ -119,9 +121,20 @@ class RedisServer {
   bool start() {
     std::error_code ignored;
     std::filesystem::remove(dir_.file("redis.log"), ignored);
-    std::vector<std::string> words{"redis-server", "--port", std::to_string(port_), "--bind",
-                                   "127.0.0.1", "--save", "", "--appendonly", "no", "--dir",
-                                   dir_.path(), "--daemonize", "no", "--logfile",
+    std::vector<std::string> words{"redis-server",
+                                   "--port",
+                                   std::to_string(port_),
+                                   "--bind",
+                                   "127.0.0.1",
+                                   "--save",
+                                   "",
+                                   "--appendonly",
+                                   "no",
+                                   "--dir",
+                                   dir_.path(),
+                                   "--daemonize",
+                                   "no",
+                                   "--logfile",
                                    dir_.file("redis.log")};
     words.insert(words.end(), extra_.begin(), extra_.end());
     std::vector<char*> argv;
@@ -150,9 +163,10 @@ class RedisServer {
         return false;
       }
       RawClient client;
-      // The log tells that it is our server that answers, not one that took the port first. One that
-      // wants a password answers -NOAUTH: it is up all the same.
-      if (log().find("eady to accept connections") != std::string::npos && client.connect(port_) && client.send("PING\r\n")) {
+      // The log tells that it is our server that answers, not one that took the port first. One
+      // that wants a password answers -NOAUTH: it is up all the same.
+      if (log().find("eady to accept connections") != std::string::npos && client.connect(port_) &&
+          client.send("PING\r\n")) {
         const std::string answer = client.read_line(std::chrono::milliseconds(1000));
         if (answer.starts_with("+PONG") || answer.starts_with("-NOAUTH") ||
             answer.starts_with("-NOPERM")) {

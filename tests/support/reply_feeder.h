@@ -1,12 +1,13 @@
-// What a ReplyScanner makes of a stream of replies, as values: the same for every way the bytes may arrive.
+// What a ReplyScanner makes of a stream of replies, as values: the same for every way the bytes may
+// arrive.
 #pragma once
+
+#include "keyward/resp/reply_scanner.h"
 
 #include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "keyward/resp/reply_scanner.h"
 
 namespace keyward::test {
 

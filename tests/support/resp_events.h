@@ -1,6 +1,8 @@
 // What a RequestParser makes of some bytes, as text: the same for every way the bytes may arrive.
 #pragma once
 
+#include "keyward/resp/request_parser.h"
+
 #include <algorithm>
 #include <cstddef>
 #include <memory>
@@ -8,12 +10,11 @@
 #include <string_view>
 #include <vector>
 
-#include "keyward/resp/request_parser.h"
-
 namespace keyward::test {
 
-// Plays the caller of a RequestParser as its contract asks. Every call gets the bytes in a fresh block of exactly
-// their size, so that a sanitizer sees each read past the end and each view kept too long.
+// Plays the caller of a RequestParser as its contract asks. Every call gets the bytes in a fresh
+// block of exactly their size, so that a sanitizer sees each read past the end and each view kept
+// too long.
 class RequestReader {
  public:
   explicit RequestReader(const resp::Limits& limits) : parser_(limits) {}
@@ -48,7 +49,8 @@ class RequestReader {
     const std::vector<std::string> args(parser_.args().begin(), parser_.args().end());
     const auto& large = parser_.large();
     switch (status) {
-      case ParseStatus::need_more: break;
+      case ParseStatus::need_more:
+        break;
       case ParseStatus::request:
         requests_.push_back(args);
         events_.push_back("request " + words(args));
@@ -60,9 +62,15 @@ class RequestReader {
         events_.push_back("large_arg " + std::to_string(large.index) + ' ' +
                           std::to_string(large.length) + ": ");
         break;
-      case ParseStatus::chunk: events_.back().append(parser_.chunk()); break;
-      case ParseStatus::small_arg: events_.push_back("small_arg " + std::string(parser_.chunk())); break;
-      case ParseStatus::large_end: events_.emplace_back("large_end"); break;
+      case ParseStatus::chunk:
+        events_.back().append(parser_.chunk());
+        break;
+      case ParseStatus::small_arg:
+        events_.push_back("small_arg " + std::string(parser_.chunk()));
+        break;
+      case ParseStatus::large_end:
+        events_.emplace_back("large_end");
+        break;
       case ParseStatus::malformed:
         events_.push_back("malformed " + std::string(parser_.error()));
         failed_ = true;

@@ -1,4 +1,5 @@
-// Request frames, good and bad, that more than one test feeds: to our parser, to Redis, to the mutator.
+// Request frames, good and bad, that more than one test feeds: to our parser, to Redis, to the
+// mutator.
 #pragma once
 
 #include <string>
@@ -113,7 +114,8 @@ inline std::vector<std::string> good_requests() {
       "SET \"a b\" '\\'x' \"\\x00\\n\"\r\nGET k\r\n",
       "*1\r\n$4\r\nPING\r\n*2\r\n$3\r\nGET\r\n$1\r\nk\r\nPING\r\n*1\r\n$4\r\nQUIT\r\n",
       "*2\r\n$4\r\nECHO\r\n$20\r\n01234567890123456789\r\n",
-      "*4\r\n$3\r\nSET\r\n$1\r\nk\r\n$40\r\n0123456789012345678901234567890123456789\r\n$2\r\nNX\r\n"
+      "*4\r\n$3\r\nSET\r\n$1\r\nk\r\n$40\r\n0123456789012345678901234567890123456789\r\n$"
+      "2\r\nNX\r\n"
       "*1\r\n$4\r\nPING\r\n",
       "*3\r\n$40\r\n0123456789012345678901234567890123456789\r\n"
       "$40\r\nabcdefghijabcdefghijabcdefghijabcdefghij\r\n$0\r\n\r\n*0\r\n\r\n*1\r\n$4\r\nPING\r\n",

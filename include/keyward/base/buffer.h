@@ -1,6 +1,7 @@
 // A growable byte queue: append at the end, consume from the front, contiguous in between.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -8,20 +9,19 @@
 
 namespace keyward {
 
-// Gives its memory back when emptied after having grown past `kKeep`, so that idle owners cost nothing.
+// Gives its memory back when emptied after having grown past `kKeep`, so that idle owners cost
+// nothing.
 class Buffer {
  public:
   static constexpr std::size_t kKeep = 4096;
 
   void append(std::string_view bytes) { bytes_.append(bytes); }
   void push_back(char byte) { bytes_.push_back(byte); }
-  [[nodiscard]] std::string_view view() const {
-    return std::string_view(bytes_).substr(begin_);
-  }
+  [[nodiscard]] std::string_view view() const { return std::string_view(bytes_).substr(begin_); }
   [[nodiscard]] std::size_t size() const { return bytes_.size() - begin_; }
   [[nodiscard]] bool empty() const { return begin_ == bytes_.size(); }
   void consume(std::size_t count) {
-    begin_ += count;
+    begin_ = std::min(begin_ + count, bytes_.size());
     if (begin_ == bytes_.size()) {
       clear();
     } else if (begin_ > kCompact && begin_ > bytes_.size() / 2) {
@@ -39,7 +39,8 @@ class Buffer {
     begin_ = 0;
     std::string().swap(bytes_);
   }
-  // Appending target for encoders that write into a std::string. Only valid until the next consume().
+  // Appending target for encoders that write into a std::string. Only valid until the next
+  // consume().
   [[nodiscard]] std::string& tail() { return bytes_; }
   [[nodiscard]] std::size_t capacity() const { return bytes_.capacity(); }
   void swap(Buffer& other) noexcept {

@@ -36,6 +36,7 @@ class Diagnostics {
 };
 
 // The candidate nearest to `word` by edit distance, or "" when none is near: for "did you mean".
-[[nodiscard]] std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
+[[nodiscard]] std::string nearest(std::string_view word,
+                                  const std::vector<std::string>& candidates);
 
 }  // namespace keyward

@@ -1,13 +1,13 @@
 // SHA-256, hex and base64url over OpenSSL.
 #pragma once
 
+#include "keyward/base/result.h"
+
 #include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "keyward/base/result.h"
 
 namespace keyward {
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/system/result.hpp>
+
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -9,16 +10,16 @@
 namespace keyward {
 
 enum class Errc {
-  internal,       // a bug of ours
-  invalid,        // input that breaks a rule
-  not_found,      // the named thing does not exist
-  unauthorized,   // credential refused
-  forbidden,      // known identity, right missing
-  unavailable,    // a peer or resource is away; try again
-  timeout,        // a deadline passed
-  closed,         // the peer went away
-  io,             // the operating system said no
-  limit,          // a cap was reached
+  internal,      // a bug of ours
+  invalid,       // input that breaks a rule
+  not_found,     // the named thing does not exist
+  unauthorized,  // credential refused
+  forbidden,     // known identity, right missing
+  unavailable,   // a peer or resource is away; try again
+  timeout,       // a deadline passed
+  closed,        // the peer went away
+  io,            // the operating system said no
+  limit,         // a cap was reached
 };
 
 // What went wrong, in one sentence without secrets, and what kind of thing it is.

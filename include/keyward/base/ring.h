@@ -1,4 +1,5 @@
-// A first-in-first-out queue in one block of memory that grows by doubling: no allocation in steady state.
+// A first-in-first-out queue in one block of memory that grows by doubling: no allocation in steady
+// state.
 #pragma once
 
 #include <cstddef>
@@ -26,7 +27,8 @@ class Ring {
     ++size_;
     return slot;
   }
-  // The slot keeps its (moved-from or old) value until it is used again; callers reset what owns memory.
+  // The slot keeps its (moved-from or old) value until it is used again; callers reset what owns
+  // memory.
   void pop_front() {
     first_ = (first_ + 1) & (slots_.size() - 1);
     if (--size_ == 0 && slots_.size() > kKeep) {

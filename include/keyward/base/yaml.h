@@ -1,6 +1,8 @@
 // YAML read with its places: every complaint names file, line and column, and all are collected.
 #pragma once
 
+#include "keyward/base/diagnostics.h"
+
 #include <yaml-cpp/yaml.h>
 
 #include <chrono>
@@ -11,13 +13,12 @@
 #include <utility>
 #include <vector>
 
-#include "keyward/base/diagnostics.h"
-
 namespace keyward::yaml {
 
-// One node with the file it came from. Getters report into the Diagnostics on a wrong type and then answer nullopt/empty.
-// An absent or null node answers nullopt/empty without a report, and so does everything below it: need() is what
-// reports. No report holds a value, only keys and places: a value may be a misplaced secret.
+// One node with the file it came from. Getters report into the Diagnostics on a wrong type and then
+// answer nullopt/empty. An absent or null node answers nullopt/empty without a report, and so does
+// everything below it: need() is what reports. A report holds keys and places and no value, which
+// may be a misplaced secret; a bare number where a duration belongs is the one exception.
 class Node {
  public:
   Node() = default;
@@ -33,11 +34,14 @@ class Node {
 
   // The child of a map; absent child answers present() == false. Reports when this is no map.
   [[nodiscard]] Node get(std::string_view key) const;
-  // As get(), and reports `key is required` when it is missing or null. Quiet when this node itself is absent.
+  // As get(), and reports `key is required` when it is missing or null. Quiet when this node itself
+  // is absent.
   [[nodiscard]] Node need(std::string_view key) const;
-  [[nodiscard]] std::vector<Node> list() const;               // a scalar counts as a list of one
-  [[nodiscard]] std::vector<std::pair<std::string, Node>> entries() const;  // of a map, in file order
-  // Reports every key that is not in `known`, with the nearest right one. (Duplicated keys: parse() reports them all.)
+  [[nodiscard]] std::vector<Node> list() const;  // a scalar counts as a list of one
+  [[nodiscard]] std::vector<std::pair<std::string, Node>> entries()
+      const;  // of a map, in file order
+  // Reports every key that is not in `known`, with the nearest right one. (Duplicated keys: parse()
+  // reports them all.)
   void only(const std::vector<std::string>& known) const;
 
   [[nodiscard]] std::optional<std::string> text() const;
@@ -68,8 +72,9 @@ class Node {
   Diagnostics* diagnostics_ = nullptr;
 };
 
-// Parses one YAML document of at most 4 MiB, 200 000 nodes and 64 levels, in UTF-8. Syntax errors, aliases, tags,
-// duplicated keys, keys that are no text and further documents go to the Diagnostics.
+// Parses one YAML document of at most 4 MiB, 200 000 nodes and 64 levels, in UTF-8. Syntax errors,
+// aliases, tags, duplicated keys, keys that are no text and further documents go to the
+// Diagnostics.
 [[nodiscard]] Node parse(std::string file, const std::string& content, Diagnostics& diagnostics);
 [[nodiscard]] Node load(const std::string& path, Diagnostics& diagnostics);
 

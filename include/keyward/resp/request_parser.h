@@ -1,6 +1,8 @@
 // Client bytes -> requests. The hostile side: every cap is checked before memory is taken for it.
 #pragma once
 
+#include "keyward/resp/limits.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -8,14 +10,13 @@
 #include <string_view>
 #include <vector>
 
-#include "keyward/resp/limits.h"
-
 namespace keyward::resp {
 
 enum class ParseStatus : std::uint8_t {
-  need_more,    // no complete item in the input; call again with the same bytes and more behind them
-  request,      // args() is a complete request
-  large_begin,  // a request whose next argument is longer than Limits::stream_above: args() are the ones before it
+  need_more,  // no complete item in the input; call again with the same bytes and more behind them
+  request,    // args() is a complete request
+  large_begin,  // a request whose next argument is longer than Limits::stream_above: args() are the
+                // ones before it
   large_arg,    // inside a large request: a streamed argument of large().length bytes begins
   chunk,        // inside a large request: chunk() is the next piece of the streamed argument
   small_arg,    // inside a large request: chunk() is one whole ordinary argument
@@ -28,10 +29,11 @@ struct ParseResult {
   std::size_t consumed = 0;  // bytes of the input that are done with once the views have been used
 };
 
-// Resumable at every byte. The caller keeps unconsumed bytes and passes them again with more appended.
-// Views from args() and chunk() point into the input of the last call and die with it.
-// A large request is: large_begin, then (large_arg, chunk..., | small_arg)*, then large_end. The first event after
-// large_begin is always the large_arg. Empty requests ("*0", blank inline lines) are consumed silently, as Redis does.
+// Resumable at every byte. The caller keeps unconsumed bytes and passes them again with more
+// appended. Views from args() and chunk() point into the input of the last call and die with it. A
+// large request is: large_begin, then (large_arg, chunk..., | small_arg)*, then large_end. The
+// first event after large_begin is always the large_arg. Empty requests ("*0", blank inline lines)
+// are consumed silently, as Redis does.
 class RequestParser {
  public:
   explicit RequestParser(const Limits& limits) : limits_(limits), wanted_(limits) {}
@@ -103,14 +105,16 @@ class RequestParser {
 
   Limits wanted_;  // limits_ from the next request on
   Stage stage_ = Stage::idle;
-  std::size_t at_ = 0;       // everything before is understood; from the start of the request or, when large, the item
+  std::size_t at_ =
+      0;  // everything before is understood; from the start of the request or, when large, the item
   std::size_t scanned_ = 0;  // no line end between at_ and here
   std::size_t count_ = 0;    // arguments announced
   std::size_t seen_ = 0;     // arguments complete
   std::size_t length_ = 0;   // of the argument being read; of a streamed one, what is still to come
-  std::size_t held_ = 0;     // bytes of this request that are held, here or by the reader of a large one
+  std::size_t held_ =
+      0;  // bytes of this request that are held, here or by the reader of a large one
   std::vector<Span> spans_;
-  std::string unquoted_;     // arguments of an inline request after its quoting is undone
+  std::string unquoted_;  // arguments of an inline request after its quoting is undone
 };
 
 }  // namespace keyward::resp

@@ -45,7 +45,8 @@ TEST(Diagnostics, KeepsAThousandAndCountsTheRest) {
 }
 
 TEST(Nearest, FindsTheMisspeltWord) {
-  const std::vector<std::string> keys{"listeners", "upstream", "issuers", "policies", "audit", "tls"};
+  const std::vector<std::string> keys{"listeners", "upstream", "issuers",
+                                      "policies",  "audit",    "tls"};
   EXPECT_EQ(nearest("listener", keys), "listeners");
   EXPECT_EQ(nearest("upsteram", keys), "upstream");
   EXPECT_EQ(nearest("Audit", keys), "audit");

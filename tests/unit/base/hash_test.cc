@@ -48,7 +48,8 @@ TEST(Base64Url, DecodesWhatItEncoded) {
 }
 
 TEST(Base64Url, RefusesEverySecondSpelling) {
-  for (const char* text : {"Zg==", "Zg=", "Z", "Zm9vY", "Zh", "Zm9", "Zm 8", "Zm8\n", "Zm+8", "Zm/8", "\xc3"}) {
+  for (const char* text :
+       {"Zg==", "Zg=", "Z", "Zm9vY", "Zh", "Zm9", "Zm 8", "Zm8\n", "Zm+8", "Zm/8", "\xc3"}) {
     EXPECT_FALSE(base64url_decode(text)) << text;
   }
 }

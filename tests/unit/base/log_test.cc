@@ -1,8 +1,7 @@
 #include "keyward/base/log.h"
 
-#include <gtest/gtest.h>
-
 #include <boost/json.hpp>
+#include <gtest/gtest.h>
 
 namespace keyward::log {
 namespace {
@@ -16,8 +15,8 @@ std::string logged(std::string_view level, bool json, auto&& write) {
 }
 
 TEST(Log, OneEventIsOneLineWhateverItHolds) {
-  const std::string line =
-      logged("info", false, [] { spdlog::info("a\nb\r\x1b[31m{}", std::string_view("\0\xff", 2)); });
+  const std::string line = logged(
+      "info", false, [] { spdlog::info("a\nb\r\x1b[31m{}", std::string_view("\0\xff", 2)); });
   EXPECT_TRUE(line.ends_with(" info a\\x0ab\\x0d\\x1b[31m\\x00\\xff\n")) << line;
   EXPECT_EQ(std::count(line.begin(), line.end(), '\n'), 1);
 }
@@ -28,12 +27,14 @@ TEST(Log, JsonIsParsedBackEqual) {
   const auto event = boost::json::parse(line).as_object();
   EXPECT_EQ(event.at("message").as_string(), text);
   EXPECT_EQ(event.at("level").as_string(), "warn");
-  EXPECT_EQ(event.at("time").as_string().size(), std::string_view("2026-01-01T00:00:00.000Z").size());
+  EXPECT_EQ(event.at("time").as_string().size(),
+            std::string_view("2026-01-01T00:00:00.000Z").size());
 }
 
 TEST(Log, JsonStaysUtf8) {
   const std::string line = logged("info", true, [] { spdlog::info("a\xff\xc0\x80z"); });
-  EXPECT_EQ(boost::json::parse(line).at("message").as_string(), "a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz");
+  EXPECT_EQ(boost::json::parse(line).at("message").as_string(),
+            "a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz");
 }
 
 TEST(Log, LevelsBelowTheChosenAreSilent) {

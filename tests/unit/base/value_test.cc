@@ -1,11 +1,11 @@
 // Buffer, Secret and FakeClock.
-#include <gtest/gtest.h>
-
-#include <random>
-
 #include "keyward/base/buffer.h"
 #include "keyward/base/clock.h"
 #include "keyward/base/secret.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
 
 namespace keyward {
 namespace {
@@ -16,7 +16,8 @@ TEST(Buffer, IsAQueueOfBytes) {
   std::string model;
   for (int step = 0; step < 20'000; ++step) {
     if (random() % 2 == 0) {
-      const std::string bytes(random() % (random() % 50 == 0 ? 200'000 : 50), static_cast<char>(random()));
+      const std::string bytes(random() % (random() % 50 == 0 ? 200'000 : 50),
+                              static_cast<char>(random()));
       buffer.append(bytes);
       model += bytes;
     } else {

@@ -1,19 +1,19 @@
 #include "keyward/base/yaml.h"
 
+#include "support/temp_dir.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
 #include <random>
 
-#include "support/temp_dir.h"
-
 namespace keyward::yaml {
 namespace {
 
+using std::chrono::milliseconds;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using std::chrono::milliseconds;
 
 std::string complaints(const std::string& content) {
   Diagnostics diagnostics;
@@ -140,7 +140,8 @@ TEST(Yaml, Integers) {
   EXPECT_EQ(Read("0").k().integer(0, 10), 0);
   EXPECT_EQ(Read("-7").k().integer(-10, 10), -7);
   EXPECT_EQ(Read("9223372036854775807").k().integer(0, INT64_MAX), INT64_MAX);
-  for (const char* wrong : {"11", "-1", "010", "0x1", "1.0", "1e3", "+1", "\"1\"", "9223372036854775808", "[1]", "one"}) {
+  for (const char* wrong : {"11", "-1", "010", "0x1", "1.0", "1e3", "+1", "\"1\"",
+                            "9223372036854775808", "[1]", "one"}) {
     Read read(wrong);
     EXPECT_FALSE(read.k().integer(0, 10)) << wrong;
     EXPECT_THAT(read.text(), HasSubstr("`k` must be a whole number from 0 to 10")) << wrong;
@@ -164,7 +165,8 @@ TEST(Yaml, Durations) {
   EXPECT_EQ(Read("5m").k().duration(), milliseconds(300'000));
   EXPECT_EQ(Read("12h").k().duration(), milliseconds(43'200'000));
   EXPECT_EQ(Read("7d").k().duration(), milliseconds(604'800'000));
-  for (const char* wrong : {"30", "1.5s", "-1s", "1h30m", "s", "1 s", "99999999999999999999d", "106751991168d", "1S"}) {
+  for (const char* wrong :
+       {"30", "1.5s", "-1s", "1h30m", "s", "1 s", "99999999999999999999d", "106751991168d", "1S"}) {
     Read read(wrong);
     EXPECT_FALSE(read.k().duration()) << wrong;
     EXPECT_TRUE(read.diagnostics.failed()) << wrong;

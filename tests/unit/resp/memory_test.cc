@@ -1,13 +1,14 @@
-// What a hostile length costs: nothing. Counts every allocation of this binary while a count is running.
+// What a hostile length costs: nothing. Counts every allocation of this binary while a count is
+// running.
+#include "keyward/resp/reply_scanner.h"
+#include "keyward/resp/request_parser.h"
+#include "keyward/resp/writer.h"
+
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 #include <new>
 #include <string>
-
-#include "keyward/resp/reply_scanner.h"
-#include "keyward/resp/request_parser.h"
-#include "keyward/resp/writer.h"
 
 namespace {
 thread_local bool counting = false;
@@ -51,7 +52,8 @@ TEST(ParserMemory, AnnouncedSizesAllocateNothing) {
     RequestParser parser{Limits{}};
     EXPECT_LT(bytes_allocated([&] { (void)parser.next(bytes); }), 256U) << bytes;
   }
-  for (const char* bytes : {"*4294967295\r\n", "%2147483647\r\n", "$1099511627776\r\n", "|4294967295\r\n"}) {
+  for (const char* bytes :
+       {"*4294967295\r\n", "%2147483647\r\n", "$1099511627776\r\n", "|4294967295\r\n"}) {
     ReplyScanner scanner;
     scanner.keep_children(true);
     EXPECT_LT(bytes_allocated([&] { (void)scanner.feed(bytes); }), 256U) << bytes;
@@ -87,8 +89,8 @@ TEST(ParserMemory, AWideRequestDoesNotKeepItsMemory) {
   EXPECT_GT(bytes_allocated([&] { (void)parser.next(wide); }), 500'000U);
 }
 
-// Redis 5 to 7 all had requests whose parsing grew with the square of their size; a million arguments in
-// small pieces must cost a few times what they cost at once.
+// Redis 5 to 7 all had requests whose parsing grew with the square of their size; a million
+// arguments in small pieces must cost a few times what they cost at once.
 TEST(ParserMemory, ManyPiecesCostNoMoreWork) {
   std::string wide;
   const std::vector<std::string_view> args(1'000'000, "k");

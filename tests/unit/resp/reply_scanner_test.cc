@@ -1,14 +1,15 @@
 #include "keyward/resp/reply_scanner.h"
 
+#include "support/reply_feeder.h"
+
+#include "keyward/resp/writer.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <hiredis/read.h>
 
 #include <memory>
 #include <random>
-
-#include "keyward/resp/writer.h"
-#include "support/reply_feeder.h"
 
 namespace keyward::resp {
 namespace {
@@ -57,13 +58,43 @@ std::vector<std::string> good_replies() {
 
 std::vector<std::string> bad_replies() {
   return {
-      "x\r\n",         "OK\r\n",          "\r\n",        "+OK\rx\r\n",    "+O\nK\r\n",   "$x\r\n",
-      "$\r\n",         "$-2\r\n",         "*-2\r\n",     "$?\r\n",        "*?\r\n",      "%?\r\n",
-      ";1\r\n",        ".\r\n",           "%-1\r\n",     "~-1\r\n",       ">-1\r\n",     "|-1\r\n",
-      "!-1\r\n",       "=-1\r\n",         ":\r\n",       ":1 \r\n",       ":1.5\r\n",    ":+1\r\n",
-      ":9223372036854775808\r\n",         "_x\r\n",      "#\r\n",         "#x\r\n",      "#tt\r\n",
-      ",\r\n",         "(\r\n",           "$3\r\nabcx\r\n",               "$3\r\nabc\rx", "*1\r\nx\r\n",
-      "*9223372036854775807\r\n",         "$9223372036854775807\r\n",     "%9223372036854775807\r\n",
+      "x\r\n",
+      "OK\r\n",
+      "\r\n",
+      "+OK\rx\r\n",
+      "+O\nK\r\n",
+      "$x\r\n",
+      "$\r\n",
+      "$-2\r\n",
+      "*-2\r\n",
+      "$?\r\n",
+      "*?\r\n",
+      "%?\r\n",
+      ";1\r\n",
+      ".\r\n",
+      "%-1\r\n",
+      "~-1\r\n",
+      ">-1\r\n",
+      "|-1\r\n",
+      "!-1\r\n",
+      "=-1\r\n",
+      ":\r\n",
+      ":1 \r\n",
+      ":1.5\r\n",
+      ":+1\r\n",
+      ":9223372036854775808\r\n",
+      "_x\r\n",
+      "#\r\n",
+      "#x\r\n",
+      "#tt\r\n",
+      ",\r\n",
+      "(\r\n",
+      "$3\r\nabcx\r\n",
+      "$3\r\nabc\rx",
+      "*1\r\nx\r\n",
+      "*9223372036854775807\r\n",
+      "$9223372036854775807\r\n",
+      "%9223372036854775807\r\n",
       ":" + std::string(100, '1') + "\r\n",
   };
 }
@@ -148,8 +179,9 @@ TEST(ReplyScanner, HeadIsKnownBeforeTheEnd) {
 }
 
 TEST(ReplyScanner, KeepsHeadsOfDirectChildrenOnly) {
-  EXPECT_THAT(scan_of("*4\r\n+OK\r\n-EXEC x\r\n*2\r\n:1\r\n:2\r\n|1\r\n+a\r\n+b\r\n$-1\r\n").children,
-              ElementsAre("+0OK", "-0EXEC", "*2", "$-1"));
+  EXPECT_THAT(
+      scan_of("*4\r\n+OK\r\n-EXEC x\r\n*2\r\n:1\r\n:2\r\n|1\r\n+a\r\n+b\r\n$-1\r\n").children,
+      ElementsAre("+0OK", "-0EXEC", "*2", "$-1"));
   EXPECT_THAT(scan_of("%1\r\n+a\r\n+b\r\n").children, ElementsAre());
   ReplyScanner scanner;
   EXPECT_TRUE(scanner.feed("*1\r\n+OK\r\n").done);
@@ -202,10 +234,18 @@ std::string random_reply(std::mt19937_64& random, int depth) {
   };
   // hiredis 0.14 reads eight levels.
   switch (random() % (depth < 7 ? 8 : 6)) {
-    case 0: write_simple(out, text(80)); break;
-    case 1: write_error(out, text(80)); break;
-    case 2: write_integer(out, static_cast<std::int64_t>(random())); break;
-    case 3: out = random() % 2 == 0 ? "$-1\r\n" : "*-1\r\n"; break;
+    case 0:
+      write_simple(out, text(80));
+      break;
+    case 1:
+      write_error(out, text(80));
+      break;
+    case 2:
+      write_integer(out, static_cast<std::int64_t>(random()));
+      break;
+    case 3:
+      out = random() % 2 == 0 ? "$-1\r\n" : "*-1\r\n";
+      break;
     case 4:
     case 5: {
       std::string bytes = text(random() % 50 == 0 ? 40'000 : 30);
@@ -225,8 +265,8 @@ std::string random_reply(std::mt19937_64& random, int depth) {
 TEST(ReplyScanner, AgreesWithHiredisOnRandomNestedReplies) {
   std::mt19937_64 random(42);
   redisReplyObjectFunctions functions = counting_functions();
-  std::unique_ptr<redisReader, void (*)(redisReader*)> reader(redisReaderCreateWithFunctions(&functions),
-                                                              redisReaderFree);
+  std::unique_ptr<redisReader, void (*)(redisReader*)> reader(
+      redisReaderCreateWithFunctions(&functions), redisReaderFree);
   std::size_t total = 0;
   for (int round = 0; total < 30'000'000; ++round) {
     std::string stream;
@@ -246,7 +286,8 @@ TEST(ReplyScanner, AgreesWithHiredisOnRandomNestedReplies) {
       ASSERT_EQ(redisReaderFeed(reader.get(), piece.data(), piece.size()), REDIS_OK);
       at += size;
       void* reply = nullptr;
-      while (redisReaderGetReply(reader.get(), &reply) == REDIS_OK && reply != nullptr) ++hiredis_replies;
+      while (redisReaderGetReply(reader.get(), &reply) == REDIS_OK && reply != nullptr)
+        ++hiredis_replies;
       ASSERT_EQ(reader->err, 0) << reader->errstr;
       ours = feeder.scan().ends.size();
       ASSERT_EQ(ours, hiredis_replies) << "at " << at << " of round " << round;

@@ -1,13 +1,14 @@
 #include "keyward/resp/request_parser.h"
 
+#include "support/resp_events.h"
+#include "support/resp_frames.h"
+
+#include "keyward/resp/writer.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <random>
-
-#include "keyward/resp/writer.h"
-#include "support/resp_events.h"
-#include "support/resp_frames.h"
 
 namespace keyward::resp {
 namespace {
@@ -44,7 +45,8 @@ Words all_frames() {
   for (const std::string& frame : test::malformed_requests()) {
     if (frame.size() < 1000) frames.push_back("*1\r\n$4\r\nPING\r\n" + frame);
   }
-  for (const std::string& line : test::inline_lines()) frames.push_back(line + "\r\n*0\r\n" + line + '\n');
+  for (const std::string& line : test::inline_lines())
+    frames.push_back(line + "\r\n*0\r\n" + line + '\n');
   frames.emplace_back("*1\rx$4\r\nPING\r\n");
   frames.emplace_back("*1\r\n$4\r\nPINGxx");
   frames.emplace_back("*2\r\n$20\r\n01234567890123456789xx$1\r\na\r\n");
@@ -139,19 +141,19 @@ TEST(RequestParser, RefusesWhatRedisWouldSkipUnread) {
 
 TEST(RequestParser, StreamsALongArgumentBetweenOrdinaryOnes) {
   const std::string bytes =
-      "*5\r\n$3\r\nSET\r\n$1\r\nk\r\n$17\r\n0123456789abcdefg\r\n$2\r\nEX\r\n$18\r\nabcdefghijklmnopqr\r\n"
+      "*5\r\n$3\r\nSET\r\n$1\r\nk\r\n$17\r\n0123456789abcdefg\r\n$2\r\nEX\r\n$"
+      "18\r\nabcdefghijklmnopqr\r\n"
       "*1\r\n$4\r\nPING\r\n";
-  EXPECT_THAT(events_of(bytes, small_limits()),
-              ElementsAre("large_begin [SET][k] of 5", "large_arg 2 17: 0123456789abcdefg",
-                          "small_arg EX", "large_arg 4 18: abcdefghijklmnopqr", "large_end",
-                          "request [PING]"));
+  EXPECT_THAT(
+      events_of(bytes, small_limits()),
+      ElementsAre("large_begin [SET][k] of 5", "large_arg 2 17: 0123456789abcdefg", "small_arg EX",
+                  "large_arg 4 18: abcdefghijklmnopqr", "large_end", "request [PING]"));
 }
 
 TEST(RequestParser, LargeRequestBeginsBeforeItsBytesAreThere) {
   RequestReader reader(Limits{});
   reader.feed("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$536870912\r\n");
-  EXPECT_THAT(reader.events(),
-              ElementsAre("large_begin [SET][k] of 3", "large_arg 2 536870912: "));
+  EXPECT_THAT(reader.events(), ElementsAre("large_begin [SET][k] of 3", "large_arg 2 536870912: "));
   EXPECT_EQ(reader.held(), 0U);
   EXPECT_FALSE(reader.parser().idle());
   reader.feed("abc");
@@ -176,7 +178,9 @@ TEST(RequestParser, OrdinaryArgumentsOfALargeRequestAreCappedTogether) {
 }
 
 TEST(RequestParser, RefusesByAnnouncementWhatWouldNotFit) {
-  const auto last = [](const std::string& bytes) { return events_of(bytes, small_limits()).back(); };
+  const auto last = [](const std::string& bytes) {
+    return events_of(bytes, small_limits()).back();
+  };
   EXPECT_EQ(last("*101\r\n"), "malformed ERR Protocol error: invalid multibulk length");
   EXPECT_EQ(last("*1\r\n$10001\r\n"), "malformed ERR Protocol error: invalid bulk length");
   Limits limits = small_limits();
@@ -197,12 +201,24 @@ TEST(RequestParser, HeldBytesStayUnderTheCapWhateverIsSent) {
     for (int piece = 0; piece < 200 && !reader.failed(); ++piece) {
       std::string bytes;
       switch (random() % 6) {
-        case 0: bytes = '*' + std::to_string(random() % 120) + "\r\n"; break;
-        case 1: bytes = '$' + std::to_string(random() % 40) + "\r\n"; break;
-        case 2: bytes.assign(random() % 40, 'x'); break;
-        case 3: bytes = "\r\n"; break;
-        case 4: bytes = encode({"a", "b"}); break;
-        default: bytes = "$16\r\n0123456789abcdef\r\n"; break;
+        case 0:
+          bytes = '*' + std::to_string(random() % 120) + "\r\n";
+          break;
+        case 1:
+          bytes = '$' + std::to_string(random() % 40) + "\r\n";
+          break;
+        case 2:
+          bytes.assign(random() % 40, 'x');
+          break;
+        case 3:
+          bytes = "\r\n";
+          break;
+        case 4:
+          bytes = encode({"a", "b"});
+          break;
+        default:
+          bytes = "$16\r\n0123456789abcdef\r\n";
+          break;
       }
       reader.feed(bytes);
       if (reader.failed()) break;

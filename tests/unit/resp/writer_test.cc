@@ -1,10 +1,10 @@
 #include "keyward/resp/writer.h"
 
+#include "keyward/resp/reply_scanner.h"
+
 #include <gtest/gtest.h>
 
 #include <limits>
-
-#include "keyward/resp/reply_scanner.h"
 
 namespace keyward::resp {
 namespace {
