@@ -41,8 +41,7 @@ std::uint64_t Account::logged_in(const Login& login) {
   subject_.auth_protocol = principal.auth_protocol;
   subject_.session_started = login.since;
   subject_.session_expires = login.ends;
-  subject_.lease_user = (*login.lease)->user;
-  subject_.policy_version = login.grants->policy_version();
+  renewed(login);
   std::string names;
   for (const std::string& name : login.grants->grant_names()) names += (names.empty() ? "" : ",") + name;
   audit::Event event;
@@ -51,6 +50,12 @@ std::uint64_t Account::logged_in(const Login& login) {
   event.command_number = number_;
   event.grant = names;
   return shard_.journal().append(event);
+}
+
+void Account::renewed(const Login& login) {
+  subject_.lease_user = (*login.lease)->user;
+  subject_.policy_version = login.grants->policy_version();
+  audit::prepare(subject_);
 }
 
 std::uint64_t Account::login_refused(const LoginRefused& refused) {

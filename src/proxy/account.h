@@ -26,6 +26,8 @@ class Account {
   [[nodiscard]] std::string request_id() const;
 
   std::uint64_t logged_in(const Login& login);
+  // The policy changed under the session: its records name the new version and user.
+  void renewed(const Login& login);
   std::uint64_t login_refused(const LoginRefused& refused);
   void session_ended(std::string_view reason);
   // A command that was refused before it was analysed, or by policy.

@@ -41,6 +41,7 @@ std::string set_info(const command::Command& command, ClientState& state) {
   }
   (same_word(what, "lib-name") ? state.library : state.library_version) = value;
   state.subject.client_library = state.library + (state.library_version.empty() ? "" : " " + state.library_version);
+  audit::prepare(state.subject);
   return "+OK\r\n";
 }
 
@@ -50,6 +51,7 @@ std::string set_name(const command::Command& command, ClientState& state) {
   if (name.size() > 256) return error("ERR the client name is longer than 256 bytes");
   state.name = name;
   state.subject.client_name = state.name;
+  audit::prepare(state.subject);
   return "+OK\r\n";
 }
 

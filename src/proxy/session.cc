@@ -139,7 +139,8 @@ void Session::on_readable() {
 
 void Session::take_input(std::string_view bytes) {
   if (inbox_.empty()) {
-    inbox_.append(bytes.substr(consume(bytes)));
+    const std::size_t used = consume(bytes);
+    if (phase_ == Phase::open) inbox_.append(bytes.substr(used));
   } else {
     inbox_.append(bytes);
     inbox_.consume(consume(inbox_.view()));
@@ -199,6 +200,7 @@ void Session::resume(Pause ended) {
 void Session::at_turn_end(net::Phase phase) {
   if (phase == net::Phase::reap) return shard_.reap(*this);
   if (phase_ == Phase::closed) return;
+  if (pause_ != Pause::login) login_flow_.reset();
   if (std::exchange(resume_, false)) {
     if (!inbox_.empty()) inbox_.consume(consume(inbox_.view()));
     if (phase_ == Phase::open && pause_ == Pause::none && !reading_) on_readable();

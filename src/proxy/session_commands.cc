@@ -228,13 +228,14 @@ bool Session::renew_policy() {
     pause_ = Pause::idle;
     return false;
   }
+  // What was queued was judged by rights that are no longer in force.
+  if (transaction_ != nullptr) transaction_->abandon();
   pause_ = Pause::login;
   login_flow_ = std::make_unique<LoginFlow>(shard_, [this](LoginResult result) {
     if (auto* fresh = std::get_if<std::unique_ptr<Login>>(&result)) {
       (*fresh)->ends = std::max((*fresh)->ends, login_->ends);
       take_login(std::move(*fresh));
-      account_.subject().policy_version = login_->grants->policy_version();
-      account_.subject().lease_user = (*login_->lease)->user;
+      account_.renewed(*login_);
       resume(Pause::login);
     } else {
       answer_error(wire::denied("the policy that is now in force grants you nothing", account_.request_id()));

@@ -54,6 +54,7 @@ Shard::Shard(boost::asio::io_context& io, ShardWiring wiring, upstream::LinkSett
 Shard::~Shard() {
   listeners_.clear();
   for (auto& [pointer, session] : sessions_) session->close("shutting down");
+  pool_.close_all();
   sessions_.clear();
 }
 

@@ -23,6 +23,13 @@ bool Transaction::queue(std::span<const std::string_view> args, Draft* draft) {
   return true;
 }
 
+void Transaction::abandon() {
+  doomed_ = true;
+  bytes_.clear();
+  last_ = nullptr;
+  drafts_.release(std::exchange(first_, nullptr));
+}
+
 void Transaction::write_block(std::string& out) const {
   static constexpr std::array<std::string_view, 1> kMulti{"MULTI"};
   static constexpr std::array<std::string_view, 1> kExec{"EXEC"};

@@ -22,6 +22,8 @@ class Transaction {
   // False: over the limit; the caller refuses and dooms. `draft` may be null (nothing to record); taken over when queued.
   [[nodiscard]] bool queue(std::span<const std::string_view> args, Draft* draft);
   void doom() { doomed_ = true; }
+  // Dooms it and forgets what was queued.
+  void abandon();
   [[nodiscard]] bool doomed() const { return doomed_; }
   [[nodiscard]] std::size_t size() const { return count_; }
   [[nodiscard]] std::uint64_t id() const { return id_; }

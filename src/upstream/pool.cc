@@ -33,6 +33,10 @@ void Loan::drop() {
 
 Pool::~Pool() {
   stopping_ = true;
+  close_all();
+}
+
+void Pool::close_all() {
   for (auto& [pointer, link] : all_) link->close("shutting down");
 }
 

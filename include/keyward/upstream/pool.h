@@ -48,6 +48,8 @@ class Pool {
   Loan borrow(const LinkKey& key, const Secret& password);
   // Closes every link of that user; sessions that wait on one are told. For leases that end.
   void close_user(const std::string& user);
+  // Closes every link; whoever waits is told. Before the sessions go.
+  void close_all();
   // Closes exclusive links idle longer than a minute. Called once a second.
   void tick(std::chrono::steady_clock::time_point now);
 
