@@ -1,11 +1,12 @@
-#include <algorithm>
-
 #include "command/ascii.h"
 #include "command/key_walker.h"
 #include "command/option_reader.h"
 #include "command/refusals.h"
 #include "command/syntax.h"
+
 #include "keyward/command/command.h"
+
+#include <algorithm>
 
 namespace keyward::command {
 namespace {
@@ -15,7 +16,8 @@ bool fits(const CommandInfo& info, std::size_t count) {
   return info.arity >= 0 ? given == info.arity : given >= -std::int64_t{info.arity};
 }
 
-// No policy hands these out, so their grammar is of no interest and the policy is the one to say so.
+// No policy hands these out, so their grammar is of no interest and the policy is the one to say
+// so.
 bool nobody_runs(const CommandInfo& info) { return info.exposure == Exposure::never; }
 
 void start(std::span<const std::string_view> args, Command& out) {
@@ -27,12 +29,12 @@ void start(std::span<const std::string_view> args, Command& out) {
   out.scan_pattern = {};
 }
 
-// Keys by key-spec. Specs that a grammar replaces (keywords, unknown ones) are left to it.
+// Keys by key-spec. Specs that a grammar replaces are left to it.
 Analysis keys_by_spec(const CommandInfo& info, std::size_t total, Command& out) {
   const Syntax* syntax = info.syntax;
   const bool zero_keys = info.is(kNoMandatoryKeys) || (syntax != nullptr && syntax->free_rest);
   for (const KeySpec& spec : info.key_specs) {
-    if (syntax != nullptr && spec.begin != KeySpec::Begin::index) continue;
+    if (syntax != nullptr && syntax->finds_keys && spec.begin != KeySpec::Begin::index) continue;
     if (!add_keys(spec, {out.args, total}, zero_keys, out.keys)) {
       return syntax_error(info, "its keys cannot be told from its arguments");
     }
@@ -67,15 +69,18 @@ Analysis read_numkeys(const CommandInfo& info, Command& out) {
 
 Analysis read_streams(const CommandInfo& info, Command& out) {
   OptionReader reader(info, out);
-  if (Analysis options = reader.read_leading(info.syntax->first); options.verdict != Verdict::ok) return options;
+  if (Analysis options = reader.read_leading(info.syntax->first); options.verdict != Verdict::ok)
+    return options;
   const std::size_t at = reader.at();
   if (at == out.args.size() || !is_word(out.args[at], "streams")) {
     return argument_error(info, at, "is neither an option nor STREAMS");
   }
-  if (info.syntax->group_needed && !reader.seen("group")) return option_error(info, "group", "is missing");
+  if (info.syntax->group_needed && !reader.seen("group"))
+    return option_error(info, "group", "is missing");
   const std::size_t rest = out.args.size() - at - 1;
   if (rest == 0 || rest % 2 != 0) return syntax_error(info, "STREAMS wants as many ids as keys");
-  // A group read hands messages out and marks them pending: a change, though the server's key-spec calls it a read.
+  // A group read hands messages out and marks them pending: a change, though the server's key-spec
+  // calls it a read.
   const auto access = static_cast<std::uint8_t>(info.is(kWrite) ? kRead | kModify : kRead);
   for (std::size_t i = at + 1; i <= at + rest / 2; ++i) {
     out.keys.push_back({static_cast<std::uint32_t>(i), access});
@@ -102,21 +107,24 @@ Analysis read_bitfield(const CommandInfo& info, Command& out) {
     if (out.args.size() - i - 1 < values) return argument_error(info, i, "lacks its values");
     i += values + 1;
   }
-  for (KeyUse& key : out.keys) key.access = static_cast<std::uint8_t>(writes ? kRead | kModify : kRead);
+  for (KeyUse& key : out.keys)
+    key.access = static_cast<std::uint8_t>(writes ? kRead | kModify : kRead);
   out.mutates = writes;
   return {};
 }
 
-// t_stream.c streamParseAddOrTrimArgsOrReply: options, among them MAXLEN or MINID [=|~] threshold and LIMIT count, then
-// the id. The table's values count what follows an option's word, the optional sign left out.
+// t_stream.c streamParseAddOrTrimArgsOrReply: options, among them MAXLEN or MINID [=|~] threshold
+// and LIMIT count, then the id. The table's values count what follows an option's word, the
+// optional sign left out.
 Analysis find_xadd_id(const CommandInfo& info, const Command& command, std::size_t& id_at) {
   const auto& args = command.args;
   std::uint32_t seen = 0;
   std::uint32_t groups = 0;
   for (id_at = info.syntax->first; id_at < args.size();) {
     const auto options = info.syntax->options;
-    const auto option = std::find_if(options.begin(), options.end(),
-                                     [&](const Option& each) { return is_word(args[id_at], each.name); });
+    const auto option = std::find_if(options.begin(), options.end(), [&](const Option& each) {
+      return is_word(args[id_at], each.name);
+    });
     if (option == options.end()) return {};
     const std::uint32_t bit = 1U << (option - options.begin());
     const std::uint32_t group = option->group == 0 ? 0 : 1U << option->group;
@@ -127,7 +135,8 @@ Analysis find_xadd_id(const CommandInfo& info, const Command& command, std::size
     groups |= group;
     id_at += 1;
     if (option->values == 0) continue;
-    if (option->group != 0 && id_at < args.size() && (args[id_at] == "=" || args[id_at] == "~")) id_at += 1;
+    if (option->group != 0 && id_at < args.size() && (args[id_at] == "=" || args[id_at] == "~"))
+      id_at += 1;
     id_at += option->values;
   }
   return {};
@@ -135,7 +144,8 @@ Analysis find_xadd_id(const CommandInfo& info, const Command& command, std::size
 
 Analysis read_xadd(const CommandInfo& info, const Command& command) {
   std::size_t id_at = 0;
-  if (Analysis found = find_xadd_id(info, command, id_at); found.verdict != Verdict::ok) return found;
+  if (Analysis found = find_xadd_id(info, command, id_at); found.verdict != Verdict::ok)
+    return found;
   if (id_at + 3 > command.args.size() || (command.args.size() - id_at) % 2 == 0) {
     return syntax_error(info, "it wants an id and as many values as fields");
   }
@@ -144,7 +154,8 @@ Analysis read_xadd(const CommandInfo& info, const Command& command) {
 
 Analysis read_zadd(const CommandInfo& info, Command& out) {
   OptionReader reader(info, out);
-  if (Analysis options = reader.read_leading(info.syntax->first); options.verdict != Verdict::ok) return options;
+  if (Analysis options = reader.read_leading(info.syntax->first); options.verdict != Verdict::ok)
+    return options;
   const std::size_t rest = out.args.size() - reader.at();
   if (rest == 0 || rest % 2 != 0) return syntax_error(info, "it wants as many members as scores");
   return {};
@@ -180,7 +191,8 @@ void add_channels(const CommandInfo& info, Command& out) {
   }
 }
 
-// Finds the command and judges the number of arguments; what follows depends on whether all of them are known.
+// Finds the command and judges the number of arguments; what follows depends on whether all of them
+// are known.
 Analysis recognise(const Catalog& catalog, std::size_t total, Command& out) {
   const CommandInfo* info = catalog.find(out.args);
   if (info == nullptr) return unknown_command(catalog, out.args);
@@ -188,7 +200,8 @@ Analysis recognise(const Catalog& catalog, std::size_t total, Command& out) {
   out.info = info;
   out.mutates = info->mutates;
   out.scans_keyspace = info->scans_keyspace;
-  out.blocks = info->kind == Kind::wait || (info->kind == Kind::blocking && info->grammar != Grammar::streams);
+  out.blocks = info->kind == Kind::wait ||
+               (info->kind == Kind::blocking && info->grammar != Grammar::streams);
   return {};
 }
 
@@ -219,11 +232,13 @@ bool is_value(const CommandInfo& info, Command& out, std::size_t index) {
 
 Analysis analyse(const Catalog& catalog, std::span<const std::string_view> args, Command& out) {
   start(args, out);
-  if (Analysis known = recognise(catalog, args.size(), out); known.verdict != Verdict::ok) return known;
+  if (Analysis known = recognise(catalog, args.size(), out); known.verdict != Verdict::ok)
+    return known;
   const CommandInfo& info = *out.info;
   if (nobody_runs(info)) return {};
   if (!info.key_specs.empty()) {
-    if (Analysis keys = keys_by_spec(info, args.size(), out); keys.verdict != Verdict::ok) return keys;
+    if (Analysis keys = keys_by_spec(info, args.size(), out); keys.verdict != Verdict::ok)
+      return keys;
   }
   if (info.grammar != Grammar::none) {
     if (Analysis grammar = read_grammar(info, out); grammar.verdict != Verdict::ok) return grammar;
@@ -233,8 +248,8 @@ Analysis analyse(const Catalog& catalog, std::span<const std::string_view> args,
   return {};
 }
 
-Analysis analyse_head(const Catalog& catalog, std::span<const std::string_view> head, const LargeShape& shape,
-                      Command& out) {
+Analysis analyse_head(const Catalog& catalog, std::span<const std::string_view> head,
+                      const LargeShape& shape, Command& out) {
   start(head, out);
   if (head.empty() || shape.index != head.size() || shape.total_args <= shape.index) {
     return {Verdict::grammar, "ERR the name of a command is too long"};
@@ -243,7 +258,8 @@ Analysis analyse_head(const Catalog& catalog, std::span<const std::string_view> 
   if (top != nullptr && top->container && head.size() == 1) {
     return syntax_error(*top, "the name of its subcommand is too long");
   }
-  if (Analysis known = recognise(catalog, shape.total_args, out); known.verdict != Verdict::ok) return known;
+  if (Analysis known = recognise(catalog, shape.total_args, out); known.verdict != Verdict::ok)
+    return known;
   const CommandInfo& info = *out.info;
   if (nobody_runs(info)) return {};
   if (!is_value(info, out, shape.index)) {
@@ -252,7 +268,8 @@ Analysis analyse_head(const Catalog& catalog, std::span<const std::string_view> 
   // A count behind a streamed script is not known yet; neither are the keys then.
   const bool counted_later = info.grammar == Grammar::numkeys && head.size() <= info.syntax->first;
   if (!info.key_specs.empty() && !counted_later) {
-    if (Analysis keys = keys_by_spec(info, shape.total_args, out); keys.verdict != Verdict::ok) return keys;
+    if (Analysis keys = keys_by_spec(info, shape.total_args, out); keys.verdict != Verdict::ok)
+      return keys;
   }
   for (KeyUse& key : out.keys) {
     if (info.key_specs[0].variable) key.access = kModify;

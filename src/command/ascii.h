@@ -1,4 +1,5 @@
-// Bytes compared as Redis compares names: ASCII letters without regard to case, everything else exactly.
+// Bytes compared as Redis compares names: ASCII letters without regard to case, everything else
+// exactly.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +9,12 @@
 
 namespace keyward::command {
 
-constexpr char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
-constexpr char to_upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - ('a' - 'A')) : c; }
+constexpr char to_lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+}
+constexpr char to_upper(char c) {
+  return c >= 'a' && c <= 'z' ? static_cast<char>(c - ('a' - 'A')) : c;
+}
 
 // `lower` is lower case already.
 inline bool is_word(std::string_view text, std::string_view lower) {
@@ -32,8 +37,8 @@ inline std::string uppered(std::string_view text) {
   return out;
 }
 
-// A count of keys as util.c string2ll reads it, so that nobody can read another number: digits only, no sign, no
-// leading zero; at most 9 digits.
+// A count of keys as util.c string2ll reads it, so that nobody can read another number: digits
+// only, no sign, no leading zero; at most 9 digits.
 inline std::optional<std::uint32_t> count_of(std::string_view text) {
   if (text.empty() || text.size() > 9 || (text[0] == '0' && text.size() > 1)) return std::nullopt;
   std::uint32_t value = 0;

@@ -1,6 +1,6 @@
-#include <charconv>
-
 #include "command/raw_command.h"
+
+#include <charconv>
 
 namespace keyward::command {
 namespace {
@@ -67,13 +67,15 @@ RawCommand read_row(const TableRow& row) {
   command.name = row.name;
   command.arity = row.arity;
   command.has_key_specs = command.has_categories = true;
-  for (std::string_view flags = row.flags; !flags.empty();) command.flags |= flag_bit(take(flags, ' '));
+  for (std::string_view flags = row.flags; !flags.empty();)
+    command.flags |= flag_bit(take(flags, ' '));
   for (std::string_view words = row.categories; !words.empty();) {
     command.categories.emplace_back(take(words, ' '));
   }
   for (std::string_view specs = row.key_specs; !specs.empty();) {
     KeySpec& spec = command.key_specs.emplace_back();
-    for (std::string_view words = take(specs, ';'); !words.empty();) read_word(take(words, ' '), spec);
+    for (std::string_view words = take(specs, ';'); !words.empty();)
+      read_word(take(words, ' '), spec);
   }
   return command;
 }

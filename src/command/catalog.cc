@@ -1,11 +1,11 @@
 #include "keyward/command/catalog.h"
 
-#include <algorithm>
-
 #include "command/ascii.h"
 #include "command/catalog_builder.h"
 #include "command/name_hash.h"
 #include "command/raw_command.h"
+
+#include <algorithm>
 
 namespace keyward::command {
 

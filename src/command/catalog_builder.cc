@@ -1,12 +1,13 @@
 #include "command/catalog_builder.h"
 
-#include <algorithm>
-#include <bit>
-
 #include "command/knowledge.h"
 #include "command/name_hash.h"
 #include "command/syntax.h"
+
 #include "keyward/command/command_set.h"
+
+#include <algorithm>
+#include <bit>
 
 namespace keyward::command {
 namespace {
@@ -27,21 +28,26 @@ void legacy_spec(RawCommand& command) {
   spec.find = KeySpec::Find::range;
   spec.last_key = command.last_key < 0 ? command.last_key : command.last_key - command.first_key;
   spec.step = command.step;
-  spec.access = (command.flags & kReadonly) != 0 ? std::uint8_t{kRead} : std::uint8_t{kRead | kModify};
+  spec.access =
+      (command.flags & kReadonly) != 0 ? std::uint8_t{kRead} : std::uint8_t{kRead | kModify};
 }
 
 bool complete_specs(const RawCommand& raw) {
   if (raw.key_specs.empty()) return (raw.flags & kMovableKeys) == 0;
   return std::none_of(raw.key_specs.begin(), raw.key_specs.end(), [](const KeySpec& spec) {
-    return spec.incomplete || spec.begin == KeySpec::Begin::unknown || spec.find == KeySpec::Find::unknown;
+    return spec.incomplete || spec.begin == KeySpec::Begin::unknown ||
+           spec.find == KeySpec::Find::unknown;
   });
 }
 
-// A command that nobody has judged: by name when its keys are certain and it looks like a tenant's command.
+// A command that nobody has judged: by name when its keys are certain and it looks like a tenant's
+// command.
 Exposure careful(const RawCommand& raw) {
   const std::string_view container = container_of(raw.name);
-  if (closed_container(container.empty() ? std::string_view(raw.name) : container)) return Exposure::never;
-  if ((raw.flags & (kAdmin | kPubsub | kNoAuth)) != 0 || !complete_specs(raw)) return Exposure::never;
+  if (closed_container(container.empty() ? std::string_view(raw.name) : container))
+    return Exposure::never;
+  if ((raw.flags & (kAdmin | kPubsub | kNoAuth)) != 0 || !complete_specs(raw))
+    return Exposure::never;
   return Exposure::by_name;
 }
 
@@ -72,7 +78,8 @@ void CatalogBuilder::complete() {
   std::vector<RawCommand> subcommands;
   for (RawCommand& command : commands_) {
     const auto known = built_in_.find(command.name);
-    if (!command.has_categories && known != built_in_.end()) command.categories = known->second.categories;
+    if (!command.has_categories && known != built_in_.end())
+      command.categories = known->second.categories;
     if (command.has_key_specs) continue;
     if (known == built_in_.end()) {
       legacy_spec(command);
@@ -82,7 +89,8 @@ void CatalogBuilder::complete() {
     command.has_subcommands = known->second.has_subcommands;
     if (!command.has_subcommands) continue;
     const std::string prefix = command.name + "|";
-    for (auto it = built_in_.lower_bound(prefix); it != built_in_.end() && it->first.starts_with(prefix); ++it) {
+    for (auto it = built_in_.lower_bound(prefix);
+         it != built_in_.end() && it->first.starts_with(prefix); ++it) {
       subcommands.push_back(it->second);
     }
   }
@@ -113,10 +121,12 @@ void CatalogBuilder::add_synthetic() {
 bool CatalogBuilder::drop_what_does_not_fit() {
   std::sort(commands_.begin(), commands_.end(),
             [](const RawCommand& a, const RawCommand& b) { return a.name < b.name; });
-  const auto twice = std::adjacent_find(commands_.begin(), commands_.end(),
-                                        [](const RawCommand& a, const RawCommand& b) { return a.name == b.name; });
+  const auto twice =
+      std::adjacent_find(commands_.begin(), commands_.end(),
+                         [](const RawCommand& a, const RawCommand& b) { return a.name == b.name; });
   if (twice != commands_.end()) return false;
-  std::erase_if(commands_, [](const RawCommand& command) { return command.name.size() > kMaxName; });
+  std::erase_if(commands_,
+                [](const RawCommand& command) { return command.name.size() > kMaxName; });
   std::size_t excess = commands_.size() > kMaxCommands ? commands_.size() - kMaxCommands : 0;
   std::erase_if(commands_, [&excess](const RawCommand& command) {
     if (excess == 0 || knowledge_of(command.name)) return false;

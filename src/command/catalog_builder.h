@@ -1,21 +1,22 @@
 // Raw commands -> Catalog: completes, judges, numbers, and makes the lookup table.
 #pragma once
 
+#include "command/raw_command.h"
+
+#include "keyward/command/catalog.h"
+
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "command/raw_command.h"
-#include "keyward/command/catalog.h"
-
 namespace keyward::command {
 
 class CatalogBuilder {
  public:
-  [[nodiscard]] static Result<std::shared_ptr<const Catalog>> build(std::vector<RawCommand> commands,
-                                                                    ServerVersion version);
+  [[nodiscard]] static Result<std::shared_ptr<const Catalog>> build(
+      std::vector<RawCommand> commands, ServerVersion version);
 
  private:
   void complete();

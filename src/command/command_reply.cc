@@ -1,10 +1,11 @@
-// RESP2 bytes of COMMAND -> RawCommand. The sender is the upstream server; sizes are still bounded by the bytes present.
+// RESP2 bytes of COMMAND -> RawCommand. The sender is the upstream server; sizes are still bounded
+// by the bytes present.
+#include "command/ascii.h"
+#include "command/raw_command.h"
+
 #include <charconv>
 #include <limits>
 #include <span>
-
-#include "command/ascii.h"
-#include "command/raw_command.h"
 
 namespace keyward::command {
 namespace {
@@ -29,7 +30,8 @@ bool read_value(std::string_view& bytes, Value& out, int depth) {
   bytes.remove_prefix(end + 2);
   if (out.type == '+' || out.type == '-') return true;
   const char* last = out.text.data() + out.text.size();
-  if (std::from_chars(out.text.data(), last, out.number).ptr != last || out.text.empty()) return false;
+  if (std::from_chars(out.text.data(), last, out.number).ptr != last || out.text.empty())
+    return false;
   if (out.type == ':') return true;
   if (out.type != '$' && out.type != '*') return false;
   if (out.number < 0) {
@@ -71,7 +73,8 @@ int number_field(std::span<const Value> flat, std::string_view name) {
 void read_spec_flags(const Value& flags, KeySpec& spec) {
   for (const Value& flag : flags.items) {
     if (is_word(flag.text, "access")) spec.access |= kRead;
-    if (is_word(flag.text, "insert") || is_word(flag.text, "update") || is_word(flag.text, "delete")) {
+    if (is_word(flag.text, "insert") || is_word(flag.text, "update") ||
+        is_word(flag.text, "delete")) {
       spec.access |= kModify;
     }
     if (is_word(flag.text, "not_key")) spec.not_key = true;
@@ -91,7 +94,8 @@ KeySpec read_spec(const Value& value) {
   const Value* begin_spec = field(begin->items, "spec");
   const Value* find_type = field(find->items, "type");
   const Value* find_spec = field(find->items, "spec");
-  if (begin_type == nullptr || begin_spec == nullptr || find_type == nullptr || find_spec == nullptr) {
+  if (begin_type == nullptr || begin_spec == nullptr || find_type == nullptr ||
+      find_spec == nullptr) {
     return spec;
   }
   if (begin_type->text == "index") {
@@ -162,14 +166,22 @@ std::uint32_t flag_bit(std::string_view name) {
     Flag flag;
   };
   static constexpr Row kFlags[] = {
-      {"write", kWrite},           {"readonly", kReadonly},
-      {"denyoom", kDenyOom},       {"admin", kAdmin},
-      {"pubsub", kPubsub},         {"noscript", kNoScript},
-      {"blocking", kBlocking},     {"fast", kFast},
-      {"no_auth", kNoAuth},        {"may_replicate", kMayReplicate},
-      {"movablekeys", kMovableKeys}, {"no_multi", kNoMulti},
-      {"allow_busy", kAllowBusy},  {"loading", kLoading},
-      {"stale", kStale},           {"no_mandatory_keys", kNoMandatoryKeys},
+      {"write", kWrite},
+      {"readonly", kReadonly},
+      {"denyoom", kDenyOom},
+      {"admin", kAdmin},
+      {"pubsub", kPubsub},
+      {"noscript", kNoScript},
+      {"blocking", kBlocking},
+      {"fast", kFast},
+      {"no_auth", kNoAuth},
+      {"may_replicate", kMayReplicate},
+      {"movablekeys", kMovableKeys},
+      {"no_multi", kNoMulti},
+      {"allow_busy", kAllowBusy},
+      {"loading", kLoading},
+      {"stale", kStale},
+      {"no_mandatory_keys", kNoMandatoryKeys},
   };
   for (const Row& row : kFlags) {
     if (row.name == name) return row.flag;
@@ -186,7 +198,8 @@ Result<std::vector<RawCommand>> commands_of_reply(std::string_view reply) {
   for (const Value& item : root.items) {
     if (item.is_array() && item.number < 0) continue;
     if (!read_command(item, commands, 0)) {
-      return Error(Errc::invalid, "the server's answer to COMMAND has an entry that is not a command");
+      return Error(Errc::invalid,
+                   "the server's answer to COMMAND has an entry that is not a command");
     }
   }
   return commands;

@@ -13,7 +13,8 @@ bool is_keyword(std::string_view text, std::string_view upper) {
   return true;
 }
 
-// Index behind the keyword; 0 = not there; -1 = there twice, so that Redis and we might mean different ones.
+// Index behind the keyword; 0 = not there; -1 = there twice, so that Redis and we might mean
+// different ones.
 std::int64_t behind_keyword(const KeySpec& spec, const Arguments& arguments) {
   const auto total = static_cast<std::int64_t>(arguments.total);
   const bool forward = spec.begin_index > 0;
@@ -30,7 +31,8 @@ std::int64_t behind_keyword(const KeySpec& spec, const Arguments& arguments) {
 
 }  // namespace
 
-bool add_keys(const KeySpec& spec, const Arguments& arguments, bool zero_keys, std::vector<KeyUse>& out) {
+bool add_keys(const KeySpec& spec, const Arguments& arguments, bool zero_keys,
+              std::vector<KeyUse>& out) {
   if (spec.not_key) return true;
   if (spec.incomplete) return false;
   const auto total = static_cast<std::int64_t>(arguments.total);

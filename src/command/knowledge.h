@@ -1,11 +1,12 @@
-// What COMMAND cannot say of a command: how freely it may be handed out, what the proxy must do, what the audit must hold.
+// What COMMAND cannot say of a command: how freely it may be handed out, what the proxy must do,
+// what the audit must hold.
 #pragma once
+
+#include "keyward/command/command_info.h"
 
 #include <optional>
 #include <span>
 #include <string_view>
-
-#include "keyward/command/command_info.h"
 
 namespace keyward::command {
 

@@ -9,7 +9,8 @@ namespace keyward::command {
 
 inline constexpr std::size_t kMaxName = 128;  // longer names are nobody's
 
-// Setting bit 5 folds the case of letters (and some other bytes onto each other, which only costs a comparison).
+// Setting bit 5 folds the case of letters (and some other bytes onto each other, which only costs a
+// comparison).
 inline std::uint32_t name_hash(std::uint32_t seed, std::string_view name) {
   constexpr std::uint64_t kFold = 0x2020202020202020ULL;
   constexpr std::uint64_t kMix = 0x9E3779B97F4A7C15ULL;

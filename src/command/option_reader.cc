@@ -50,16 +50,19 @@ Analysis OptionReader::read_one(const Option& option, std::size_t keys) {
   if (option.effect == Effect::refused) {
     return option_error(info_, option.name, "is refused here: " + std::string(option.why));
   }
-  if (!option.repeats && (seen_ & bit(index)) != 0) return option_error(info_, option.name, "is given twice");
+  if (!option.repeats && (seen_ & bit(index)) != 0)
+    return option_error(info_, option.name, "is given twice");
   if (option.group != 0 && (groups_ & bit(option.group)) != 0) {
     return option_error(info_, option.name, "does not go with an option before it");
   }
   seen_ |= bit(index);
   groups_ |= bit(option.group);
   const std::size_t values = option.values == kOnePerKey ? keys : option.values;
-  if (command_.args.size() - at_ - 1 < values) return option_error(info_, option.name, "lacks its value");
+  if (command_.args.size() - at_ - 1 < values)
+    return option_error(info_, option.name, "lacks its value");
   for (std::size_t i = at_ + 1; i <= at_ + values; ++i) {
-    if (Analysis one = check_value(option, command_.args[i]); one.verdict != Verdict::ok) return one;
+    if (Analysis one = check_value(option, command_.args[i]); one.verdict != Verdict::ok)
+      return one;
   }
   apply(option);
   at_ += values + 1;
@@ -67,7 +70,8 @@ Analysis OptionReader::read_one(const Option& option, std::size_t keys) {
 }
 
 Analysis OptionReader::check_value(const Option& option, std::string_view value) const {
-  // redis takes keys behind these words wherever it finds them: sort.c, geo.c, db.c sortGetKeys and xreadGetKeys.
+  // redis takes keys behind these words wherever it finds them: sort.c, geo.c, db.c sortGetKeys and
+  // xreadGetKeys.
   for (const Option& other : info_.syntax->options) {
     if (other.effect == Effect::destination && is_word(value, other.name)) {
       return option_error(info_, option.name, "has a value that reads as an option");
@@ -83,10 +87,12 @@ Analysis OptionReader::check_value(const Option& option, std::string_view value)
       return is_integer(value) ? Analysis{} : option_error(info_, option.name, "wants an integer");
     case Values::plain_pattern:
       if (value.find('*') == std::string_view::npos) return {};
-      return option_error(info_, option.name, "with a pattern is refused here: it reads keys that no argument names");
+      return option_error(info_, option.name,
+                          "with a pattern is refused here: it reads keys that no argument names");
     case Values::hash_sign:
       if (value == "#") return {};
-      return option_error(info_, option.name, "other than # is refused here: it reads keys that no argument names");
+      return option_error(info_, option.name,
+                          "other than # is refused here: it reads keys that no argument names");
   }
   return option_error(info_, option.name, "is not understood");
 }

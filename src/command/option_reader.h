@@ -1,11 +1,13 @@
-// Reads options from left to right, each at most once unless it may repeat, and notes what they do to the command.
+// Reads options from left to right, each at most once unless it may repeat, and notes what they do
+// to the command.
 #pragma once
+
+#include "command/syntax.h"
+
+#include "keyward/command/command.h"
 
 #include <cstdint>
 #include <optional>
-
-#include "command/syntax.h"
-#include "keyward/command/command.h"
 
 namespace keyward::command {
 
@@ -30,7 +32,7 @@ class OptionReader {
   const CommandInfo& info_;
   Command& command_;
   std::size_t at_ = 0;
-  std::uint32_t seen_ = 0;    // a bit for each option of the table
+  std::uint32_t seen_ = 0;  // a bit for each option of the table
   std::uint32_t groups_ = 0;
   bool modifies_ = false;
 };

@@ -1,14 +1,14 @@
 // A command as a server or the built-in table describes it, before it is judged and numbered.
 #pragma once
 
+#include "keyward/base/result.h"
+#include "keyward/command/catalog.h"
+#include "keyward/command/command_info.h"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "keyward/base/result.h"
-#include "keyward/command/catalog.h"
-#include "keyward/command/command_info.h"
 
 namespace keyward::command {
 
@@ -18,10 +18,10 @@ struct RawCommand {
   std::uint32_t flags = 0;
   std::vector<std::string> categories;  // without "@"
   std::vector<KeySpec> key_specs;
-  bool has_key_specs = false;     // the server reports them (7.0 and later)
-  bool has_categories = false;    // (6.0 and later)
+  bool has_key_specs = false;   // the server reports them (7.0 and later)
+  bool has_categories = false;  // (6.0 and later)
   bool has_subcommands = false;
-  bool synthetic = false;         // known to the proxy alone
+  bool synthetic = false;                     // known to the proxy alone
   int first_key = 0, last_key = 0, step = 0;  // the older way to say where keys are
 };
 
@@ -32,7 +32,8 @@ struct RawCommand {
 [[nodiscard]] std::vector<RawCommand> built_in_commands();
 [[nodiscard]] ServerVersion built_in_version();
 
-// The bytes of a RESP2 reply to COMMAND; subcommands stand behind their container. Errc::invalid when it is none.
+// The bytes of a RESP2 reply to COMMAND; subcommands stand behind their container. Errc::invalid
+// when it is none.
 [[nodiscard]] Result<std::vector<RawCommand>> commands_of_reply(std::string_view reply);
 
 }  // namespace keyward::command

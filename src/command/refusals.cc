@@ -16,7 +16,8 @@ constexpr std::size_t kShown = 128;
 std::string unknown_text(const Catalog& catalog, std::span<const std::string_view> args) {
   const CommandInfo* container = args.size() > 1 ? catalog.top(args[0]) : nullptr;
   if (container != nullptr) {
-    return "unknown subcommand '" + std::string(c_text(args[1], kShown)) + "'. Try " + uppered(args[0]) + " HELP.";
+    return "unknown subcommand '" + std::string(c_text(args[1], kShown)) + "'. Try " +
+           uppered(args[0]) + " HELP.";
   }
   std::string shown;
   for (std::size_t i = 1; i < args.size() && shown.size() < kShown; ++i) {
@@ -40,7 +41,11 @@ Analysis unknown_command(const Catalog& catalog, std::span<const std::string_vie
 }
 
 Analysis wrong_arity(const CommandInfo& info) {
-  return {Verdict::arity, "ERR wrong number of arguments for '" + info.name + "' command"};
+  const std::string text = "wrong number of arguments for '" + info.name + "' command";
+  // server.c rejectCommand: a refused EXEC ends its transaction.
+  if (info.kind == Kind::exec)
+    return {Verdict::arity, "EXECABORT Transaction discarded because of: " + text};
+  return {Verdict::arity, "ERR " + text};
 }
 
 Analysis syntax_error(const CommandInfo& info, std::string_view what) {

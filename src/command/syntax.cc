@@ -6,8 +6,9 @@
 namespace keyward::command {
 namespace {
 
-// Sources: redis 7.0 t_string.c parseExtendedStringArgumentsOrReply, sort.c, geo.c, t_zset.c, t_stream.c, db.c.
-// `group` keeps apart what Redis itself refuses together, or would run with the last one winning.
+// Sources: redis 7.0 t_string.c parseExtendedStringArgumentsOrReply, sort.c, geo.c, t_zset.c,
+// t_stream.c, db.c. `group` keeps apart what Redis itself refuses together, or would run with the
+// last one winning.
 constexpr auto kInt = Values::integers;
 
 constexpr Option kSet[] = {
@@ -63,7 +64,8 @@ constexpr Option kLcs[] = {
     {.name = "withmatchlen"},
     {.name = "minmatchlen", .values = 1, .kind = kInt},
 };
-// STORE and STOREDIST exclude each other: given both, or one twice, Redis writes to the last and may check another.
+// STORE and STOREDIST exclude each other: given both, or one twice, Redis writes to the last and
+// may check another.
 constexpr Option kGeoradius[] = {
     {.name = "withcoord"},
     {.name = "withdist"},
@@ -158,7 +160,8 @@ constexpr Option kXadd[] = {
     {.name = "limit", .values = 1},
 };
 constexpr Option kZadd[] = {
-    {.name = "nx"}, {.name = "xx"}, {.name = "gt"}, {.name = "lt"}, {.name = "ch"}, {.name = "incr"},
+    {.name = "nx"}, {.name = "xx"}, {.name = "gt"},
+    {.name = "lt"}, {.name = "ch"}, {.name = "incr"},
 };
 constexpr std::span<const Option> kNoOptions;
 // The read-only forms end before STORE and STOREDIST.
@@ -168,15 +171,25 @@ constexpr auto kGeosearchRead = std::span(kGeosearch).first<11>();
 constexpr auto kZrangeStore = std::span(kZrange).subspan<1>();
 constexpr auto kWeightedStore = std::span(kWeighted).first<2>();
 
-constexpr Syntax options(std::uint8_t first, std::span<const Option> table, bool by_option = false) {
+constexpr Syntax options(std::uint8_t first, std::span<const Option> table,
+                         bool by_option = false) {
   return {.first = first, .by_option = by_option, .options = table};
 }
 constexpr Syntax numkeys(std::uint8_t at, std::uint8_t after_keys, std::span<const Option> table) {
   return {.grammar = Grammar::numkeys, .first = at, .after_keys = after_keys, .options = table};
 }
-constexpr Syntax script() {
-  return {.grammar = Grammar::numkeys, .first = 2, .free_rest = true};
+constexpr Syntax options_with_keys(std::uint8_t first, std::span<const Option> table,
+                                   bool by_option) {
+  return {.first = first, .by_option = by_option, .finds_keys = true, .options = table};
 }
+constexpr Syntax streams(bool group_needed, std::span<const Option> table) {
+  return {.grammar = Grammar::streams,
+          .first = 1,
+          .group_needed = group_needed,
+          .finds_keys = true,
+          .options = table};
+}
+constexpr Syntax script() { return {.grammar = Grammar::numkeys, .first = 2, .free_rest = true}; }
 
 struct Row {
   std::string_view command;
@@ -198,9 +211,9 @@ constexpr Row kRows[] = {
     {"zscan", options(3, kElementScan)},
     {"lpos", options(3, kLpos)},
     {"lcs", options(3, kLcs)},
-    {"georadius", options(6, kGeoradius, true)},
+    {"georadius", options_with_keys(6, kGeoradius, true)},
     {"georadius_ro", options(6, kGeoradiusRo)},
-    {"georadiusbymember", options(5, kGeoradius, true)},
+    {"georadiusbymember", options_with_keys(5, kGeoradius, true)},
     {"georadiusbymember_ro", options(5, kGeoradiusRo)},
     {"geosearch", options(2, kGeosearchRead)},
     {"geosearchstore", options(3, kGeosearch)},
@@ -212,16 +225,16 @@ constexpr Row kRows[] = {
     {"zrangebylex", options(4, std::span(kZrangeBy).subspan<1>())},
     {"zrevrangebylex", options(4, std::span(kZrangeBy).subspan<1>())},
     {"memory|usage", options(3, kMemoryUsage)},
-    {"sort", options(2, kSort, true)},
-    {"sort_ro", options(2, kSortRo)},
+    {"sort", options_with_keys(2, kSort, true)},
+    {"sort_ro", options_with_keys(2, kSortRo, false)},
     {"xautoclaim", options(6, kXautoclaim)},
     {"xgroup|create", options(5, kXgroupCreate)},
     {"xgroup|setid", options(5, kXgroupSetid)},
     {"xsetid", options(3, kXsetid)},
     {"xinfo|stream", options(3, kXinfoStream)},
     {"client|tracking", options(3, kTracking)},
-    {"xread", {.grammar = Grammar::streams, .first = 1, .options = kXread}},
-    {"xreadgroup", {.grammar = Grammar::streams, .first = 1, .group_needed = true, .options = kXreadgroup}},
+    {"xread", streams(false, kXread)},
+    {"xreadgroup", streams(true, kXreadgroup)},
     {"eval", script()},
     {"eval_ro", script()},
     {"evalsha", script()},
@@ -251,20 +264,20 @@ struct ValueRow {
   ValueArgs values;
 };
 
-// Values in the sense of ValueArgs. RESTORE's payload and SETBIT-like numbers are none: the first is refused to clients,
-// the others are small.
+// Values in the sense of ValueArgs. RESTORE's payload and SETBIT-like numbers are none: the first
+// is refused to clients, the others are small.
 constexpr ValueRow kValues[] = {
-    {"set", {2, 1, 1}},       {"setnx", {2, 1, 1}},    {"getset", {2, 1, 1}},
-    {"append", {2, 1, 1}},    {"setex", {3, 1, 1}},    {"psetex", {3, 1, 1}},
-    {"setrange", {3, 1, 1}},  {"mset", {2, 2, 0}},     {"msetnx", {2, 2, 0}},
-    {"lpush", {2, 1, 0}},     {"rpush", {2, 1, 0}},    {"lpushx", {2, 1, 0}},
-    {"rpushx", {2, 1, 0}},    {"linsert", {3, 1, 2}},  {"lset", {3, 1, 1}},
-    {"lrem", {3, 1, 1}},      {"lpos", {2, 1, 1}},     {"sadd", {2, 1, 0}},
-    {"srem", {2, 1, 0}},      {"sismember", {2, 1, 1}}, {"smismember", {2, 1, 0}},
-    {"zrem", {2, 1, 0}},      {"zincrby", {3, 1, 1}},  {"pfadd", {2, 1, 0}},
-    {"hset", {2, 1, 0}},      {"hmset", {2, 1, 0}},    {"hsetnx", {2, 1, 2}},
-    {"publish", {2, 1, 1}},   {"spublish", {2, 1, 1}}, {"eval", {1, 1, 1}},
-    {"eval_ro", {1, 1, 1}},   {"script|load", {2, 1, 1}},
+    {"set", {2, 1, 1}},      {"setnx", {2, 1, 1}},       {"getset", {2, 1, 1}},
+    {"append", {2, 1, 1}},   {"setex", {3, 1, 1}},       {"psetex", {3, 1, 1}},
+    {"setrange", {3, 1, 1}}, {"mset", {2, 2, 0}},        {"msetnx", {2, 2, 0}},
+    {"lpush", {2, 1, 0}},    {"rpush", {2, 1, 0}},       {"lpushx", {2, 1, 0}},
+    {"rpushx", {2, 1, 0}},   {"linsert", {3, 1, 2}},     {"lset", {3, 1, 1}},
+    {"lrem", {3, 1, 1}},     {"lpos", {2, 1, 1}},        {"sadd", {2, 1, 0}},
+    {"srem", {2, 1, 0}},     {"sismember", {2, 1, 1}},   {"smismember", {2, 1, 0}},
+    {"zrem", {2, 1, 0}},     {"zincrby", {3, 1, 1}},     {"pfadd", {2, 1, 0}},
+    {"hset", {2, 1, 0}},     {"hmset", {2, 1, 0}},       {"hsetnx", {2, 1, 2}},
+    {"publish", {2, 1, 1}},  {"spublish", {2, 1, 1}},    {"eval", {1, 1, 1}},
+    {"eval_ro", {1, 1, 1}},  {"script|load", {2, 1, 1}},
 };
 
 }  // namespace

@@ -1,11 +1,12 @@
-// The options of the commands that have any: one table, read by analyse() from left to right, each option at most once.
+// The options of the commands that have any: one table, read by analyse() from left to right, each
+// option at most once.
 #pragma once
+
+#include "keyward/command/command_info.h"
 
 #include <cstdint>
 #include <span>
 #include <string_view>
-
-#include "keyward/command/command_info.h"
 
 namespace keyward::command {
 
@@ -31,12 +32,12 @@ enum class Values : std::uint8_t {
 inline constexpr std::uint8_t kOnePerKey = 255;
 
 struct Option {
-  std::string_view name;  // lower case
+  std::string_view name;    // lower case
   std::uint8_t values = 0;  // how many arguments follow it; kOnePerKey: as many as there are keys
   Effect effect = Effect::none;
   Values kind = Values::any;
-  std::uint8_t group = 0;   // at most one of a group; 0 = in no group
-  bool repeats = false;     // may come more than once
+  std::uint8_t group = 0;     // at most one of a group; 0 = in no group
+  bool repeats = false;       // may come more than once
   std::string_view why = {};  // Effect::refused: said to the client
 };
 
@@ -45,8 +46,11 @@ struct Syntax {
   std::uint8_t first = 0;       // index of the first option (options), of the count (numkeys)
   std::uint8_t after_keys = 0;  // numkeys: fixed arguments between the keys and the options
   bool free_rest = false;       // numkeys: whatever follows the keys are values (EVAL)
-  bool by_option = false;       // a write only when an option with Effect::modifies or destination is there
-  bool group_needed = false;    // streams: GROUP must be there
+  bool by_option =
+      false;  // a write only when an option with Effect::modifies or destination is there
+  bool group_needed = false;  // streams: GROUP must be there
+  bool finds_keys =
+      false;  // finds by itself the keys of key-specs that begin at a keyword or are unknown
   std::span<const Option> options = {};
 };
 

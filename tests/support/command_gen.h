@@ -1,6 +1,9 @@
-// Random, syntactically valid requests for every command of the built-in table, after the server's own COMMAND DOCS.
-// Deterministic for a seed. "Valid" is Redis's sense: SORT BY patterns and the like come up, though Keyward refuses them.
+// Random, syntactically valid requests for every command of the built-in table, after the server's
+// own COMMAND DOCS. Deterministic for a seed. "Valid" is Redis's sense: SORT BY patterns and the
+// like come up, though Keyward refuses them.
 #pragma once
+
+#include "keyward/command/catalog.h"
 
 #include <cstdint>
 #include <map>
@@ -8,8 +11,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "keyward/command/catalog.h"
 
 namespace keyward::test {
 
@@ -91,7 +92,9 @@ class CommandGenerator {
     return text;
   }
 
-  std::string key() { return keys_.empty() ? "key:" + std::to_string(below(8)) : keys_[below(keys_.size())]; }
+  std::string key() {
+    return keys_.empty() ? "key:" + std::to_string(below(8)) : keys_[below(keys_.size())];
+  }
 
   std::string value(const Node& node) {
     switch (node.type) {
@@ -133,7 +136,10 @@ class CommandGenerator {
   }
 
   void emit(const Node& node) {
-    if (node.optional && below(3) != 0) return;
+    if (node.optional && below(3) != 0) {
+      if (node.type == 'k' && numkeys_at_ != 0) out_[numkeys_at_] = "0";
+      return;
+    }
     const std::size_t count = times(node);
     if (node.type == 'i' && node.name == "numkeys") numkeys_at_ = out_.size();
     for (std::size_t i = 0; i < count; ++i) {
@@ -159,13 +165,19 @@ class CommandGenerator {
 };
 
 // A request for `info`; keys and channels come from `key_pool`.
-inline std::vector<std::string> random_request(const command::CommandInfo& info, std::mt19937_64& random,
+inline std::vector<std::string> random_request(const command::CommandInfo& info,
+                                               std::mt19937_64& random,
                                                const std::vector<std::string>& key_pool) {
-  return CommandGenerator(random, key_pool).request(info.name);
+  std::vector<std::string> request = CommandGenerator(random, key_pool).request(info.name);
+  // The documentation of some commands lacks arguments that their arity wants (COMMAND GETKEYS).
+  const auto least = static_cast<std::size_t>(info.arity < 0 ? -info.arity : info.arity);
+  while (request.size() < least) request.emplace_back("ping");
+  return request;
 }
 
 // A request for any command that the server has.
-inline std::vector<std::string> random_command(const command::Catalog& catalog, std::mt19937_64& random,
+inline std::vector<std::string> random_command(const command::Catalog& catalog,
+                                               std::mt19937_64& random,
                                                const std::vector<std::string>& key_pool) {
   for (;;) {
     const command::CommandInfo& info = catalog.all()[random() % catalog.all().size()];

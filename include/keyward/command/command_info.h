@@ -1,4 +1,5 @@
-// The facts of one command or subcommand, as the server tells them by COMMAND plus what we know better.
+// The facts of one command or subcommand, as the server tells them by COMMAND plus what we know
+// better.
 #pragma once
 
 #include <cstdint>
@@ -11,19 +12,33 @@ using CommandId = std::uint16_t;  // dense index into one Catalog
 
 // Redis command flags that matter here (COMMAND, field 3).
 enum Flag : std::uint32_t {
-  kWrite = 1U << 0, kReadonly = 1U << 1, kDenyOom = 1U << 2, kAdmin = 1U << 3, kPubsub = 1U << 4, kNoScript = 1U << 5,
-  kBlocking = 1U << 6, kFast = 1U << 7, kNoAuth = 1U << 8, kMayReplicate = 1U << 9, kMovableKeys = 1U << 10,
-  kNoMulti = 1U << 11, kAllowBusy = 1U << 12, kLoading = 1U << 13, kStale = 1U << 14, kNoMandatoryKeys = 1U << 15,
+  kWrite = 1U << 0,
+  kReadonly = 1U << 1,
+  kDenyOom = 1U << 2,
+  kAdmin = 1U << 3,
+  kPubsub = 1U << 4,
+  kNoScript = 1U << 5,
+  kBlocking = 1U << 6,
+  kFast = 1U << 7,
+  kNoAuth = 1U << 8,
+  kMayReplicate = 1U << 9,
+  kMovableKeys = 1U << 10,
+  kNoMulti = 1U << 11,
+  kAllowBusy = 1U << 12,
+  kLoading = 1U << 13,
+  kStale = 1U << 14,
+  kNoMandatoryKeys = 1U << 15,
 };
 
-// What a command does with a key: redis's ACCESS / UPDATE / INSERT / DELETE of key-specs (server.h CMD_KEY_*).
-// How a policy must judge it (acl.c ACLSelectorCheckKey, observed on 7.0.15): ONE pattern that matches the key must hold
-// all the bits; `%R~a*` and `%W~*` together do not make a read-and-write of "ab". kNone is satisfied by any pattern that
-// matches, `%W~` as well as `%R~` (EXISTS, TYPE, STRLEN, OBJECT, TOUCH, WATCH), and never by no pattern.
+// What a command does with a key: redis's ACCESS / UPDATE / INSERT / DELETE of key-specs (server.h
+// CMD_KEY_*). How a policy must judge it (acl.c ACLSelectorCheckKey, observed on 7.0.15): ONE
+// pattern that matches the key must hold all the bits; `%R~a*` and `%W~*` together do not make a
+// read-and-write of "ab". kNone is satisfied by any pattern that matches, `%W~` as well as `%R~`
+// (EXISTS, TYPE, STRLEN, OBJECT, TOUCH, WATCH), and never by no pattern.
 enum Access : std::uint8_t {
-  kNone = 0,         // only existence, type or length is told
-  kRead = 1U << 0,   // content is returned or copied (ACCESS)
-  kModify = 1U << 1, // INSERT, UPDATE or DELETE
+  kNone = 0,          // only existence, type or length is told
+  kRead = 1U << 0,    // content is returned or copied (ACCESS)
+  kModify = 1U << 1,  // INSERT, UPDATE or DELETE
 };
 
 struct KeySpec {
@@ -31,29 +46,53 @@ struct KeySpec {
   enum class Find : std::uint8_t { range, keynum, unknown };
   Begin begin = Begin::unknown;
   Find find = Find::unknown;
-  int begin_index = 0;         // index: position; keyword: start_from
-  std::string keyword;         // upper case
-  int last_key = 0, step = 1, limit = 0;              // range
+  int begin_index = 0;                                   // index: position; keyword: start_from
+  std::string keyword;                                   // upper case
+  int last_key = 0, step = 1, limit = 0;                 // range
   int keynum_index = 0, first_key = 0, keynum_step = 1;  // keynum
   std::uint8_t access = kNone;
-  bool not_key = false;        // names a channel or such (spublish ...)
+  bool not_key = false;  // names a channel or such (spublish ...)
   bool incomplete = false;
-  bool variable = false;       // access depends on other arguments
+  bool variable = false;  // access depends on other arguments
 };
 
 // How freely a policy may hand a command out.
 enum class Exposure : std::uint8_t {
-  session,   // handled by the proxy or plumbing every session needs; no grant necessary (auth, ping, select, client|id ...)
-  normal,    // by name or by category
-  by_name,   // only when a policy names it; a category never brings it in (keys, script|flush ...); all containers
-  never,     // never for clients of the proxy (config|set, monitor, replicaof, acl|setuser, shutdown ...)
+  session,  // handled by the proxy or plumbing every session needs; no grant necessary (auth, ping,
+            // select, client|id ...)
+  normal,   // by name or by category
+  by_name,  // only when a policy names it; a category never brings it in (keys, script|flush ...);
+            // all containers
+  never,    // never for clients of the proxy (config|set, monitor, replicaof, acl|setuser, shutdown
+            // ...)
 };
 
-// What the proxy must do to run it. `Command::blocks` refines `blocking` by argument (XREAD without BLOCK does not block).
+// What the proxy must do to run it. `Command::blocks` refines `blocking` by argument (XREAD without
+// BLOCK does not block).
 enum class Kind : std::uint8_t {
-  plain, blocking, watch, unwatch, multi, exec, discard,
-  subscribe, unsubscribe, psubscribe, punsubscribe, ssubscribe, sunsubscribe, publish,
-  auth, hello, select, client, reset, quit, info, wait, script,  // script: eval*, fcall*
+  plain,
+  blocking,
+  watch,
+  unwatch,
+  multi,
+  exec,
+  discard,
+  subscribe,
+  unsubscribe,
+  psubscribe,
+  punsubscribe,
+  ssubscribe,
+  sunsubscribe,
+  publish,
+  auth,
+  hello,
+  select,
+  client,
+  reset,
+  quit,
+  info,
+  wait,
+  script,  // script: eval*, fcall*
 };
 
 // What analyse() must know of the arguments beyond the key-specs.
@@ -69,30 +108,36 @@ enum class Grammar : std::uint8_t {
 
 struct Syntax;  // private to the module: the options of one command
 
-// Which arguments are values: bytes that nobody looks at, so that they may be streamed past the proxy.
+// Which arguments are values: bytes that nobody looks at, so that they may be streamed past the
+// proxy.
 struct ValueArgs {
-  std::uint8_t first = 0;  // 0 = none (or by Grammar: EVAL's arguments, XADD's fields, ZADD's members)
+  std::uint8_t first =
+      0;  // 0 = none (or by Grammar: EVAL's arguments, XADD's fields, ZADD's members)
   std::uint8_t step = 1;
   std::uint8_t count = 0;  // 0 = to the end
 };
 
-// A container ("config") names its subcommands and is no right by itself: `+config` in an ACL rule would be CONFIG SET too.
+// A container ("config") names its subcommands and is no right by itself: `+config` in an ACL rule
+// would be CONFIG SET too.
 struct CommandInfo {
   CommandId id = 0;
-  std::string name;            // lower case; "config|get" for a subcommand
-  int arity = 0;               // as COMMAND: negative = at least
+  std::string name;  // lower case; "config|get" for a subcommand
+  int arity = 0;     // as COMMAND: negative = at least
   std::uint32_t flags = 0;
   std::uint64_t categories = 0;  // bits of Catalog::categories()
   std::vector<KeySpec> key_specs;
-  bool container = false;      // has subcommands; runs without one only when its arity allows ("command")
+  bool container =
+      false;  // has subcommands; runs without one only when its arity allows ("command")
   Exposure exposure = Exposure::by_name;
   Kind kind = Kind::plain;
   Grammar grammar = Grammar::none;
   const Syntax* syntax = nullptr;  // null exactly when grammar is none
   ValueArgs values;
-  bool scans_keyspace = false; // tells of, or removes, keys that it does not name
-  bool on_server = true;       // false: the proxy answers it though the server does not know it; no ACL rule may name it
-  bool mutates = false;        // state-changing in the sense of the audit (not the same as kWrite): recorded with its outcome
+  bool scans_keyspace = false;  // tells of, or removes, keys that it does not name
+  bool on_server = true;  // false: the proxy answers it though the server does not know it; no ACL
+                          // rule may name it
+  bool mutates = false;   // state-changing in the sense of the audit (not the same as kWrite):
+                          // recorded with its outcome
   [[nodiscard]] bool is(Flag flag) const { return (flags & flag) != 0; }
 };
 

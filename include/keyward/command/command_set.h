@@ -1,9 +1,9 @@
 // A set of commands of one Catalog: a bit each.
 #pragma once
 
-#include <bitset>
-
 #include "keyward/command/catalog.h"
+
+#include <bitset>
 
 namespace keyward::command {
 
@@ -15,7 +15,10 @@ class CommandSet {
   void remove(CommandId id) { bits_.reset(id); }
   [[nodiscard]] bool contains(CommandId id) const { return bits_.test(id); }
   [[nodiscard]] std::size_t size() const { return bits_.count(); }
-  CommandSet& operator|=(const CommandSet& other) { bits_ |= other.bits_; return *this; }
+  CommandSet& operator|=(const CommandSet& other) {
+    bits_ |= other.bits_;
+    return *this;
+  }
   friend bool operator==(const CommandSet&, const CommandSet&) = default;
 
  private:

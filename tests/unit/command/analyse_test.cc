@@ -1,11 +1,11 @@
+#include "keyward/command/command.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "keyward/command/command.h"
 
 namespace keyward::command {
 namespace {
@@ -183,11 +183,14 @@ TEST(Analyse, NamesNoArgumentInItsRefusals) {
 }
 
 TEST(Analyse, TellsUnknownCommandsAsRedisDoes) {
-  EXPECT_EQ(judge("FOO a b").analysis.text, "ERR unknown command 'FOO', with args beginning with: 'a' 'b' ");
+  EXPECT_EQ(judge("FOO a b").analysis.text,
+            "ERR unknown command 'FOO', with args beginning with: 'a' 'b' ");
   EXPECT_EQ(judge("config frob").analysis.text, "ERR unknown subcommand 'frob'. Try CONFIG HELP.");
-  EXPECT_EQ(Judged({"f\r\no"}).analysis.text, "ERR unknown command 'f  o', with args beginning with: ");
-  EXPECT_EQ(Judged({"foo", std::string(200, 'x'), "y"}).analysis.text,
-            "ERR unknown command 'foo', with args beginning with: '" + std::string(128, 'x') + "' ");
+  EXPECT_EQ(Judged({"f\r\no"}).analysis.text,
+            "ERR unknown command 'f  o', with args beginning with: ");
+  EXPECT_EQ(
+      Judged({"foo", std::string(200, 'x'), "y"}).analysis.text,
+      "ERR unknown command 'foo', with args beginning with: '" + std::string(128, 'x') + "' ");
   EXPECT_EQ(Judged({}).analysis.verdict, Verdict::unknown);
   EXPECT_EQ(Judged({std::string("get\0", 4), "a"}).analysis.verdict, Verdict::unknown);
 }
@@ -195,7 +198,8 @@ TEST(Analyse, TellsUnknownCommandsAsRedisDoes) {
 TEST(Analyse, TellsWrongArityAsRedisDoes) {
   EXPECT_EQ(judge("GET").analysis.text, "ERR wrong number of arguments for 'get' command");
   EXPECT_EQ(judge("config").analysis.text, "ERR wrong number of arguments for 'config' command");
-  EXPECT_EQ(judge("Config GET").analysis.text, "ERR wrong number of arguments for 'config|get' command");
+  EXPECT_EQ(judge("Config GET").analysis.text,
+            "ERR wrong number of arguments for 'config|get' command");
   EXPECT_EQ(judge("COMMAND").analysis.verdict, Verdict::ok);
 }
 
@@ -208,13 +212,15 @@ TEST(Analyse, JudgesBlockingByArguments) {
 }
 
 TEST(Analyse, JudgesMutationByArguments) {
-  for (const std::string_view line : {"SET a 1", "PUBLISH c m", "EVAL s 0", "SORT a STORE d", "GETEX a PERSIST",
-                                      "BITFIELD a SET u8 0 1", "XREADGROUP GROUP g c STREAMS a >",
-                                      "GEORADIUS a 1 2 3 km STORE d", "SCRIPT LOAD x", "FLUSHDB"}) {
+  for (const std::string_view line :
+       {"SET a 1", "PUBLISH c m", "EVAL s 0", "SORT a STORE d", "GETEX a PERSIST",
+        "BITFIELD a SET u8 0 1", "XREADGROUP GROUP g c STREAMS a >", "GEORADIUS a 1 2 3 km STORE d",
+        "SCRIPT LOAD x", "FLUSHDB"}) {
     EXPECT_TRUE(judge(line).command.mutates) << line;
   }
-  for (const std::string_view line : {"GET a", "SORT a", "GETEX a", "BITFIELD a GET u8 0", "GEORADIUS a 1 2 3 km",
-                                      "XREAD STREAMS a 0", "TOUCH a", "PFCOUNT a", "SCAN 0", "BITFIELD a"}) {
+  for (const std::string_view line :
+       {"GET a", "SORT a", "GETEX a", "BITFIELD a GET u8 0", "GEORADIUS a 1 2 3 km",
+        "XREAD STREAMS a 0", "TOUCH a", "PFCOUNT a", "SCAN 0", "BITFIELD a"}) {
     EXPECT_FALSE(judge(line).command.mutates) << line;
   }
 }
@@ -305,8 +311,8 @@ TEST(AnalyseHead, LetsOnlyValuesBeStreamed) {
     const Judged words = judge(each.head);
     Judged judged = words;
     judged.args.assign(judged.owned.begin(), judged.owned.end());
-    judged.analysis =
-        analyse_head(*Catalog::built_in(), judged.args, {each.total, judged.args.size()}, judged.command);
+    judged.analysis = analyse_head(*Catalog::built_in(), judged.args,
+                                   {each.total, judged.args.size()}, judged.command);
     EXPECT_EQ(judged.analysis.verdict, each.verdict) << each.head << ": " << judged.analysis.text;
     if (each.verdict == Verdict::ok) {
       EXPECT_EQ(judged.keys(), each.keys) << each.head;
