@@ -18,8 +18,10 @@
 #include <boost/beast/http/write.hpp>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
+#include <charconv>
+#include <cstdint>
 #include <memory>
-#include <optional>
+#include <utility>
 
 namespace keyward::net {
 
@@ -90,10 +92,16 @@ Result<Target> read_url(const HttpRequest& request) {
   if (target.host.empty() || (!target.literal && !plain_name)) {
     return Error(Errc::invalid, "the URL has no usable host");
   }
-  if (url->has_port() && url->port_number() == 0) {
-    return Error(Errc::invalid, "the URL has no usable port");
+  target.port = target.tls ? "443" : "80";
+  if (url->has_port()) {
+    const std::string_view digits(url->port().data(), url->port().size());
+    std::uint16_t number = 0;
+    const auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    if (failed != std::errc() || end != digits.data() + digits.size() || number == 0) {
+      return Error(Errc::invalid, "the URL has no usable port");
+    }
+    target.port = std::to_string(number);
   }
-  target.port = url->has_port() ? std::string(url->port()) : target.tls ? "443" : "80";
   target.path = url->encoded_target();
   if (target.path.empty() || target.path.front() != '/') target.path.insert(0, "/");
   return target;

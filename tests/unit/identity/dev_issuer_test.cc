@@ -2,12 +2,11 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
+#include "support/temp_dir.h"
 #include "token_maker.h"
 
 namespace keyward::identity {
@@ -17,17 +16,12 @@ using namespace keyward::identity::testing;
 
 class DevIssuer : public ::testing::Test {
  protected:
-  DevIssuer() {
-    char pattern[] = "/tmp/keyward-issuer-XXXXXX";
-    folder = ::mkdtemp(pattern);
-  }
-  ~DevIssuer() override { std::filesystem::remove_all(folder); }
-  [[nodiscard]] std::string path(const char* name) const { return folder + "/" + name; }
+  [[nodiscard]] std::string path(const char* name) const { return folder.file(name); }
   static mode_t mode_of(const std::string& file) {
     struct stat facts {};
     return ::stat(file.c_str(), &facts) == 0 ? facts.st_mode & 0777 : 0;
   }
-  std::string folder;
+  keyward::test::TempDir folder;
 };
 
 TEST_F(DevIssuer, SignsWhatTheValidatorAccepts) {
@@ -62,7 +56,7 @@ TEST_F(DevIssuer, KeySurvivesTheFile) {
   const auto keys = KeySet::parse(published);
   const auto token = again->sign(usual_claims(), "JWT");
   EXPECT_EQ(reason_of(validate(token->reveal(), **keys, usual_rules(), at_second(kNow))), "");
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder), {}), 2) << "no drafts are left";
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 2) << "no drafts are left";
 }
 
 TEST_F(DevIssuer, RefusesBadKeyFiles) {
@@ -75,7 +69,7 @@ TEST_F(DevIssuer, RefusesBadKeyFiles) {
                                   json::serialize(ec_key().jwk()), std::string(R"({"kty":"oct","k":"AA","d":"AA"})")}) {
     EXPECT_TRUE(SigningKey::parse(text).has_error()) << text;
   }
-  EXPECT_TRUE(key->save(folder + "/no/such/folder").has_error());
+  EXPECT_TRUE(key->save(path("no/such/folder")).has_error());
 }
 
 }  // namespace
