@@ -147,18 +147,23 @@ void append_account(std::string& out, const Event& event) {
   out.push_back('}');
 }
 
+// By the caption OCSF gives the protocol.
+unsigned auth_protocol_id(std::string_view name) {
+  if (name.empty()) return 0;
+  if (name == "OpenID") return 4;
+  return name == "OAUTH 2.0" ? 6 : 99;
+}
+
 void append_authentication(std::string& out, const Event& event, const std::string& service) {
   static const Subject kNone;
   const Subject& subject = event.subject == nullptr ? kNone : *event.subject;
   out.push_back(',');
   append_user(out, subject);
-  out.push_back(',');
   append_session(out, subject);
   out.append(service);
   if (event.kind != Kind::session_end) {
-    const bool openid = subject.auth_protocol == "oidc" || subject.auth_protocol == "openid";
-    out.append(R"(,"logon_type_id":3,"is_remote":true,"auth_protocol_id":)");
-    out.append(openid ? "4" : subject.auth_protocol.empty() ? "0" : "99");
+    out.append(R"(,"logon_type_id":3,"is_remote":true,"auth_protocol_id":)");  // 3 Network
+    append_number(out, auth_protocol_id(subject.auth_protocol));
     put_text(out, "auth_protocol", subject.auth_protocol);
   }
 }
@@ -268,6 +273,7 @@ void OcsfWriter::append_class(std::string& out, const Event& event,
       append_database(out, event);
       break;
     case 3002:
+      append_actor_object(out, event, ready);
       append_authentication(out, event, service_);
       append_source_object(out, event, ready);
       break;

@@ -58,7 +58,8 @@ void append_user(std::string& out, const Subject& subject) {
 }
 
 void append_session(std::string& out, const Subject& subject) {
-  out.append("\"session\":{\"uid\":\"");
+  if (subject.session_id.empty()) return;
+  out.append(",\"session\":{\"uid\":\"");
   append_escaped(out, cut(subject.session_id, kTextLimit));
   out.push_back('"');
   if (subject.session_started != WallTime{})
@@ -71,7 +72,6 @@ void append_session(std::string& out, const Subject& subject) {
 
 void append_actor(std::string& out, const Subject& subject) {
   append_user(out, subject);
-  out.push_back(',');
   append_session(out, subject);
   if (subject.issuer.empty() && subject.issuer_alias.empty()) return;
   const std::string& name = subject.issuer_alias.empty() ? subject.issuer : subject.issuer_alias;

@@ -17,7 +17,8 @@ void append_actor(std::string& out, const Subject& subject);
 // ,"src_endpoint":{...}
 void append_source(std::string& out, const Subject& subject);
 
-// "user":{...} and "session":{...} alone, for the classes that have them at the top.
+// "user":{...} and ,"session":{...} alone, for the classes that have them at the top. No session
+// for what belongs to none.
 void append_user(std::string& out, const Subject& subject);
 void append_session(std::string& out, const Subject& subject);
 

@@ -93,7 +93,7 @@ class Walk {
     ++report_.files;
     if (reader.rest().empty()) return;
     if (followed) return fail("altered", here_);  // the next run did not vouch for this
-    if (index + 1 < files_.size()) return;  // a file is missing or forked: said there
+    if (index + 1 < files_.size()) return;        // a file is missing or forked: said there
     if (!may_become_next(reader.rest())) return fail("altered", here_);
     report_.torn_bytes = reader.rest().size();
   }

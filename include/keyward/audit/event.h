@@ -16,7 +16,8 @@ struct Subject {
   std::string principal;  // id; empty = not logged in
   std::string issuer_alias, issuer, subject, label;
   std::vector<std::string> groups;
-  std::string token_digest, token_id, auth_protocol;
+  std::string token_digest, token_id;
+  std::string auth_protocol;  // "OpenID", "OAUTH 2.0" or another name
   std::string source_ip;
   std::uint16_t source_port = 0;
   std::string tls_version, tls_cipher;

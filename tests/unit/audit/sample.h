@@ -23,7 +23,7 @@ inline Subject sample_subject() {
   subject.groups = {"airflow-workers", "data \"platform\""};
   subject.token_digest = "0f1e2d3c4b5a6978";
   subject.token_id = "jti-77";
-  subject.auth_protocol = "oidc";
+  subject.auth_protocol = "OAUTH 2.0";
   subject.source_ip = "10.1.2.3";
   subject.source_port = 51123;
   subject.tls_version = "TLSv1.3";
