@@ -24,10 +24,9 @@ grants:
   - name: app
     who:
       - {issuer: local, groups: [app]}
-      - {issuer: idp, groups: [app]}
     databases: [0, 1]
     allow:
-      - commands: ["@all", "-@admin", "-@dangerous", "+info", "+client|getname"]
+      - commands: ["@all", "-@dangerous", "-scan", "-randomkey", "-dbsize", "info"]
         keys: ["app:*"]
         channels: ["app:*"]
   - name: other

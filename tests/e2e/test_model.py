@@ -41,7 +41,7 @@ grants:
     who: [{issuer: local, groups: [app]}]
     databases: [0, 1]
     allow:
-      - commands: ["@all", "-@admin", "-@dangerous"]
+      - commands: ["@all", "-@dangerous", "-scan", "-randomkey", "-dbsize"]
         keys: ["app:*"]
         channels: ["app:*"]
 """
