@@ -264,7 +264,7 @@ void Session::close(std::string_view reason) {
   phase_ = Phase::closed;
   if (login_ != nullptr) {
     account_.session_ended(reason);
-    shard_.count_principal(login_->principal->id, -1);
+    usage_->disconnect();
   }
   if (room_link_ != nullptr) std::exchange(room_link_, nullptr)->forget_room_waiter(*this);
   if (paused_link_ != nullptr) std::exchange(paused_link_, nullptr)->resume();
@@ -304,6 +304,7 @@ void Session::tick(MonoTime now, WallTime) {
       return close("client does not read its replies");
     }
   }
+  resume(Pause::rate);
   if (now < ends_) return;
   // The next command is told; who sends none is closed after the grace, subscribers at once.
   if (relay_ != nullptr && in_flight_ == 0) return close("session ended");

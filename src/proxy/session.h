@@ -46,7 +46,7 @@ class Session final : public net::Turn::Member,
  private:
   using Args = std::span<const std::string_view>;
   enum class Phase : std::uint8_t { handshake, open, leaving, closed };  // leaving: no more input, answers still go out
-  enum class Pause : std::uint8_t { none, idle, login, channel, room, output };
+  enum class Pause : std::uint8_t { none, idle, login, channel, room, output, rate };
   enum class Step : std::uint8_t { done, again };  // again: not consumed; handle it anew when the pause is over
 
   // bytes
@@ -147,6 +147,7 @@ class Session final : public net::Turn::Member,
   std::uint32_t db_ = 0;
   std::string name_, library_, library_version_;
   std::unique_ptr<Login> login_;
+  std::shared_ptr<Usage> usage_;  // of the identity; set while there is a login
   const policy::Snapshot* policy_seen_ = nullptr;
   std::unique_ptr<LoginFlow> login_flow_;
 

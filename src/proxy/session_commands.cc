@@ -23,6 +23,11 @@ Session::Step Session::handle(Args args) {
     return Step::done;
   }
   if (shard_.policy().get() != policy_seen_ && !renew_policy()) return Step::again;
+  if (const std::uint32_t rate = login_->grants->limits().commands_per_second;
+      rate > 0 && !usage_->take_command(rate, shard_.clock().mono())) {
+    pause_ = Pause::rate;  // slowed down, not refused: its next second comes
+    return Step::again;
+  }
   policy::Decision decision = login_->grants->decide(command_, {.db = db_});
   if (const auto* denial = std::get_if<policy::Denial>(&decision)) return deny(*denial);
   return judged(std::get<policy::Permit>(decision));
@@ -193,17 +198,18 @@ std::string Session::adopt(const GreetingRequest& request, std::unique_ptr<Login
     resp::write_error(reply, other ? wire::kOtherPrincipal : wire::kPinnedState);
     return reply;
   }
-  const std::uint32_t most = fresh->grants->limits().connections;
-  const bool counted = login_ != nullptr && !other;
-  if (!counted && most > 0 && shard_.count_principal(id, 0) >= most) {
-    resp::write_error(reply, wire::kGrantConnections);
-    return reply;
+  if (login_ == nullptr || other) {
+    std::shared_ptr<Usage> usage = shard_.usage_of(id);
+    if (!usage->connect(fresh->grants->limits().connections)) {
+      resp::write_error(reply, wire::kGrantConnections);
+      return reply;
+    }
+    if (other) {
+      account_.session_ended("another identity logged in");
+      usage_->disconnect();
+    }
+    usage_ = std::move(usage);
   }
-  if (other) {
-    account_.session_ended("another identity logged in");
-    shard_.count_principal(login_->principal->id, -1);
-  }
-  if (!counted) shard_.count_principal(id, +1);
   take_login(std::move(fresh));
   ticket = account_.logged_in(*login_);
   shard_.metrics().logins.add();
@@ -488,7 +494,8 @@ Session::Step Session::reset() {
   transaction_.reset();
   if (login_ != nullptr) {
     account_.session_ended("reset");
-    shard_.count_principal(login_->principal->id, -1);
+    usage_->disconnect();
+    usage_.reset();
     account_.subject().principal.clear();
     login_.reset();
   }

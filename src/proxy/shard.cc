@@ -125,18 +125,6 @@ void Shard::login_failed(const std::string& address) {
   ++failures.count;
 }
 
-std::uint32_t Shard::count_principal(const std::string& id, int change) {
-  if (change == 0) {
-    const auto found = principals_.find(id);
-    return found == principals_.end() ? 0 : found->second;
-  }
-  std::uint32_t& count = principals_[id];
-  count = static_cast<std::uint32_t>(static_cast<int>(count) + change);
-  if (count > 0) return count;
-  principals_.erase(id);
-  return 0;
-}
-
 void Shard::arm_tick() {
   timer_.expires_after(std::chrono::seconds(1));
   timer_.async_wait([this](const boost::system::error_code& error) {

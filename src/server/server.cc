@@ -80,6 +80,7 @@ struct Server::State {
   std::shared_ptr<const policy::Snapshot> policy;
   std::shared_ptr<const proxy::ServerFacts> facts;
   std::shared_ptr<std::atomic<std::int64_t>> connections = std::make_shared<std::atomic<std::int64_t>>(0);
+  std::shared_ptr<proxy::UsageRegistry> usage = std::make_shared<proxy::UsageRegistry>();
   std::vector<std::unique_ptr<ShardThread>> shards;
   std::unique_ptr<admin::AdminServer> admin;
   std::unique_ptr<asio::signal_set> signals;
@@ -194,6 +195,7 @@ Result<> Server::State::build_shards() {
           });
         },
         .connections = connections,
+        .usage = usage,
         .first_id = index + 1,
         .id_step = config.shards};
     thread->shard = std::make_unique<proxy::Shard>(

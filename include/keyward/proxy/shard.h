@@ -20,6 +20,7 @@
 #include "keyward/policy/snapshot.h"
 #include "keyward/proxy/config.h"
 #include "keyward/proxy/metrics.h"
+#include "keyward/proxy/usage.h"
 #include "keyward/upstream/pool.h"
 
 namespace keyward::proxy {
@@ -41,6 +42,7 @@ struct ShardWiring {
   std::function<void(const std::string& issuer_alias, std::function<void()> done)> refresh_keys;
   // Connections of the whole process, for limits.connections.
   std::shared_ptr<std::atomic<std::int64_t>> connections;
+  std::shared_ptr<UsageRegistry> usage;
   // Connection ids of this shard: first, first + step, ...
   std::uint64_t first_id = 1, id_step = 1;
 };
@@ -84,8 +86,7 @@ class Shard {
   // Failed logins per source address, a minute's window.
   [[nodiscard]] bool login_allowed(const std::string& address);
   void login_failed(const std::string& address);
-  // Sessions of one principal on this shard.
-  std::uint32_t count_principal(const std::string& id, int change);
+  [[nodiscard]] std::shared_ptr<Usage> usage_of(const std::string& principal) { return wiring_.usage->of(principal); }
   // A session ended and nothing refers to it any more.
   void reap(Session& session);
 
@@ -111,7 +112,6 @@ class Shard {
   std::unique_ptr<Drafts> drafts_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::unordered_map<Session*, std::unique_ptr<Session>> sessions_;
-  std::unordered_map<std::string, std::uint32_t> principals_;
   struct Failures {
     MonoTime since;
     std::uint32_t count = 0;
