@@ -133,6 +133,7 @@ Session::Step Session::greeting(bool hello) {
     return Step::done;
   }
   if (request.protocol && *request.protocol != protocol_) {
+    if (held_ends_) return wait_idle();
     if (held_ || relay_ != nullptr) {
       answer_error(wire::kPinnedState);
       return Step::done;
@@ -472,6 +473,7 @@ Session::Step Session::select() {
                  .text = "database " + std::to_string(db) + " is not granted to you; ask for it under 'databases' of your grant"});
   }
   if (static_cast<std::uint32_t>(db) != db_) {
+    if (held_ends_) return wait_idle();
     if (held_ || relay_ != nullptr) {
       answer_error(wire::kPinnedState);
       return Step::done;
