@@ -1,5 +1,9 @@
 #include "keyward/admin/admin_server.h"
 
+#include "admin/pages.h"
+
+#include "keyward/base/log.h"
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -14,11 +18,8 @@
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
 #include <boost/beast/ssl/ssl_stream.hpp>
+
 #include <map>
-
-#include "admin/pages.h"
-
-#include "keyward/base/log.h"
 
 namespace keyward::admin {
 namespace {
@@ -41,8 +42,10 @@ http::response<http::string_body> to_response(const http::request<http::string_b
   const auto method = request.method_string();
   const auto target = request.target();
   const auto accept = request[http::field::accept];
-  Page page = render({{method.data(), method.size()}, {target.data(), target.size()},
-                      {accept.data(), accept.size()}}, sources);
+  Page page = render({{method.data(), method.size()},
+                      {target.data(), target.size()},
+                      {accept.data(), accept.size()}},
+                     sources);
   http::response<http::string_body> response(http::status(page.status), request.version());
   response.set(http::field::content_type, page.content_type);
   response.set(http::field::cache_control, "no-store");
@@ -80,7 +83,10 @@ http::status status_for(const error_code& error) {
 // What the connections of one server share; each of them keeps it alive.
 struct Listening {
   Listening(asio::io_context& context, net::Endpoint where, net::SslContext ssl, Sources facts)
-      : io(context), endpoint(std::move(where)), tls(std::move(ssl)), sources(std::move(facts)),
+      : io(context),
+        endpoint(std::move(where)),
+        tls(std::move(ssl)),
+        sources(std::move(facts)),
         acceptor(context) {}
 
   asio::io_context& io;
@@ -173,7 +179,8 @@ struct AdminServer::State final : Listening {
 
 AdminServer::AdminServer(asio::io_context& io, net::Endpoint endpoint, net::SslContext tls,
                          Sources sources)
-    : state_(std::make_shared<State>(io, std::move(endpoint), std::move(tls), std::move(sources))) {}
+    : state_(std::make_shared<State>(io, std::move(endpoint), std::move(tls), std::move(sources))) {
+}
 
 AdminServer::~AdminServer() { stop(); }
 
@@ -181,8 +188,8 @@ Result<> AdminServer::start() {
   const auto& endpoint = state_->endpoint;
   const std::string host = endpoint.host == "localhost" ? "127.0.0.1" : endpoint.host;
   error_code error;
-  const auto address =
-      host.empty() ? asio::ip::address(asio::ip::address_v6::any()) : asio::ip::make_address(host, error);
+  const auto address = host.empty() ? asio::ip::address(asio::ip::address_v6::any())
+                                    : asio::ip::make_address(host, error);
   if (error) {
     return Error(Errc::invalid, "the admin pages listen on a numeric address, not on " + host);
   }

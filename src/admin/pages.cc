@@ -1,11 +1,11 @@
 #include "admin/pages.h"
 
-#include <prometheus/text_serializer.h>
-
-#include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
+#include <prometheus/text_serializer.h>
+
+#include <algorithm>
 
 namespace keyward::admin {
 namespace {
@@ -29,15 +29,17 @@ Page readiness_as_json(const std::vector<ReadyCheck>& checks, bool ready) {
   }
   Page page;
   page.content_type = "application/json";
-  page.body = boost::json::serialize(boost::json::object{{"ready", ready}, {"checks", list}}) + "\n";
+  page.body =
+      boost::json::serialize(boost::json::object{{"ready", ready}, {"checks", list}}) + "\n";
   return page;
 }
 
 // Without a check nothing is known to work, so nothing is ready.
 Page readiness(const PageRequest& request, const Sources& sources) {
   const auto checks = sources.readiness ? sources.readiness() : std::vector<ReadyCheck>{};
-  const bool ready = !checks.empty() && std::all_of(checks.begin(), checks.end(),
-                                                    [](const ReadyCheck& check) { return check.ok; });
+  const bool ready =
+      !checks.empty() &&
+      std::all_of(checks.begin(), checks.end(), [](const ReadyCheck& check) { return check.ok; });
   Page page;
   if (wants_json(request.accept)) {
     page = readiness_as_json(checks, ready);
@@ -56,14 +58,16 @@ Page readiness(const PageRequest& request, const Sources& sources) {
 Page metrics(const PageRequest&, const Sources& sources) {
   Page page;
   page.content_type = "text/plain; version=0.0.4; charset=utf-8";
-  const auto families = sources.metrics ? sources.metrics() : std::vector<prometheus::MetricFamily>{};
+  const auto families =
+      sources.metrics ? sources.metrics() : std::vector<prometheus::MetricFamily>{};
   page.body = prometheus::TextSerializer().Serialize(families);
   return page;
 }
 
 Page index(const PageRequest&, const Sources&) {
   Page page;
-  page.body = "/healthz  the process runs\n/readyz   every check, 200 or 503\n/metrics  Prometheus\n";
+  page.body =
+      "/healthz  the process runs\n/readyz   every check, 200 or 503\n/metrics  Prometheus\n";
   return page;
 }
 

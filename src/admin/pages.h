@@ -1,10 +1,10 @@
 // The admin pages: a request's method, path and Accept line in, a finished answer out. No I/O.
 #pragma once
 
+#include "keyward/admin/admin_server.h"
+
 #include <string>
 #include <string_view>
-
-#include "keyward/admin/admin_server.h"
 
 namespace keyward::admin {
 

@@ -1,15 +1,15 @@
 #include "cli/audit_directory.h"
+#include "cli/verbs.h"
 
 #include <cstdlib>
 #include <filesystem>
-
-#include "cli/verbs.h"
 
 namespace keyward::cli {
 
 std::string audit_directory(const std::string& given) {
   if (!given.empty()) return given;
-  if (const char* named = std::getenv("KEYWARD_AUDIT"); named != nullptr && *named != '\0') return named;
+  if (const char* named = std::getenv("KEYWARD_AUDIT"); named != nullptr && *named != '\0')
+    return named;
   std::error_code ignored;
   return std::filesystem::is_directory(".keyward/audit", ignored) ? ".keyward/audit" : "audit";
 }

@@ -1,13 +1,13 @@
-#include <unistd.h>
+#include "cli/audit_directory.h"
+#include "cli/output.h"
+#include "cli/verbs.h"
+
+#include "keyward/audit/tail.h"
 
 #include <chrono>
 #include <memory>
 #include <thread>
-
-#include "cli/audit_directory.h"
-#include "cli/output.h"
-#include "cli/verbs.h"
-#include "keyward/audit/tail.h"
+#include <unistd.h>
 
 namespace keyward::cli {
 namespace {

@@ -1,14 +1,15 @@
-#include <unistd.h>
-
-#include <boost/json/array.hpp>
-#include <boost/json/object.hpp>
-#include <cstdio>
-#include <memory>
-
 #include "cli/audit_directory.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
+
 #include "keyward/audit/verify.h"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+
+#include <cstdio>
+#include <memory>
+#include <unistd.h>
 
 namespace keyward::cli {
 namespace {
@@ -50,7 +51,8 @@ std::string as_text(const audit::StreamReport& stream) {
   std::string out = stream.whole ? "whole   " : "BROKEN  ";
   out += stream.instance + "/" + stream.stream + ": " + std::to_string(stream.records) +
          " records in " + std::to_string(stream.files) + " files";
-  if (stream.crashes > 0) out += ", " + std::to_string(stream.crashes) + " runs ended without a stop";
+  if (stream.crashes > 0)
+    out += ", " + std::to_string(stream.crashes) + " runs ended without a stop";
   if (stream.running) out += ", still open";
   if (!stream.whole) {
     out += "; " + stream.problem + " at " + stream.file + ":" + std::to_string(stream.line) +
@@ -62,8 +64,7 @@ std::string as_text(const audit::StreamReport& stream) {
 int verify(const Options& options) {
   const std::string directory = audit_directory(options.directory);
   const bool bar = isatty(STDERR_FILENO) == 1 && !options.json;
-  const auto report =
-      bar ? audit::verify(directory, draw_bar) : audit::verify(directory);
+  const auto report = bar ? audit::verify(directory, draw_bar) : audit::verify(directory);
   if (bar) erase_bar();
   if (!report) return fail(report.error().message(), options.json);
   if (options.json) {

@@ -1,15 +1,16 @@
-#include <cstdio>
-#include <filesystem>
-#include <memory>
+#include "cli/output.h"
+#include "cli/verbs.h"
+
+#include "keyward/base/yaml.h"
+#include "keyward/policy/snapshot.h"
+#include "keyward/server/config.h"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
-#include "cli/output.h"
-#include "cli/verbs.h"
-#include "keyward/base/yaml.h"
-#include "keyward/policy/snapshot.h"
-#include "keyward/server/config.h"
+#include <cstdio>
+#include <filesystem>
+#include <memory>
 
 namespace keyward::cli {
 namespace {
@@ -27,10 +28,10 @@ struct Checked {
   std::vector<std::string> lines;  // one a thing that holds
 };
 
-void check_policies(const std::string& path, const std::vector<std::string>& issuers, Checked& out) {
+void check_policies(const std::string& path, const std::vector<std::string>& issuers,
+                    Checked& out) {
   Diagnostics found;
-  const auto snapshot =
-      policy::Snapshot::load(path, command::Catalog::built_in(), issuers, found);
+  const auto snapshot = policy::Snapshot::load(path, command::Catalog::built_in(), issuers, found);
   out.diagnostics.append(found);
   json::object thing{{"path", path}, {"kind", "policies"}, {"ok", snapshot != nullptr}};
   if (snapshot) {
@@ -46,7 +47,8 @@ void check_policies(const std::string& path, const std::vector<std::string>& iss
 
 void check_config(const std::string& path, Checked& out) {
   const auto config = server::load_config(path, out.diagnostics);
-  out.things.push_back(json::object{{"path", path}, {"kind", "configuration"}, {"ok", config.has_value()}});
+  out.things.push_back(
+      json::object{{"path", path}, {"kind", "configuration"}, {"ok", config.has_value()}});
   if (!config) return;
   out.lines.push_back(path + ": configuration, " + std::to_string(config->listeners.size()) +
                       " listeners, " + std::to_string(config->issuers.size()) + " issuers");
@@ -77,7 +79,8 @@ int check(Options options) {
       if (std::filesystem::exists(usual)) options.paths.emplace_back(usual);
     }
   }
-  if (options.paths.empty()) return usage("nothing to check: name a configuration or a policy folder");
+  if (options.paths.empty())
+    return usage("nothing to check: name a configuration or a policy folder");
   Checked out;
   for (const std::string& path : options.paths) check_path(path, out);
   const bool good = !out.diagnostics.failed();
@@ -96,8 +99,9 @@ int check(Options options) {
 void add_check(CLI::App& app, Chosen& chosen) {
   CLI::App* verb = app.add_subcommand("check", "Check configuration and policies, offline");
   auto options = std::make_shared<Options>();
-  verb->add_option("PATH", options->paths,
-                   "Configurations, policy folders or policy files (default: keyward.yaml, policies)");
+  verb->add_option(
+      "PATH", options->paths,
+      "Configurations, policy folders or policy files (default: keyward.yaml, policies)");
   verb->add_flag("--json", options->json, "One JSON object");
   verb->footer(
       "All errors at once, as file:line:column: what; write: instead.\n"

@@ -1,8 +1,3 @@
-#include <algorithm>
-#include <chrono>
-#include <cstdio>
-#include <memory>
-
 #include "cli/dev_config.h"
 #include "cli/dev_redis.h"
 #include "cli/dev_state.h"
@@ -10,10 +5,16 @@
 #include "cli/output.h"
 #include "cli/process.h"
 #include "cli/verbs.h"
+
 #include "keyward/base/log.h"
 #include "keyward/net/endpoint.h"
 #include "keyward/server/config.h"
 #include "keyward/server/server.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <memory>
 
 namespace keyward::cli {
 namespace {
@@ -39,12 +40,14 @@ struct Development {
 // address:port with a real port; only loopback, because the keys here protect nothing.
 Result<std::string> loopback_address(const std::string& text, const char* option) {
   auto endpoint = net::parse_listen(text);
-  if (!endpoint) return Error(Errc::invalid, std::string(option) + ": " + endpoint.error().message());
+  if (!endpoint)
+    return Error(Errc::invalid, std::string(option) + ": " + endpoint.error().message());
   const std::string& host = endpoint->host;
-  const bool v4 = host == "localhost" || (host.starts_with("127.") &&
-                                          host.find_first_not_of("0123456789.") == host.npos);
+  const bool v4 = host == "localhost" ||
+                  (host.starts_with("127.") && host.find_first_not_of("0123456789.") == host.npos);
   if (!v4 && host != "::1") {
-    return Error(Errc::invalid, std::string(option) + ": `keyward dev` listens on loopback only, "
+    return Error(Errc::invalid, std::string(option) +
+                                    ": `keyward dev` listens on loopback only, "
                                     "127.0.0.1 or [::1]; use `keyward serve` for a network");
   }
   if (endpoint->port == 0) {
@@ -96,9 +99,11 @@ Result<> prepare_redis(const Options& options, Development& out) {
   if (!options.redis.empty()) {
     out.setup.redis_url = options.redis;
     out.setup.redis_user = options.redis_user;
-    if (!options.redis_ca.empty()) out.setup.redis_ca = std::filesystem::absolute(options.redis_ca).string();
+    if (!options.redis_ca.empty())
+      out.setup.redis_ca = std::filesystem::absolute(options.redis_ca).string();
     if (!options.redis_password_file.empty()) {
-      out.setup.redis_password_file = std::filesystem::absolute(options.redis_password_file).string();
+      out.setup.redis_password_file =
+          std::filesystem::absolute(options.redis_password_file).string();
     }
     return {};
   }
@@ -112,10 +117,11 @@ Result<> prepare_redis(const Options& options, Development& out) {
 
 Result<> prepare_identity(Development& out) {
   Diagnostics diagnostics;
-  const auto snapshot = policy::Snapshot::load(
-      out.setup.policies, command::Catalog::built_in(), {}, diagnostics);
+  const auto snapshot =
+      policy::Snapshot::load(out.setup.policies, command::Catalog::built_in(), {}, diagnostics);
   std::fputs(diagnostics.text().c_str(), stderr);
-  if (!snapshot) return Error(Errc::invalid, "the policies in " + out.about_policies + " do not load");
+  if (!snapshot)
+    return Error(Errc::invalid, "the policies in " + out.about_policies + " do not load");
   out.about_policies += ", " + std::to_string(snapshot->grants().size()) + " grants, " +
                         std::to_string(snapshot->expectations()) + " expect cases hold";
   out.setup.aliases = issuer_aliases(*snapshot);
@@ -141,7 +147,8 @@ Result<> prepare(const Options& options, Development& out) {
 
 void greet(const Development& dev) {
   const DevSetup& setup = dev.setup;
-  print_line("keyward " KEYWARD_VERSION ", development: own certificates, own token issuer, loopback only");
+  print_line("keyward " KEYWARD_VERSION
+             ", development: own certificates, own token issuer, loopback only");
   print_line("");
   print_line("  listener  rediss://" + setup.listen);
   print_line("  admin     https://" + setup.admin_listen);
@@ -149,7 +156,8 @@ void greet(const Development& dev) {
              (dev.redis ? " (child process " + std::to_string(dev.redis->pid()) + ")" : ""));
   print_line("  policies  " + dev.about_policies);
   print_line("  state     " + setup.files.root.string());
-  print_line("  tokens    " + std::to_string(dev.tokens.size()) + " in " + setup.files.tokens().string());
+  print_line("  tokens    " + std::to_string(dev.tokens.size()) + " in " +
+             setup.files.tokens().string());
   print_line("");
   if (!dev.tokens.empty()) print_line(invitation(setup, dev.tokens.front()));
 }
@@ -165,7 +173,8 @@ int serve(const Development& dev, std::chrono::steady_clock::time_point started)
   return (*server)->run([&] {
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
         std::chrono::steady_clock::now() - started);
-    print_line("ready rediss://" + dev.setup.listen + " after " + std::to_string(took.count()) + " ms");
+    print_line("ready rediss://" + dev.setup.listen + " after " + std::to_string(took.count()) +
+               " ms");
   });
 }
 
@@ -192,31 +201,38 @@ int develop(const Options& options) {
 }  // namespace
 
 void add_dev(CLI::App& app, Chosen& chosen) {
-  CLI::App* verb = app.add_subcommand("dev", "Everything at once on loopback, without a configuration");
+  CLI::App* verb =
+      app.add_subcommand("dev", "Everything at once on loopback, without a configuration");
   auto options = std::make_shared<Options>();
-  verb->add_option("--listen", options->listen, "Where clients connect; loopback only, port 0 is a free one")
+  verb->add_option("--listen", options->listen,
+                   "Where clients connect; loopback only, port 0 is a free one")
       ->capture_default_str();
   verb->add_option("--admin-listen", options->admin_listen, "The admin pages; loopback only")
       ->capture_default_str();
   verb->add_option("--state", options->state, "Keys, tokens, configuration, audit trail")
       ->type_name("DIR")
       ->capture_default_str();
-  verb->add_option("--policies", options->policies, "The policy folder (default: policies, else a starter)")
+  verb->add_option("--policies", options->policies,
+                   "The policy folder (default: policies, else a starter)")
       ->type_name("DIR");
-  auto* redis = verb->add_option("--redis", options->redis, "Use this server instead of a child process")
-                    ->type_name("URL");
+  auto* redis =
+      verb->add_option("--redis", options->redis, "Use this server instead of a child process")
+          ->type_name("URL");
   verb->add_option("--redis-user", options->redis_user, "Its user that may manage ACL users")
       ->needs(redis)
       ->capture_default_str();
-  verb->add_option("--redis-password-file", options->redis_password_file, "The password of that user")
+  verb->add_option("--redis-password-file", options->redis_password_file,
+                   "The password of that user")
       ->needs(redis)
       ->type_name("FILE")
       ->check(CLI::ExistingFile);
-  verb->add_option("--redis-ca", options->redis_ca, "Who signs that server's certificate (rediss://)")
+  verb->add_option("--redis-ca", options->redis_ca,
+                   "Who signs that server's certificate (rediss://)")
       ->needs(redis)
       ->type_name("FILE")
       ->check(CLI::ExistingFile);
-  verb->add_option("--shards", options->shards, "Threads that serve; 0 is one a core")->capture_default_str();
+  verb->add_option("--shards", options->shards, "Threads that serve; 0 is one a core")
+      ->capture_default_str();
   verb->add_option("--lease-linger", options->lease_linger, "How long an unused ACL user stays")
       ->type_name("TIME")
       ->capture_default_str();
@@ -226,7 +242,8 @@ void add_dev(CLI::App& app, Chosen& chosen) {
   verb->add_flag("--allow-core", options->allow_core,
                  "Leave core dumps and debuggers possible: memory holds secrets");
   verb->footer(
-      "Prints one line that starts with `ready` when it serves. Ctrl-C ends it, and the child with it.\n"
+      "Prints one line that starts with `ready` when it serves. Ctrl-C ends it, and the child with "
+      "it.\n"
       "Example:\n  keyward dev --policies policies --listen 127.0.0.1:6380");
   verb->callback([&chosen, options] { chosen.run = [options] { return develop(*options); }; });
 }

@@ -1,16 +1,18 @@
 #include "cli/dev_config.h"
 
-#include <boost/json/serialize.hpp>
-#include <boost/json/string.hpp>
-
 #include "cli/dev_tokens.h"
 #include "cli/output.h"
+
+#include <boost/json/serialize.hpp>
+#include <boost/json/string.hpp>
 
 namespace keyward::cli {
 namespace {
 
 // A YAML double-quoted scalar; JSON's strings are a subset of them.
-std::string quoted(const std::string& text) { return boost::json::serialize(boost::json::string(text)); }
+std::string quoted(const std::string& text) {
+  return boost::json::serialize(boost::json::string(text));
+}
 
 std::string issuer_text(const std::string& alias) {
   return "  - {alias: " + quoted(alias) + ", issuer: " + quoted(dev_issuer(alias)) +
@@ -25,12 +27,14 @@ std::string exported(const std::string& name, const std::string& value) {
 
 std::string configuration_text(const DevSetup& setup) {
   std::string out =
-      "# Written by `keyward dev`; `keyward serve --config` reads it. Paths are relative to this folder.\n";
+      "# Written by `keyward dev`; `keyward serve --config` reads it. Paths are relative to this "
+      "folder.\n";
   out += "instance: dev\n";
   out += "shards: " + std::to_string(setup.shards) + "\n";
   out += "listeners:\n  - name: default\n    listen: " + quoted(setup.listen) + "\n";
   out += "    tls: {certificate: tls/server.pem, key: tls/server.key}\n";
-  out += "upstream:\n  url: " + quoted(setup.redis_url) + "\n  user: " + quoted(setup.redis_user) + "\n";
+  out += "upstream:\n  url: " + quoted(setup.redis_url) + "\n  user: " + quoted(setup.redis_user) +
+         "\n";
   out += "  password_file: " + quoted(setup.redis_password_file) + "\n";
   if (!setup.redis_ca.empty()) out += "  tls: {ca: " + quoted(setup.redis_ca) + "}\n";
   out += "# One key stands in for every issuer that the policies name.\nissuers:\n";
@@ -53,9 +57,12 @@ std::string env_text(const DevSetup& setup) {
   out += exported("KEYWARD_STATE", files.root.string());
   out += exported("KEYWARD_AUDIT", files.audit().string());
   out += exported("KEYWARD_TOKENS", files.tokens().string());
-  out += "# Redis behind it. This user manages ACL users and reaches no key; only keyward should use it:\n";
-  out += "#   redis-cli -u \"$KEYWARD_REDIS_URL\" --user \"$KEYWARD_REDIS_USER\" --pass \"$(cat "
-         "\"$KEYWARD_REDIS_PASSWORD_FILE\")\" --no-auth-warning ACL USERS\n";
+  out +=
+      "# Redis behind it. This user manages ACL users and reaches no key; only keyward should use "
+      "it:\n";
+  out +=
+      "#   redis-cli -u \"$KEYWARD_REDIS_URL\" --user \"$KEYWARD_REDIS_USER\" --pass \"$(cat "
+      "\"$KEYWARD_REDIS_PASSWORD_FILE\")\" --no-auth-warning ACL USERS\n";
   out += exported("KEYWARD_REDIS_URL", setup.redis_url);
   out += exported("KEYWARD_REDIS_USER", setup.redis_user);
   out += exported("KEYWARD_REDIS_PASSWORD_FILE", setup.redis_password_file);
@@ -90,12 +97,14 @@ std::string invitation(const DevSetup& setup, const std::string& token) {
   std::string out;
   out += "Redis, from another shell:\n\n";
   out += "  . " + env + "\n";
-  out += "  REDISCLI_AUTH=\"$(cat " + file + ")\" redis-cli -u \"$KEYWARD_URL\" --cacert \"$KEYWARD_CA\"\n\n";
+  out += "  REDISCLI_AUTH=\"$(cat " + file +
+         ")\" redis-cli -u \"$KEYWARD_URL\" --cacert \"$KEYWARD_CA\"\n\n";
   out += "Python, with pip's redis:\n\n";
   out += "  . " + env + "\n";
-  out += "  python3 -c 'import os, redis; token = open(os.environ[\"KEYWARD_TOKENS\"] + \"/" + token +
-         "\").read().strip(); print(redis.Redis.from_url(os.environ[\"KEYWARD_URL\"], password=token, "
-         "ssl_ca_certs=os.environ[\"KEYWARD_CA\"]).ping())'\n\n";
+  out +=
+      "  python3 -c 'import os, redis; token = open(os.environ[\"KEYWARD_TOKENS\"] + \"/" + token +
+      "\").read().strip(); print(redis.Redis.from_url(os.environ[\"KEYWARD_URL\"], password=token, "
+      "ssl_ca_certs=os.environ[\"KEYWARD_CA\"]).ping())'\n\n";
   out += "What was recorded, and is it whole:\n\n";
   out += "  keyward audit tail --follow " + shell_quoted(setup.files.audit().string()) + "\n";
   out += "  keyward audit verify " + shell_quoted(setup.files.audit().string()) + "\n";

@@ -1,11 +1,12 @@
-// What `keyward dev` writes for others to read: the equivalent configuration, the env file, a starter policy. Pure.
+// What `keyward dev` writes for others to read: the equivalent configuration, the env file, a
+// starter policy. Pure.
 #pragma once
+
+#include "cli/dev_files.h"
 
 #include <cstdint>
 #include <string>
 #include <vector>
-
-#include "cli/dev_files.h"
 
 namespace keyward::cli {
 
@@ -26,7 +27,8 @@ struct DevSetup {
 // export KEYWARD_URL=... and so on, for a POSIX shell.
 [[nodiscard]] std::string env_text(const DevSetup& setup);
 [[nodiscard]] std::string starter_policy();
-// Lines to copy into another shell: redis-cli and Python with the token `token` (a file name in tokens/).
+// Lines to copy into another shell: redis-cli and Python with the token `token` (a file name in
+// tokens/).
 [[nodiscard]] std::string invitation(const DevSetup& setup, const std::string& token);
 
 }  // namespace keyward::cli

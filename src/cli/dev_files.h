@@ -1,11 +1,11 @@
 // The state folder of `keyward dev`: where everything lies, and files that only its owner can open.
 #pragma once
 
+#include "keyward/base/result.h"
+
 #include <filesystem>
 #include <string>
 #include <string_view>
-
-#include "keyward/base/result.h"
 
 namespace keyward::cli {
 

@@ -1,6 +1,14 @@
 #include "cli/dev_redis.h"
 
+#include "cli/dev_files.h"
+
+#include "keyward/base/hash.h"
+
 #include <arpa/inet.h>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <cstring>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -9,14 +17,6 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <charconv>
-#include <chrono>
-#include <cstring>
-
-#include "cli/dev_files.h"
-#include "keyward/base/hash.h"
 
 namespace keyward::cli {
 namespace {
@@ -42,7 +42,8 @@ sockaddr_in loopback(std::uint16_t port) {
   return address;
 }
 
-int on_loopback(int (*action)(int, const sockaddr*, socklen_t), int descriptor, std::uint16_t port) {
+int on_loopback(int (*action)(int, const sockaddr*, socklen_t), int descriptor,
+                std::uint16_t port) {
   const sockaddr_in address = loopback(port);
   return action(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address);
 }
@@ -138,7 +139,8 @@ Result<std::unique_ptr<DevRedis>> DevRedis::start(const std::filesystem::path& f
   if (!port) return port.error();
   const auto configuration = folder / "redis.conf";
   const auto log_path = folder / "redis.log";
-  if (auto done = write_private(configuration, redis_configuration(folder, *port, password)); !done) {
+  if (auto done = write_private(configuration, redis_configuration(folder, *port, password));
+      !done) {
     return done.error();
   }
   if (auto done = write_private(folder / "port", std::to_string(*port)); !done) return done.error();

@@ -1,6 +1,7 @@
 #include "cli/dev_state.h"
 
 #include "cli/dev_tokens.h"
+
 #include "keyward/base/hash.h"
 #include "keyward/net/dev_certs.h"
 
@@ -8,7 +9,8 @@ namespace keyward::cli {
 namespace {
 
 constexpr std::chrono::hours kTokenLife{12};
-constexpr long kCertificateReserve = 2L * 24 * 3600;  // seconds; a certificate of thirty days is made anew by then
+constexpr long kCertificateReserve =
+    2L * 24 * 3600;  // seconds; a certificate of thirty days is made anew by then
 
 std::string unused_name(const std::vector<std::string>& taken, const std::string& stem) {
   std::string name = stem + ".jwt";
@@ -74,11 +76,11 @@ Result<std::vector<std::string>> write_tokens(const DevFiles& files,
     if (grant.who.empty()) continue;
     TokenRequest request = request_for(grant, grant.who.front());
     request.ttl = kTokenLife;
-    const auto token =
-        key.sign(token_claims(request, SystemClock().wall(), hex(random_bytes(8))));
+    const auto token = key.sign(token_claims(request, SystemClock().wall(), hex(random_bytes(8))));
     if (!token) return token.error();
     const std::string name = unused_name(names, token_file_name(grant.name));
-    if (auto done = write_private(files.tokens() / name, token->reveal()); !done) return done.error();
+    if (auto done = write_private(files.tokens() / name, token->reveal()); !done)
+      return done.error();
     names.push_back(name);
   }
   return names;

@@ -1,11 +1,12 @@
 #include "cli/dev_tokens.h"
 
-#include <algorithm>
+#include "keyward/policy/glob.h"
+
 #include <boost/json/array.hpp>
 #include <boost/json/string.hpp>
-#include <set>
 
-#include "keyward/policy/glob.h"
+#include <algorithm>
+#include <set>
 
 namespace keyward::cli {
 namespace {
@@ -25,9 +26,10 @@ void add_kubernetes_claims(TokenRequest& request) {
   const std::string rest = request.subject.substr(kServiceAccount.size());
   const std::size_t colon = rest.find(':');
   if (colon == rest.npos) return;
-  set_claim(request.claims, "kubernetes.io", boost::json::object{
-      {"namespace", rest.substr(0, colon)},
-      {"serviceaccount", boost::json::object{{"name", rest.substr(colon + 1)}}}});
+  set_claim(request.claims, "kubernetes.io",
+            boost::json::object{
+                {"namespace", rest.substr(0, colon)},
+                {"serviceaccount", boost::json::object{{"name", rest.substr(colon + 1)}}}});
 }
 
 bool claims_fit(const policy::Who& who, const boost::json::object& claims) {
@@ -40,11 +42,13 @@ bool claims_fit(const policy::Who& who, const boost::json::object& claims) {
 
 bool fits(const policy::Who& who, const TokenRequest& request) {
   const bool glob = who.subject.find('*') != who.subject.npos;
-  const bool subject = who.subject.empty() || (glob ? policy::glob_match(who.subject, request.subject)
-                                                    : who.subject == request.subject);
-  const bool group = who.groups.empty() ||
-                     std::find_first_of(who.groups.begin(), who.groups.end(), request.groups.begin(),
-                                        request.groups.end()) != who.groups.end();
+  const bool subject =
+      who.subject.empty() ||
+      (glob ? policy::glob_match(who.subject, request.subject) : who.subject == request.subject);
+  const bool group =
+      who.groups.empty() ||
+      std::find_first_of(who.groups.begin(), who.groups.end(), request.groups.begin(),
+                         request.groups.end()) != who.groups.end();
   return subject && group && claims_fit(who, request.claims);
 }
 

@@ -1,16 +1,17 @@
 // Tokens of the development issuer: claims as values, and which claims a grant's `who` asks for.
 #pragma once
 
+#include "keyward/base/clock.h"
+#include "keyward/identity/principal.h"
+#include "keyward/policy/snapshot.h"
+
 #include <boost/json/object.hpp>
+
 #include <chrono>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include "keyward/base/clock.h"
-#include "keyward/identity/principal.h"
-#include "keyward/policy/snapshot.h"
 
 namespace keyward::cli {
 
@@ -35,7 +36,8 @@ void set_claim(boost::json::object& object, std::string_view path, boost::json::
 [[nodiscard]] boost::json::object token_claims(const TokenRequest& request, WallTime now,
                                                std::string_view token_id);
 
-// What fits one entry of a grant's `who`: its subject (a star becomes "dev"), its first group, its claims.
+// What fits one entry of a grant's `who`: its subject (a star becomes "dev"), its first group, its
+// claims.
 [[nodiscard]] TokenRequest request_for(const policy::GrantInfo& grant, const policy::Who& who);
 
 // Every alias that a `who` names, and `dev`; sorted, each once.

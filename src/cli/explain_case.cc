@@ -1,11 +1,10 @@
 #include "cli/explain_case.h"
 
-#include <yaml-cpp/yaml.h>
+#include "cli/output.h"
 
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
-
-#include "cli/output.h"
+#include <yaml-cpp/yaml.h>
 
 namespace keyward::cli {
 namespace {
@@ -63,7 +62,8 @@ Result<identity::Principal> principal_from(const json::object& claims) {
       if (text == nullptr) return Error(Errc::invalid, std::string(key) + " is not text");
       (key == "issuer" ? out.issuer_alias : out.subject) = std::string_view(*text);
     } else if (key == "groups") {
-      if (!read_groups(value, out.groups)) return Error(Errc::invalid, "groups is not a list of text");
+      if (!read_groups(value, out.groups))
+        return Error(Errc::invalid, "groups is not a list of text");
       out.claims["groups"] = value;
     } else if (key == "claims") {
       if (!value.is_object()) return Error(Errc::invalid, "claims is not an object");

@@ -1,7 +1,12 @@
 // One question to a policy folder: may this grant or this person run this command? Pure.
 #pragma once
 
+#include "keyward/base/result.h"
+#include "keyward/policy/explain.h"
+#include "keyward/policy/snapshot.h"
+
 #include <boost/json/object.hpp>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -10,25 +15,22 @@
 #include <unordered_map>
 #include <vector>
 
-#include "keyward/base/result.h"
-#include "keyward/policy/explain.h"
-#include "keyward/policy/snapshot.h"
-
 namespace keyward::cli {
 
-// {issuer, subject, groups, claims: {...}}; every other member is a claim as well. As `as:` of an expect case.
+// {issuer, subject, groups, claims: {...}}; every other member is a claim as well. As `as:` of an
+// expect case.
 [[nodiscard]] Result<identity::Principal> principal_from(const boost::json::object& claims);
 // JSON, or the flow style of YAML: {issuer: okta, subject: w1, groups: [airflow-workers]}.
 [[nodiscard]] Result<boost::json::object> claims_from_text(const std::string& text);
 
 struct ExplainCase {
-  std::string grant;                          // or
+  std::string grant;  // or
   std::optional<identity::Principal> as;
-  std::vector<std::string> argv;              // bytes
+  std::vector<std::string> argv;  // bytes
   std::uint32_t db = 0;
 };
-// {"grant": "airflow-worker", "argv": ["GET", "k"]} or {"as": {...}, "argv": [...]}, optionally "db".
-// Strings of argv are bytes as Latin-1.
+// {"grant": "airflow-worker", "argv": ["GET", "k"]} or {"as": {...}, "argv": [...]}, optionally
+// "db". Strings of argv are bytes as Latin-1.
 [[nodiscard]] Result<ExplainCase> parse_case(std::string_view line);
 
 // Answers cases; keeps compiled grants of names it has seen.

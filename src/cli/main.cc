@@ -1,13 +1,14 @@
 #include "keyward/cli/main.h"
 
+#include "cli/verbs.h"
+
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+
 #include <csignal>
 #include <cstdio>
 #include <exception>
-
-#include "cli/verbs.h"
 
 namespace keyward::cli {
 namespace {
@@ -23,8 +24,9 @@ void add_verbs(CLI::App& app, Chosen& chosen) {
 }
 
 int parse_and_run(int argc, char** argv) {
-  CLI::App app("Keyward: Redis for people and workloads with tokens, by policy, with an audit trail.",
-               "keyward");
+  CLI::App app(
+      "Keyward: Redis for people and workloads with tokens, by policy, with an audit trail.",
+      "keyward");
   app.require_subcommand(1);
   app.footer("Start here:\n  keyward dev\nEvery verb has --help with an example.");
   Chosen chosen;

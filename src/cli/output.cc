@@ -1,11 +1,12 @@
 #include "cli/output.h"
 
+#include "cli/verbs.h"
+
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
-#include <cstdio>
 
-#include "cli/verbs.h"
+#include <cstdio>
 
 namespace keyward::cli {
 
@@ -15,7 +16,9 @@ bool print_line(std::string_view text) {
   return std::fflush(stdout) == 0 && written;
 }
 
-bool print_json(const boost::json::value& value) { return print_line(boost::json::serialize(value)); }
+bool print_json(const boost::json::value& value) {
+  return print_line(boost::json::serialize(value));
+}
 
 int fail(std::string_view message) {
   std::fprintf(stderr, "keyward: %.*s\n", static_cast<int>(message.size()), message.data());
@@ -36,13 +39,13 @@ int usage(std::string_view message) {
 boost::json::value to_json(const Diagnostics& diagnostics) {
   boost::json::array out;
   for (const Diagnostic& one : diagnostics.all()) {
-    out.push_back(boost::json::object{
-        {"level", one.level == Diagnostic::Level::error ? "error" : "warning"},
-        {"file", one.file},
-        {"line", one.line},
-        {"column", one.column},
-        {"what", one.what},
-        {"instead", one.instead}});
+    out.push_back(
+        boost::json::object{{"level", one.level == Diagnostic::Level::error ? "error" : "warning"},
+                            {"file", one.file},
+                            {"line", one.line},
+                            {"column", one.column},
+                            {"what", one.what},
+                            {"instead", one.instead}});
   }
   return out;
 }

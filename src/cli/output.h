@@ -1,13 +1,14 @@
 // How answers look: text for people, one JSON value for programs.
 #pragma once
 
+#include "keyward/base/diagnostics.h"
+#include "keyward/base/result.h"
+
 #include <boost/json/value.hpp>
+
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "keyward/base/diagnostics.h"
-#include "keyward/base/result.h"
 
 namespace keyward::cli {
 

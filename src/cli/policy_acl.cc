@@ -1,11 +1,13 @@
-#include <boost/json/array.hpp>
-#include <boost/json/object.hpp>
-#include <cstdio>
-#include <memory>
-
 #include "cli/output.h"
 #include "cli/verbs.h"
+
 #include "keyward/policy/snapshot.h"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+
+#include <cstdio>
+#include <memory>
 
 namespace keyward::cli {
 namespace {
@@ -29,7 +31,9 @@ json::object as_json(const std::string& name, const policy::AclRules& rules) {
   for (const auto& probe : rules.probes) {
     probes.push_back(json::object{{"argv", texts(probe.argv)}, {"allowed", probe.allowed}});
   }
-  return {{"grant", name}, {"rules", texts(rules.tokens)}, {"probes", std::move(probes)},
+  return {{"grant", name},
+          {"rules", texts(rules.tokens)},
+          {"probes", std::move(probes)},
           {"notes", texts(rules.notes)}};
 }
 
@@ -75,7 +79,8 @@ void add_policy_acl(CLI::App& policy, Chosen& chosen) {
   verb->add_option("--policies", options->policies, "The policy folder")
       ->type_name("DIR")
       ->capture_default_str();
-  verb->add_option("--grant", options->grants, "Only this grant; may be repeated")->type_name("NAME");
+  verb->add_option("--grant", options->grants, "Only this grant; may be repeated")
+      ->type_name("NAME");
   verb->add_flag("--json", options->json, "One JSON object");
   verb->footer(
       "The rules are what follows `ACL SETUSER name reset on #hash`, for the newest server known.\n"

@@ -1,10 +1,10 @@
-#include <cstdio>
-#include <iostream>
-#include <memory>
-
 #include "cli/explain_case.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
+
+#include <cstdio>
+#include <iostream>
+#include <memory>
 
 namespace keyward::cli {
 namespace {
@@ -18,7 +18,8 @@ struct Options {
   std::vector<std::string> argv;
 };
 
-// One answer a line, in the order of the questions. A case that cannot be read is answered as an error.
+// One answer a line, in the order of the questions. A case that cannot be read is answered as an
+// error.
 int explain_lines(Explainer& explainer) {
   std::string line;
   while (std::getline(std::cin, line)) {
@@ -64,7 +65,8 @@ int explain_one(Explainer& explainer, const Options& options) {
 
 int explain(const Options& options) {
   const bool one_identity = options.grant.empty() != options.as.empty();
-  if (options.from_stdin && (!options.grant.empty() || !options.as.empty() || !options.argv.empty())) {
+  if (options.from_stdin &&
+      (!options.grant.empty() || !options.as.empty() || !options.argv.empty())) {
     return usage("--stdin takes grant, identity and command from its lines");
   }
   if (!options.from_stdin && (!one_identity || options.argv.empty())) {
@@ -93,8 +95,9 @@ void add_policy_explain(CLI::App& policy, Chosen& chosen) {
   verb->add_option("--as", options->as, "Judge by all that this identity is granted")
       ->type_name("CLAIMS");
   verb->add_option("--db", options->db, "The selected database")->capture_default_str();
-  verb->add_flag("--stdin", options->from_stdin,
-                 "One JSON case a line: {\"grant\": NAME, \"argv\": [...]} or {\"as\": {...}, ...}");
+  verb->add_flag(
+      "--stdin", options->from_stdin,
+      "One JSON case a line: {\"grant\": NAME, \"argv\": [...]} or {\"as\": {...}, ...}");
   verb->add_flag("--json", options->json, "One JSON object");
   verb->prefix_command();  // the command of the question keeps its own dashes
   verb->footer(
@@ -102,7 +105,8 @@ void add_policy_explain(CLI::App& policy, Chosen& chosen) {
       "Examples:\n"
       "  keyward policy explain --grant airflow-worker LPUSH celery x\n"
       "  keyward policy explain --as '{issuer: okta, groups: [airflow-workers]}' GET team-b:k\n"
-      "  echo '{\"grant\": \"airflow-worker\", \"argv\": [\"GET\", \"k\"]}' | keyward policy explain "
+      "  echo '{\"grant\": \"airflow-worker\", \"argv\": [\"GET\", \"k\"]}' | keyward policy "
+      "explain "
       "--stdin");
   verb->callback([&chosen, options, verb] {
     options->argv = verb->remaining();

@@ -1,10 +1,12 @@
-#include <boost/json/object.hpp>
-#include <cstdio>
-#include <memory>
-
 #include "cli/output.h"
 #include "cli/verbs.h"
+
 #include "keyward/policy/snapshot.h"
+
+#include <boost/json/object.hpp>
+
+#include <cstdio>
+#include <memory>
 
 namespace keyward::cli {
 namespace {

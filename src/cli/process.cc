@@ -1,12 +1,11 @@
 #include "cli/process.h"
 
-#include <sys/prctl.h>
-#include <sys/resource.h>
+#include "keyward/base/log.h"
 
 #include <cerrno>
 #include <cstring>
-
-#include "keyward/base/log.h"
+#include <sys/prctl.h>
+#include <sys/resource.h>
 
 namespace keyward::cli {
 

@@ -3,7 +3,8 @@
 
 namespace keyward::cli {
 
-// No core files and no attaching of debuggers by the same user: the memory holds tokens and passwords.
+// No core files and no attaching of debuggers by the same user: the memory holds tokens and
+// passwords.
 void forbid_core_dumps();
 // Raises the soft limit of open files to the hard one and logs it.
 void raise_file_limit();

@@ -1,12 +1,13 @@
-#include <cstdio>
-#include <memory>
-
 #include "cli/output.h"
 #include "cli/process.h"
 #include "cli/verbs.h"
+
 #include "keyward/base/log.h"
 #include "keyward/server/config.h"
 #include "keyward/server/server.h"
+
+#include <cstdio>
+#include <memory>
 
 namespace keyward::cli {
 namespace {

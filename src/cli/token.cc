@@ -1,21 +1,25 @@
-#include <boost/json/object.hpp>
-#include <boost/json/parse.hpp>
-#include <cstdio>
-#include <cstdlib>
-#include <memory>
-
 #include "cli/dev_files.h"
 #include "cli/dev_tokens.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
+
 #include "keyward/base/hash.h"
 #include "keyward/base/yaml.h"
 #include "keyward/identity/dev_issuer.h"
 
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <unistd.h>
+
 namespace keyward::cli {
 namespace {
 
-constexpr std::chrono::hours kLongest{24};  // the issuer's max_lifetime of a development configuration
+constexpr std::chrono::hours kLongest{
+    24};  // the issuer's max_lifetime of a development configuration
 
 struct Options {
   std::string state, issuer, subject, ttl = "1h";
@@ -32,7 +36,8 @@ std::string default_state() {
 Result<std::chrono::seconds> lifetime(const std::string& text) {
   Diagnostics found;
   const auto value = yaml::parse("--ttl", "ttl: " + text, found).get("ttl").duration();
-  if (!value || found.failed()) return Error(Errc::invalid, "--ttl is a time such as 30s, 5m or 12h");
+  if (!value || found.failed())
+    return Error(Errc::invalid, "--ttl is a time such as 30s, 5m or 12h");
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(*value);
   if (seconds.count() < 1 || seconds > kLongest) {
     return Error(Errc::invalid, "--ttl is between 1s and 24h");
@@ -61,11 +66,11 @@ Result<> add_claim(const std::string& text, boost::json::object& claims) {
 // The alias whose rules this identity fits, by the policies of the state folder's configuration.
 std::string fitting_alias(const DevFiles& files, const TokenRequest& request) {
   Diagnostics ignored;
-  std::string folder = yaml::load(files.config().string(), ignored).get("policies").text().value_or("");
+  std::string folder =
+      yaml::load(files.config().string(), ignored).get("policies").text().value_or("");
   if (folder.empty()) return kDevAlias;
   folder = (files.root / folder).string();
-  const auto snapshot =
-      policy::Snapshot::load(folder, command::Catalog::built_in(), {}, ignored);
+  const auto snapshot = policy::Snapshot::load(folder, command::Catalog::built_in(), {}, ignored);
   return snapshot ? alias_for(*snapshot, request) : kDevAlias;
 }
 
@@ -77,7 +82,8 @@ int print_token(const Options& options) {
   if (!ttl) return usage(ttl.error().message());
   request.ttl = *ttl;
   for (const std::string& claim : options.claims) {
-    if (auto added = add_claim(claim, request.claims); !added) return usage(added.error().message());
+    if (auto added = add_claim(claim, request.claims); !added)
+      return usage(added.error().message());
   }
   const DevFiles files = dev_files(options.state.empty() ? default_state() : options.state);
   const auto key = identity::SigningKey::load(files.signing_key().string());
@@ -97,8 +103,10 @@ int print_token(const Options& options) {
                                    {"expires_at", claims.at("exp")}});
     return kDone;
   }
-  std::fprintf(stderr, "issuer %s, subject %s, for %s\n", request.alias.c_str(),
-               request.subject.c_str(), options.ttl.c_str());
+  if (isatty(STDERR_FILENO) == 1) {
+    std::fprintf(stderr, "issuer %s, subject %s, for %s\n", request.alias.c_str(),
+                 request.subject.c_str(), options.ttl.c_str());
+  }
   return print_line(token->reveal()) ? kDone : kDoesNotHold;
 }
 
@@ -107,7 +115,8 @@ int print_token(const Options& options) {
 void add_token(CLI::App& app, Chosen& chosen) {
   CLI::App* verb = app.add_subcommand("token", "A token of the development issuer");
   auto options = std::make_shared<Options>();
-  verb->add_option("--state", options->state, "The folder of `keyward dev` (default: $KEYWARD_STATE, .keyward)")
+  verb->add_option("--state", options->state,
+                   "The folder of `keyward dev` (default: $KEYWARD_STATE, .keyward)")
       ->type_name("DIR");
   verb->add_option("--subject", options->subject, "Who: the claim sub")->required();
   verb->add_option("--group", options->groups, "A group; may be repeated");
@@ -119,7 +128,8 @@ void add_token(CLI::App& app, Chosen& chosen) {
   verb->add_flag("--json", options->json, "One JSON object");
   verb->footer(
       "Prints the token on standard output.\n"
-      "Example:\n  keyward token --state .keyward --subject alice --group airflow-workers --ttl 1h");
+      "Example:\n  keyward token --state .keyward --subject alice --group airflow-workers --ttl "
+      "1h");
   verb->callback([&chosen, options] { chosen.run = [options] { return print_token(*options); }; });
 }
 

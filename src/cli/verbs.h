@@ -1,7 +1,9 @@
-// The verbs of the executable. Each add_ function declares one with its options, its help and its example.
+// The verbs of the executable. Each add_ function declares one with its options, its help and its
+// example.
 #pragma once
 
 #include <CLI/App.hpp>
+
 #include <functional>
 
 namespace keyward::cli {

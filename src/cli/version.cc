@@ -1,12 +1,12 @@
-#include <openssl/crypto.h>
+#include "cli/output.h"
+#include "cli/verbs.h"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/version.hpp>
-#include <memory>
+#include <openssl/crypto.h>
 
-#include "cli/output.h"
-#include "cli/verbs.h"
+#include <memory>
 
 namespace keyward::cli {
 namespace {
@@ -19,7 +19,8 @@ constexpr std::string_view kBuild = "debug";
 
 constexpr std::string_view kFeatures[] = {"tls",    "resp2", "resp3", "oidc", "policy",
                                           "leases", "audit", "admin", "dev"};
-constexpr std::string_view kServers[] = {"Redis 6.2 (without ACL selectors)", "Redis 7.0", "Redis 7.2"};
+constexpr std::string_view kServers[] = {"Redis 6.2 (without ACL selectors)", "Redis 7.0",
+                                         "Redis 7.2"};
 
 std::string joined(const auto& words) {
   std::string out;
@@ -35,8 +36,8 @@ boost::json::array listed(const auto& words) {
 
 int print_version(bool json) {
   const std::string compiler = "g++ " __VERSION__;
-  const std::string boost = std::to_string(BOOST_VERSION / 100'000) + "." +
-                            std::to_string(BOOST_VERSION / 100 % 1000);
+  const std::string boost =
+      std::to_string(BOOST_VERSION / 100'000) + "." + std::to_string(BOOST_VERSION / 100 % 1000);
   if (json) {
     print_json(boost::json::object{{"version", KEYWARD_VERSION},
                                    {"build", kBuild},

@@ -1,13 +1,13 @@
 #include "keyward/server/config.h"
 
-#include <unistd.h>
+#include "server/config_fields.h"
+#include "server/config_sections.h"
+
+#include "keyward/base/yaml.h"
 
 #include <algorithm>
 #include <filesystem>
-
-#include "keyward/base/yaml.h"
-#include "server/config_fields.h"
-#include "server/config_sections.h"
+#include <unistd.h>
 
 namespace keyward::server {
 namespace {
@@ -21,7 +21,8 @@ std::string host_name() {
   if (gethostname(name, sizeof name - 1) != 0) return "keyward";
   std::string out(name);
   std::replace_if(
-      out.begin(), out.end(), [](unsigned char c) { return std::isalnum(c) == 0 && c != '-'; }, '-');
+      out.begin(), out.end(), [](unsigned char c) { return std::isalnum(c) == 0 && c != '-'; },
+      '-');
   return out.substr(0, 48);
 }
 
@@ -88,8 +89,9 @@ void read_admin(const yaml::Node& root, const Folder& folder, Config& config) {
   }
   const bool plain = out.endpoint.kind == net::Endpoint::Kind::tcp;
   if (out.enabled && plain && !is_loopback(out.endpoint.host)) {
-    listen.error("admin pages without TLS stay on loopback",
-                 "tls: {certificate: server.pem, key: server.key} beside it, or listen on 127.0.0.1");
+    listen.error(
+        "admin pages without TLS stay on loopback",
+        "tls: {certificate: server.pem, key: server.key} beside it, or listen on 127.0.0.1");
   }
 }
 

@@ -1,9 +1,9 @@
 #include "server/config_fields.h"
 
+#include "keyward/base/log.h"
+
 #include <fstream>
 #include <limits>
-
-#include "keyward/base/log.h"
 
 namespace keyward::server {
 namespace {
@@ -190,8 +190,9 @@ void read_client_tls(const yaml::Node& node, const Folder& folder, net::ClientTl
                has_certificate ? "key: client.key beside it" : "certificate: client.pem beside it");
     return;
   }
-  const bool files_read = (!node.get("ca").present() || !out.ca_file.empty()) &&
-                          (!has_certificate || (!out.certificate_file.empty() && !out.key_file.empty()));
+  const bool files_read =
+      (!node.get("ca").present() || !out.ca_file.empty()) &&
+      (!has_certificate || (!out.certificate_file.empty() && !out.key_file.empty()));
   if (!files_read) return;
   if (auto context = net::make_client_context(out); !context) {
     node.error(context.error().message(), "PEM files");

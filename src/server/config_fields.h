@@ -1,15 +1,15 @@
 // Small readers shared by the sections of keyward.yaml: paths, files, ranges and addresses.
 #pragma once
 
+#include "keyward/base/yaml.h"
+#include "keyward/net/endpoint.h"
+#include "keyward/net/tls.h"
+
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
-
-#include "keyward/base/yaml.h"
-#include "keyward/net/endpoint.h"
-#include "keyward/net/tls.h"
 
 namespace keyward::server {
 
@@ -22,7 +22,8 @@ struct Folder {
 // All of them leave `out` alone when the setting is absent or wrong; wrong ones are reported.
 void read_text(const yaml::Node& node, std::string& out);
 void read_path(const yaml::Node& node, const Folder& folder, std::string& out);
-// As read_path(), and the file must be one that can be opened. A PEM block instead of a path is refused.
+// As read_path(), and the file must be one that can be opened. A PEM block instead of a path is
+// refused.
 void read_file_path(const yaml::Node& node, const Folder& folder, std::string& out);
 void read_bool(const yaml::Node& node, bool& out);
 void read_bytes(const yaml::Node& node, std::uint64_t low, std::uint64_t high, std::size_t& out);
@@ -53,7 +54,8 @@ void read_duration(const yaml::Node& node, std::chrono::milliseconds low,
 
 // `listen:` of a listener or of the admin pages; false when absent or wrong.
 bool read_listen(const yaml::Node& node, net::Endpoint& out);
-// certificate, key, client_ca, require_client_certificate, minimum; builds a context once to see that they fit together.
+// certificate, key, client_ca, require_client_certificate, minimum; builds a context once to see
+// that they fit together.
 void read_server_tls(const yaml::Node& node, const Folder& folder, net::ServerTlsConfig& out);
 void read_client_tls(const yaml::Node& node, const Folder& folder, net::ClientTlsConfig& out);
 

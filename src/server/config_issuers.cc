@@ -1,9 +1,10 @@
+#include "server/config_sections.h"
+
+#include "keyward/base/log.h"
+
 #include <algorithm>
 #include <map>
 #include <set>
-
-#include "keyward/base/log.h"
-#include "server/config_sections.h"
 
 namespace keyward::server {
 namespace {
@@ -99,10 +100,27 @@ void read_token_kind(const yaml::Node& node, identity::TokenKind& out) {
 }
 
 identity::IssuerConfig read_issuer(const yaml::Node& node, const Folder& folder) {
-  node.only({"alias", "issuer", "audiences", "algorithms", "jwks_file", "jwks_uri", "ca",
-             "internal", "principal_claim", "groups_claim", "label_claim", "token_kind",
-             "allow_extra_audiences", "leeway", "exp_leeway", "max_lifetime", "max_session",
-             "refresh", "max_stale", "user_claims", "required_claims"});
+  node.only({"alias",
+             "issuer",
+             "audiences",
+             "algorithms",
+             "jwks_file",
+             "jwks_uri",
+             "ca",
+             "internal",
+             "principal_claim",
+             "groups_claim",
+             "label_claim",
+             "token_kind",
+             "allow_extra_audiences",
+             "leeway",
+             "exp_leeway",
+             "max_lifetime",
+             "max_session",
+             "refresh",
+             "max_stale",
+             "user_claims",
+             "required_claims"});
   identity::IssuerConfig out;
   read_name(node.need("alias"), out.alias);
   read_text(node.need("issuer"), out.issuer);
@@ -127,7 +145,8 @@ void read_issuers(const yaml::Node& root, const Folder& folder, Config& config) 
   const yaml::Node issuers = root.need("issuers");
   if (!issuers.present()) return;
   if (!issuers.is_list()) {
-    issuers.error("issuers is a list", "- {alias: okta, issuer: https://..., audiences: [keyward]}");
+    issuers.error("issuers is a list",
+                  "- {alias: okta, issuer: https://..., audiences: [keyward]}");
     return;
   }
   if (issuers.list().empty()) {
@@ -135,7 +154,8 @@ void read_issuers(const yaml::Node& root, const Folder& folder, Config& config) 
                   "- {alias: okta, issuer: https://..., audiences: [keyward]}");
   }
   std::set<std::string> aliases;
-  std::map<std::string, std::string> alias_of;  // by exact iss: a token must point at one issuer only
+  std::map<std::string, std::string>
+      alias_of;  // by exact iss: a token must point at one issuer only
   for (const yaml::Node& node : issuers.list()) {
     if (!node.is_map()) {
       node.error("an issuer is a map", "{alias: okta, issuer: https://..., audiences: [keyward]}");

@@ -1,6 +1,6 @@
-#include <set>
-
 #include "server/config_sections.h"
+
+#include <set>
 
 namespace keyward::server {
 namespace {
@@ -15,8 +15,9 @@ proxy::ListenerConfig read_listener(const yaml::Node& node, const Folder& folder
     out.endpoint.kind = net::Endpoint::Kind::tls;
     read_server_tls(tls, folder, out.tls);
   } else if (placed && !is_loopback(out.endpoint.host)) {
-    listen.error("a listener without TLS would show tokens to the network",
-                 "tls: {certificate: server.pem, key: server.key} beside it, or listen on 127.0.0.1");
+    listen.error(
+        "a listener without TLS would show tokens to the network",
+        "tls: {certificate: server.pem, key: server.key} beside it, or listen on 127.0.0.1");
   }
   return out;
 }
@@ -27,8 +28,9 @@ void read_listeners(const yaml::Node& root, const Folder& folder, Config& config
   const yaml::Node listeners = root.need("listeners");
   if (!listeners.present()) return;
   if (!listeners.is_list() || listeners.list().empty()) {
-    listeners.error("listeners is a list of at least one",
-                    "- {listen: \"127.0.0.1:6380\", tls: {certificate: server.pem, key: server.key}}");
+    listeners.error(
+        "listeners is a list of at least one",
+        "- {listen: \"127.0.0.1:6380\", tls: {certificate: server.pem, key: server.key}}");
     return;
   }
   std::set<std::string> names;

@@ -1,10 +1,11 @@
 // The larger sections of keyward.yaml, one function each.
 #pragma once
 
-#include <vector>
+#include "server/config_fields.h"
 
 #include "keyward/server/config.h"
-#include "server/config_fields.h"
+
+#include <vector>
 
 namespace keyward::server {
 

@@ -1,7 +1,7 @@
-#include <sys/stat.h>
-
 #include "server/config_sections.h"
 #include "server/secret_source.h"
+
+#include <sys/stat.h>
 
 namespace keyward::server {
 namespace {
@@ -29,7 +29,8 @@ std::vector<std::string> read_command(const yaml::Node& node) {
 }
 
 // Exactly one source; a secret in the file itself is refused with the setting that replaces it.
-void read_password(const yaml::Node& upstream, const Folder& folder, upstream::UpstreamConfig& out) {
+void read_password(const yaml::Node& upstream, const Folder& folder,
+                   upstream::UpstreamConfig& out) {
   if (const auto inline_secret = upstream.get("password"); inline_secret.present()) {
     inline_secret.error("secrets are not written into this file",
                         "password_file: PATH, password_env: NAME or password_command: [program]");

@@ -1,16 +1,16 @@
 #include "server/secret_source.h"
 
-#include <fcntl.h>
 #include <openssl/crypto.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <fstream>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cstdlib>
-#include <cstring>
-#include <fstream>
 
 extern char** environ;
 

@@ -1,17 +1,18 @@
-// The child redis-server of `keyward dev`: who may do what there, and that it does not outlive its parent.
+// The child redis-server of `keyward dev`: who may do what there, and that it does not outlive its
+// parent.
+#include "cli/dev_redis.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <hiredis/hiredis.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <signal.h>
+#include <sys/wait.h>
 #include <thread>
-
-#include "cli/dev_redis.h"
+#include <unistd.h>
 
 namespace keyward::cli {
 namespace {
@@ -41,8 +42,9 @@ class Connection {
     void* raw = redisCommandArgv(context_, static_cast<int>(argv.size()), argv.data(), nullptr);
     if (raw == nullptr) return "closed";
     auto* reply = static_cast<redisReply*>(raw);
-    std::string text = reply->str == nullptr ? "type " + std::to_string(reply->type)
-                                             : std::string(reply->str, static_cast<std::size_t>(reply->len));
+    std::string text = reply->str == nullptr
+                           ? "type " + std::to_string(reply->type)
+                           : std::string(reply->str, static_cast<std::size_t>(reply->len));
     freeReplyObject(reply);
     return text;
   }
@@ -61,14 +63,28 @@ TEST_F(ChildServer, IsClosedToEveryoneButTheAdminUser) {
   const std::string password(password_.reveal());
   EXPECT_EQ(redis({"AUTH", kAdminUser, password.c_str()}), "OK");
   EXPECT_EQ(redis({"PING"}), "PONG");
-  EXPECT_EQ(redis({"ACL", "SETUSER", "kw_test", "reset", "on", ">x", "~a:*", "-@all", "+get"}), "OK");
+  EXPECT_EQ(redis({"ACL", "SETUSER", "kw_test", "reset", "on", ">x", "~a:*", "-@all", "+get"}),
+            "OK");
   EXPECT_EQ(redis({"ACL", "DRYRUN", "kw_test", "GET", "a:k"}), "OK");
   EXPECT_EQ(redis({"ACL", "DELUSER", "kw_test"}), "type 3");
-  for (const auto& refused : std::vector<std::vector<const char*>>{
-           {"GET", "k"}, {"SET", "k", "v"}, {"KEYS", "*"}, {"SCAN", "0"}, {"DBSIZE"}, {"ACL", "LIST"},
-           {"ACL", "SAVE"}, {"ACL", "LOAD"}, {"CONFIG", "GET", "*"}, {"CONFIG", "SET", "dir", "/"},
-           {"SHUTDOWN"}, {"CLIENT", "NO-EVICT", "ON"}, {"PUBLISH", "c", "m"}, {"EVAL", "return 1", "0"},
-           {"MONITOR"}, {"FLUSHALL"}, {"REPLICAOF", "no", "one"}, {"MODULE", "LIST"}}) {
+  for (const auto& refused : std::vector<std::vector<const char*>>{{"GET", "k"},
+                                                                   {"SET", "k", "v"},
+                                                                   {"KEYS", "*"},
+                                                                   {"SCAN", "0"},
+                                                                   {"DBSIZE"},
+                                                                   {"ACL", "LIST"},
+                                                                   {"ACL", "SAVE"},
+                                                                   {"ACL", "LOAD"},
+                                                                   {"CONFIG", "GET", "*"},
+                                                                   {"CONFIG", "SET", "dir", "/"},
+                                                                   {"SHUTDOWN"},
+                                                                   {"CLIENT", "NO-EVICT", "ON"},
+                                                                   {"PUBLISH", "c", "m"},
+                                                                   {"EVAL", "return 1", "0"},
+                                                                   {"MONITOR"},
+                                                                   {"FLUSHALL"},
+                                                                   {"REPLICAOF", "no", "one"},
+                                                                   {"MODULE", "LIST"}}) {
     EXPECT_THAT(redis(refused), StartsWith("NOPERM")) << refused[0];
   }
 }

@@ -1,13 +1,13 @@
 // The admin listener over loopback, seen by a plain blocking socket.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
+#include "keyward/admin/admin_server.h"
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
-#include <thread>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
-#include "keyward/admin/admin_server.h"
+#include <thread>
 
 namespace keyward::admin {
 namespace {
@@ -62,13 +62,15 @@ class AdminListener : public testing::Test {
 };
 
 TEST_F(AdminListener, AnswersHealth) {
-  const std::string answer = exchange("GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  const std::string answer =
+      exchange("GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
   EXPECT_THAT(answer, StartsWith("HTTP/1.1 200 OK\r\n"));
   EXPECT_THAT(answer, EndsWith("\r\n\r\nok\n"));
 }
 
 TEST_F(AdminListener, HeadHasLengthButNoBody) {
-  const std::string answer = exchange("HEAD /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  const std::string answer =
+      exchange("HEAD /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
   EXPECT_THAT(answer, HasSubstr("Content-Length: 3\r\n"));
   EXPECT_THAT(answer, EndsWith("\r\n\r\n"));
 }
@@ -86,15 +88,16 @@ TEST_F(AdminListener, KeepsTheConnectionForMoreRequests) {
   const std::string answer = exchange(one + one + last);
   EXPECT_THAT(answer, HasSubstr("HTTP/1.1 404 "));
   std::size_t count = 0;
-  for (std::size_t at = answer.find(" 200 OK"); at != answer.npos; at = answer.find(" 200 OK", at + 1)) {
+  for (std::size_t at = answer.find(" 200 OK"); at != answer.npos;
+       at = answer.find(" 200 OK", at + 1)) {
     ++count;
   }
   EXPECT_EQ(count, 2U);
 }
 
 TEST_F(AdminListener, PostIsRefused) {
-  const std::string answer =
-      exchange("POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+  const std::string answer = exchange(
+      "POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
   EXPECT_THAT(answer, StartsWith("HTTP/1.1 405 "));
   EXPECT_THAT(answer, HasSubstr("Allow: GET, HEAD\r\n"));
 }

@@ -1,24 +1,25 @@
-// The admin listener: /healthz /readyz /metrics over HTTP(S), on the control thread. Limits on size, time and connections.
+// The admin listener: /healthz /readyz /metrics over HTTP(S), on the control thread. Limits on
+// size, time and connections.
 #pragma once
-
-#include <prometheus/metric_family.h>
-
-#include <boost/asio/io_context.hpp>
-#include <functional>
-#include <memory>
-#include <string>
-#include <vector>
 
 #include "keyward/base/result.h"
 #include "keyward/net/endpoint.h"
 #include "keyward/net/tls.h"
 
+#include <boost/asio/io_context.hpp>
+#include <prometheus/metric_family.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
 namespace keyward::admin {
 
 struct ReadyCheck {
-  std::string name;     // "redis", "issuer okta", "audit", "policy"
+  std::string name;  // "redis", "issuer okta", "audit", "policy"
   bool ok = false;
-  std::string detail;   // why not; no secrets
+  std::string detail;  // why not; no secrets
 };
 // Where the pages get their facts; called on the control thread.
 struct Sources {
@@ -29,7 +30,8 @@ struct Sources {
 class AdminServer {
  public:
   // `tls` null = plain HTTP. Port 0 takes a free one.
-  AdminServer(boost::asio::io_context& io, net::Endpoint endpoint, net::SslContext tls, Sources sources);
+  AdminServer(boost::asio::io_context& io, net::Endpoint endpoint, net::SslContext tls,
+              Sources sources);
   ~AdminServer();
   Result<> start();
   void stop();

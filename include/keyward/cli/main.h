@@ -1,4 +1,5 @@
-// The verbs of the keyward executable. Exit codes: 0 done, 1 a checked thing does not hold, 2 usage.
+// The verbs of the keyward executable. Exit codes: 0 done, 1 a checked thing does not hold, 2
+// usage.
 #pragma once
 
 namespace keyward::cli {

@@ -1,33 +1,33 @@
 // keyward.yaml as a value. Loaded with all errors at once; secrets only by reference.
 #pragma once
 
-#include <chrono>
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "keyward/base/diagnostics.h"
 #include "keyward/identity/authenticator.h"
 #include "keyward/lease/lease_service.h"
 #include "keyward/proxy/config.h"
 #include "keyward/upstream/config.h"
 
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
 namespace keyward::server {
 
 struct AdminConfig {
   bool enabled = true;
-  net::Endpoint endpoint;             // Kind::tls or Kind::tcp (loopback only)
+  net::Endpoint endpoint;  // Kind::tls or Kind::tcp (loopback only)
   net::ServerTlsConfig tls;
 };
 
 struct Config {
-  std::string instance;               // default: host name and the first listener's port
-  std::size_t shards = 0;             // 0 = one per core
+  std::string instance;    // default: host name and the first listener's port
+  std::size_t shards = 0;  // 0 = one per core
   std::vector<proxy::ListenerConfig> listeners;
   upstream::UpstreamConfig upstream;
   std::vector<identity::IssuerConfig> issuers;
   std::vector<std::string> user_placeholders = {"oidc"};
-  std::string policies;               // folder
+  std::string policies;  // folder
   std::string audit_directory;
   AdminConfig admin;
   lease::LeaseConfig lease;
@@ -37,8 +37,8 @@ struct Config {
   std::string pid_file;
 };
 
-// Relative paths in the file are relative to its folder. Files that it names (certificates, keys, JWKS, password file)
-// are opened to see that they can be read. Null when anything is wrong.
+// Relative paths in the file are relative to its folder. Files that it names (certificates, keys,
+// JWKS, password file) are opened to see that they can be read. Null when anything is wrong.
 [[nodiscard]] std::optional<Config> load_config(const std::string& path, Diagnostics& diagnostics);
 
 }  // namespace keyward::server

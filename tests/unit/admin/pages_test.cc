@@ -1,9 +1,8 @@
 #include "admin/pages.h"
 
+#include <boost/json/parse.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <boost/json/parse.hpp>
 
 namespace keyward::admin {
 namespace {
@@ -33,11 +32,12 @@ TEST(Pages, HealthNeedsNothing) {
 }
 
 TEST(Pages, ReadyOnlyWhenEveryCheckHolds) {
-  const Page good = render({"GET", "/readyz", ""}, with({{"redis", true, ""}, {"audit", true, ""}}));
+  const Page good =
+      render({"GET", "/readyz", ""}, with({{"redis", true, ""}, {"audit", true, ""}}));
   EXPECT_EQ(good.status, 200U);
   EXPECT_EQ(good.body, "ok   redis\nok   audit\nready\n");
-  const Page bad =
-      render({"GET", "/readyz", ""}, with({{"redis", false, "connection refused"}, {"audit", true, ""}}));
+  const Page bad = render({"GET", "/readyz", ""},
+                          with({{"redis", false, "connection refused"}, {"audit", true, ""}}));
   EXPECT_EQ(bad.status, 503U);
   EXPECT_EQ(bad.body, "FAIL redis: connection refused\nok   audit\nnot ready\n");
 }

@@ -1,17 +1,18 @@
 #include "cli/dev_config.h"
 
+#include "cli/dev_redis.h"
+#include "cli/dev_state.h"
+#include "cli/dev_tokens.h"
+
+#include "keyward/base/hash.h"
+#include "keyward/server/config.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-
-#include "cli/dev_redis.h"
-#include "cli/dev_state.h"
-#include "cli/dev_tokens.h"
-#include "keyward/base/hash.h"
-#include "keyward/server/config.h"
 
 namespace keyward::cli {
 namespace {
@@ -24,7 +25,8 @@ class DevState : public testing::Test {
  protected:
   void SetUp() override {
     // The space and the quote show that nothing is pasted into a file unquoted.
-    std::string name = (std::filesystem::temp_directory_path() / "keyward it's dev-XXXXXX").string();
+    std::string name =
+        (std::filesystem::temp_directory_path() / "keyward it's dev-XXXXXX").string();
     ASSERT_NE(mkdtemp(name.data()), nullptr);
     parent_ = name;
     setup_.files = dev_files((parent_ / "state").string() + "/");
@@ -51,7 +53,8 @@ class DevState : public testing::Test {
   DevSetup setup_;
 };
 
-constexpr auto kOwnerFile = std::filesystem::perms::owner_read | std::filesystem::perms::owner_write;
+constexpr auto kOwnerFile =
+    std::filesystem::perms::owner_read | std::filesystem::perms::owner_write;
 
 TEST_F(DevState, ConfigurationIsOneThatServeReads) {
   ASSERT_TRUE(ensure_signing_key(setup_.files));
@@ -98,8 +101,10 @@ TEST_F(DevState, KeysAreMadeOnceAndClosedToOthers) {
 
 TEST_F(DevState, EnvFileSurvivesAShell) {
   ASSERT_TRUE(write_private(setup_.files.env(), env_text(setup_)));
-  const std::string line = ". " + std::string("\"$FILE\" && printf '%s|%s|%s|%s' \"$KEYWARD_URL\" "
-                           "\"$KEYWARD_CA\" \"$KEYWARD_ADMIN_URL\" \"$KEYWARD_REDIS_URL\"");
+  const std::string line =
+      ". " + std::string(
+                 "\"$FILE\" && printf '%s|%s|%s|%s' \"$KEYWARD_URL\" "
+                 "\"$KEYWARD_CA\" \"$KEYWARD_ADMIN_URL\" \"$KEYWARD_REDIS_URL\"");
   ASSERT_EQ(setenv("FILE", setup_.files.env().c_str(), 1), 0);
   FILE* pipe = popen(line.c_str(), "r");
   ASSERT_NE(pipe, nullptr);
@@ -113,7 +118,8 @@ TEST_F(DevState, EnvFileSurvivesAShell) {
 TEST_F(DevState, StarterPolicyLoadsAndItsTokensFit) {
   ASSERT_TRUE(write_private(setup_.files.starter_policies() / "starter.yaml", starter_policy()));
   Diagnostics found;
-  const auto snapshot = policy::Snapshot::load(setup_.policies, command::Catalog::built_in(), {}, found);
+  const auto snapshot =
+      policy::Snapshot::load(setup_.policies, command::Catalog::built_in(), {}, found);
   ASSERT_NE(snapshot, nullptr) << found.text();
   EXPECT_GT(snapshot->expectations(), 0U);
   EXPECT_THAT(issuer_aliases(*snapshot), ElementsAre("dev"));

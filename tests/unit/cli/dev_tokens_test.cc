@@ -1,10 +1,9 @@
 #include "cli/dev_tokens.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 namespace keyward::cli {
 namespace {

@@ -1,15 +1,15 @@
 #include "cli/explain_case.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
+#include "cli/dev_config.h"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-
-#include "cli/dev_config.h"
 
 namespace keyward::cli {
 namespace {
@@ -18,7 +18,8 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 TEST(ExplainCase, TakesBytesAsLatin1) {
-  const auto question = parse_case("{\"grant\":\"g\",\"argv\":[\"SET\",\"k\\u0000\\u00ff\",\"\xC3\xA9\"],\"db\":3}");
+  const auto question =
+      parse_case("{\"grant\":\"g\",\"argv\":[\"SET\",\"k\\u0000\\u00ff\",\"\xC3\xA9\"],\"db\":3}");
   ASSERT_TRUE(question) << question.error().message();
   EXPECT_EQ(question->grant, "g");
   EXPECT_EQ(question->db, 3U);
@@ -26,14 +27,14 @@ TEST(ExplainCase, TakesBytesAsLatin1) {
 }
 
 TEST(ExplainCase, RefusesEverythingElse) {
-  for (const char* line :
-       {"", "[]", "{}", "{\"grant\":\"g\"}", "{\"grant\":\"g\",\"argv\":[]}",
-        "{\"grant\":\"g\",\"argv\":[1]}", "{\"grant\":\"g\",\"argv\":\"GET k\"}",
-        "{\"grant\":1,\"argv\":[\"GET\"]}", "{\"argv\":[\"GET\"]}",
-        "{\"grant\":\"g\",\"as\":{\"issuer\":\"x\"},\"argv\":[\"GET\"]}",
-        "{\"as\":{},\"argv\":[\"GET\"]}", "{\"as\":[],\"argv\":[\"GET\"]}",
-        "{\"grant\":\"g\",\"argv\":[\"\\u0100\"]}", "{\"grant\":\"g\",\"argv\":[\"GET\"],\"db\":-1}",
-        "{\"grant\":\"g\",\"argv\":[\"GET\"]} x"}) {
+  for (const char* line : {"", "[]", "{}", "{\"grant\":\"g\"}", "{\"grant\":\"g\",\"argv\":[]}",
+                           "{\"grant\":\"g\",\"argv\":[1]}", "{\"grant\":\"g\",\"argv\":\"GET k\"}",
+                           "{\"grant\":1,\"argv\":[\"GET\"]}", "{\"argv\":[\"GET\"]}",
+                           "{\"grant\":\"g\",\"as\":{\"issuer\":\"x\"},\"argv\":[\"GET\"]}",
+                           "{\"as\":{},\"argv\":[\"GET\"]}", "{\"as\":[],\"argv\":[\"GET\"]}",
+                           "{\"grant\":\"g\",\"argv\":[\"\\u0100\"]}",
+                           "{\"grant\":\"g\",\"argv\":[\"GET\"],\"db\":-1}",
+                           "{\"grant\":\"g\",\"argv\":[\"GET\"]} x"}) {
     EXPECT_FALSE(parse_case(line)) << line;
   }
 }
@@ -90,8 +91,8 @@ TEST_F(StarterPolicy, ExplainsByGrantAndByIdentity) {
   EXPECT_EQ(allowed.at("rule").as_string(), "developer");
   EXPECT_EQ(allowed.at("file").as_string(), "starter.yaml");
   EXPECT_GT(allowed.at("line").as_int64(), 0);
-  const auto same =
-      ask(R"({"as":{"issuer":"dev","subject":"alice","groups":["developers"]},"argv":["GET","app:k"]})");
+  const auto same = ask(
+      R"({"as":{"issuer":"dev","subject":"alice","groups":["developers"]},"argv":["GET","app:k"]})");
   EXPECT_EQ(same.at("verdict").as_string(), "allow");
   const auto stranger =
       ask(R"({"as":{"issuer":"dev","subject":"alice","groups":["x"]},"argv":["GET","app:k"]})");
@@ -106,7 +107,8 @@ TEST_F(StarterPolicy, AnswersDenialsAndErrorsAsValidJson) {
   EXPECT_EQ(unknown.at("verdict").as_string(), "error");
   for (const auto& answer : {denied, unknown}) {
     boost::system::error_code bad;
-    EXPECT_EQ(boost::json::parse(boost::json::serialize(answer), bad).as_object().size(), 5U) << bad;
+    EXPECT_EQ(boost::json::parse(boost::json::serialize(answer), bad).as_object().size(), 5U)
+        << bad;
   }
   EXPECT_EQ(ask(R"({"grant":"nobody","argv":["GET","k"]})").at("verdict").as_string(), "error");
 }

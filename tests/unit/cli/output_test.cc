@@ -1,9 +1,9 @@
 #include "cli/output.h"
 
-#include <gtest/gtest.h>
-
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <gtest/gtest.h>
+
 #include <cstdio>
 
 namespace keyward::cli {
@@ -23,7 +23,7 @@ TEST(Latin1, RefusesWhatIsNoByte) {
   EXPECT_EQ(bytes_from_latin1("\xC4\x80"), std::nullopt) << "U+0100";
   EXPECT_EQ(bytes_from_latin1("\xE2\x82\xAC"), std::nullopt) << "U+20AC";
   EXPECT_EQ(bytes_from_latin1("\xC3"), std::nullopt) << "cut short";
-  EXPECT_EQ(bytes_from_latin1("\xC3(" ), std::nullopt) << "no continuation";
+  EXPECT_EQ(bytes_from_latin1("\xC3("), std::nullopt) << "no continuation";
   EXPECT_EQ(bytes_from_latin1("\xFF"), std::nullopt) << "no UTF-8";
 }
 

@@ -2,12 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <unistd.h>
 
 namespace keyward::server {
 namespace {
@@ -186,13 +186,14 @@ TEST_F(ConfigFile, EarlierErrorsOfOtherFilesDoNotFailIt) {
 }
 
 TEST_F(ConfigFile, WarnsOfAPasswordFileThatAllCanOpen) {
-  std::filesystem::permissions(folder_ / "admin.pw",
-                               std::filesystem::perms::owner_read | std::filesystem::perms::others_read);
+  std::filesystem::permissions(folder_ / "admin.pw", std::filesystem::perms::owner_read |
+                                                         std::filesystem::perms::others_read);
   EXPECT_TRUE(load(kSmall));
   EXPECT_THAT(found_.text(), HasSubstr("every user of this machine"));
 }
 
-// tests/golden/config/<name>.yaml must give exactly <name>.txt. KEYWARD_WRITE_GOLDEN=1 writes them anew.
+// tests/golden/config/<name>.yaml must give exactly <name>.txt. KEYWARD_WRITE_GOLDEN=1 writes them
+// anew.
 TEST(ConfigGolden, DiagnosticsStayAsWritten) {
   const std::filesystem::path folder = std::string(KEYWARD_SOURCE_DIR) + "/tests/golden/config";
   int files = 0;

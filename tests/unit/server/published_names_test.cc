@@ -1,17 +1,19 @@
-// What is published beside the code (JSON Schema, documentation, alert rules) names exactly what the code knows.
-#include <gtest/gtest.h>
+// What is published beside the code (JSON Schema, documentation, alert rules) names exactly what
+// the code knows.
+#include "server/metric_families.h"
+
+#include "keyward/server/config.h"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
+#include <gtest/gtest.h>
+
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <regex>
 #include <set>
 #include <sstream>
-
-#include "keyward/server/config.h"
-#include "server/metric_families.h"
 
 namespace keyward::server {
 namespace {
@@ -57,9 +59,10 @@ const json::value& resolved(const json::value& schema, const json::value& root) 
   return root.at("$defs").at(name);
 }
 
-// Every property of the schema as "key:" lines, nested; lists get one item. Collects the names on the way.
-std::string empty_document(const json::value& given, const json::value& root, const std::string& indent,
-                           std::set<std::string>& names) {
+// Every property of the schema as "key:" lines, nested; lists get one item. Collects the names on
+// the way.
+std::string empty_document(const json::value& given, const json::value& root,
+                           const std::string& indent, std::set<std::string>& names) {
   std::string out;
   for (const auto& [key, property] : resolved(given, root).at("properties").as_object()) {
     names.insert(std::string(key));
@@ -105,7 +108,8 @@ TEST(PublishedNames, DocumentationNamesEverySetting) {
 TEST(PublishedNames, AlertRulesUseServedMetrics) {
   std::set<std::string> served;
   for (const auto& family : metric_families({})) served.insert(family.name);
-  const auto used = all_matches(slurp(kRoot / "deploy/prometheus/keyward.rules.yaml"), "(keyward_[a-z_]+)");
+  const auto used =
+      all_matches(slurp(kRoot / "deploy/prometheus/keyward.rules.yaml"), "(keyward_[a-z_]+)");
   EXPECT_GT(used.size(), 10U);
   for (const std::string& name : used) EXPECT_TRUE(served.contains(name)) << name;
 }
