@@ -1,15 +1,16 @@
 #include "keyward/identity/authenticator.h"
 
-#include <algorithm>
-#include <map>
-#include <utility>
-
 #include "identity/claims.h"
 #include "identity/jwt.h"
 #include "identity/missing_keys.h"
 #include "identity/verdict_cache.h"
+
 #include "keyward/base/hash.h"
 #include "keyward/identity/jwks.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
 
 namespace keyward::identity {
 
@@ -130,7 +131,8 @@ Authenticator::Authenticator(std::vector<IssuerConfig> issuers,
   state_->placeholders = std::move(placeholders);
   state_->clock = &clock;
   for (IssuerConfig& config : issuers) {
-    // Two issuers with one `iss` cannot be told apart by a token: check_issuers() refuses them, here the first one stays.
+    // Two issuers with one `iss` cannot be told apart by a token: check_issuers() refuses them,
+    // here the first one stays.
     state_->by_issuer.emplace(config.issuer, state_->issuers.size());
     state_->issuers.push_back(Issuer{std::move(config), nullptr, {}, {}});
   }

@@ -1,11 +1,13 @@
 #include "identity/claim_checks.h"
 
-#include <algorithm>
-#include <boost/json/array.hpp>
-#include <utility>
-
 #include "identity/claims.h"
+
 #include "keyward/base/hash.h"
+
+#include <boost/json/array.hpp>
+
+#include <algorithm>
+#include <utility>
 
 namespace keyward::identity {
 
@@ -64,9 +66,11 @@ Complaint read_times(const json::object& claims, Times& times) {
   return std::nullopt;
 }
 
-// In whole seconds: claims reach 2^53, which microseconds cannot hold. Past the lifetime check everything is near `now`.
+// In whole seconds: claims reach 2^53, which microseconds cannot hold. Past the lifetime check
+// everything is near `now`.
 Complaint check_times(const Times& times, const IssuerConfig& rules, WallTime now) {
-  const std::int64_t second = std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count();
+  const std::int64_t second =
+      std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count();
   if (times.expires + rules.exp_leeway.count() <= second) {
     return Rejected{"expired", "the token has expired"};
   }
@@ -90,7 +94,8 @@ Complaint check_times(const Times& times, const IssuerConfig& rules, WallTime no
 Complaint check_kind(const json::object& claims, const IssuerConfig& rules) {
   const Rejected wrong{"token_kind", "the token is of another kind than the issuer's token_kind"};
   const bool access = rules.token_kind == TokenKind::access;
-  if (access && (claims.contains("nonce") || claims.contains("at_hash") || claims.contains("c_hash"))) {
+  if (access &&
+      (claims.contains("nonce") || claims.contains("at_hash") || claims.contains("c_hash"))) {
     return wrong;  // OpenID Connect Core 2 and 3.3.2.11: only ID tokens have these
   }
   if (claims.contains("events")) return wrong;  // RFC 8417: logout and other event tokens
@@ -191,7 +196,8 @@ std::variant<Accepted, Rejected> judge_claims(json::object claims, const ParsedT
   // Step 8.
   if (auto complaint = check_profile(claims, rules)) return std::move(*complaint);
   if (auto complaint = take_groups(claims, rules, principal)) return std::move(*complaint);
-  // Step 9. Possession cannot be proven here, and a bound token is never a bearer token (RFC 8705, RFC 9449).
+  // Step 9. Possession cannot be proven here, and a bound token is never a bearer token (RFC 8705,
+  // RFC 9449).
   if (claims.contains("cnf")) {
     return Rejected{"bound_token", "the token is bound to a key that the connection cannot prove"};
   }

@@ -1,9 +1,9 @@
 // Steps 7 to 9 of validation: what the verified claims must say, and the principal they make.
 #pragma once
 
-#include <variant>
-
 #include "identity/jwt.h"
+
+#include <variant>
 
 namespace keyward::identity {
 

@@ -1,8 +1,9 @@
 #include "identity/claims.h"
 
-#include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
+
+#include <algorithm>
 #include <cmath>
 
 namespace keyward::identity {

@@ -1,14 +1,16 @@
 #include "keyward/identity/dev_issuer.h"
 
-#include <boost/json/serialize.hpp>
-#include <cstdlib>
-#include <memory>
-#include <utility>
-
 #include "identity/file_io.h"
 #include "identity/jose.h"
 #include "identity/strict_json.h"
+
 #include "keyward/base/hash.h"
+
+#include <boost/json/serialize.hpp>
+
+#include <cstdlib>
+#include <memory>
+#include <utility>
 
 namespace keyward::identity {
 

@@ -1,14 +1,13 @@
 #include "identity/file_io.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include "keyward/base/hash.h"
 
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-
-#include "keyward/base/hash.h"
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace keyward::identity {
 

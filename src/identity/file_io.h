@@ -1,14 +1,13 @@
 // Small files read whole under a cap, and written in one step.
 #pragma once
 
-#include <sys/types.h>
+#include "keyward/base/result.h"
 
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
-
-#include "keyward/base/result.h"
+#include <sys/types.h>
 
 namespace keyward::identity {
 
@@ -28,6 +27,7 @@ struct FileContent {
 // Regular files only.
 [[nodiscard]] Result<FileContent> read_file(const std::string& path, std::size_t limit);
 // Into a new file beside it, then renamed: readers see the old content or the new one.
-[[nodiscard]] Result<void> replace_file(const std::string& path, std::string_view bytes, mode_t mode);
+[[nodiscard]] Result<void> replace_file(const std::string& path, std::string_view bytes,
+                                        mode_t mode);
 
 }  // namespace keyward::identity

@@ -1,10 +1,12 @@
-#include <algorithm>
+#include "identity/jose.h"
+
+#include "keyward/identity/authenticator.h"
+
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
-#include <set>
 
-#include "identity/jose.h"
-#include "keyward/identity/authenticator.h"
+#include <algorithm>
+#include <set>
 
 namespace keyward::identity {
 
@@ -20,8 +22,8 @@ bool is_https(const std::string& text) {
 
 bool is_alias(const std::string& text) {
   return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '_' || c == '-' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || c == '.';
   });
 }
 
@@ -43,8 +45,9 @@ void check_keys(const IssuerConfig& issuer, std::vector<std::string>& wrong) {
   const std::string name = "issuer " + issuer.alias + ": ";
   for (const std::string& algorithm : issuer.algorithms) {
     if (find_algorithm(algorithm) == nullptr) {
-      wrong.push_back(name + "algorithm " + algorithm +
-                      " is never allowed; use RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512");
+      wrong.push_back(
+          name + "algorithm " + algorithm +
+          " is never allowed; use RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512");
     }
   }
   if (issuer.algorithms.empty()) wrong.push_back(name + "algorithms must name at least one");
@@ -55,7 +58,8 @@ void check_keys(const IssuerConfig& issuer, std::vector<std::string>& wrong) {
     wrong.push_back(name + "jwks_uri must be an https:// URL");
   }
   if (issuer.jwks_file.empty() && issuer.jwks_uri.empty() && !is_https(issuer.issuer)) {
-    wrong.push_back(name + "discovery needs an https:// issuer; otherwise set jwks_file or jwks_uri");
+    wrong.push_back(name +
+                    "discovery needs an https:// issuer; otherwise set jwks_file or jwks_uri");
   }
 }
 

@@ -39,7 +39,8 @@ bool fits(const VerificationKey& key, const Algorithm& algorithm) {
 bool signature_holds(const VerificationKey& key, const Algorithm& algorithm, std::string_view token,
                      std::string_view signature) {
   if (algorithm.signature_bytes != 0) {
-    // cjose halves whatever it gets; RFC 7518 section 3.4 fixes the length. r = 0 or s = 0 is CVE-2022-21449.
+    // cjose halves whatever it gets; RFC 7518 section 3.4 fixes the length. r = 0 or s = 0 is
+    // CVE-2022-21449.
     if (signature.size() != algorithm.signature_bytes) return false;
     const std::size_t half = signature.size() / 2;
     if (all_zero(signature.substr(0, half)) || all_zero(signature.substr(half))) return false;

@@ -1,14 +1,14 @@
 // Owners for the C objects of cjose and jansson, and the signature algorithms that may be allowed.
 #pragma once
 
+#include "keyward/identity/jwks.h"
+
 #include <cjose/cjose.h>
 #include <jansson.h>
 
 #include <cstddef>
 #include <memory>
 #include <string_view>
-
-#include "keyward/identity/jwks.h"
 
 namespace keyward::identity {
 

@@ -1,13 +1,13 @@
 #include "keyward/identity/jwks.h"
 
+#include "identity/jose.h"
+#include "identity/public_key.h"
+#include "identity/strict_json.h"
+
 #include <algorithm>
 #include <map>
 #include <utility>
 #include <variant>
-
-#include "identity/jose.h"
-#include "identity/public_key.h"
-#include "identity/strict_json.h"
 
 namespace keyward::identity {
 
@@ -40,7 +40,8 @@ Result<std::shared_ptr<const KeySet>> KeySet::parse(std::string_view document) {
   return std::shared_ptr<const KeySet>(std::move(set));
 }
 
-// The same kid for different keys: nobody can say which one is meant, so neither is used. Equal keys count once.
+// The same kid for different keys: nobody can say which one is meant, so neither is used. Equal
+// keys count once.
 void KeySet::drop_contested() {
   std::map<std::string, std::vector<std::size_t>, std::less<>> by_kid;
   std::vector<bool> drop(keys_.size(), false);

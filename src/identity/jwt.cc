@@ -1,12 +1,13 @@
 #include "identity/jwt.h"
 
+#include "identity/claim_checks.h"
+#include "identity/strict_json.h"
+
+#include "keyward/base/hash.h"
+
 #include <algorithm>
 #include <array>
 #include <utility>
-
-#include "identity/claim_checks.h"
-#include "identity/strict_json.h"
-#include "keyward/base/hash.h"
 
 namespace keyward::identity {
 
@@ -88,7 +89,8 @@ std::optional<Rejected> read_header(std::string_view text, ParsedToken& token) {
   return std::nullopt;
 }
 
-// Step 3 wants only `iss`; the payload is parsed once, strictly, and this result is what step 6 goes on with.
+// Step 3 wants only `iss`; the payload is parsed once, strictly, and this result is what step 6
+// goes on with.
 std::optional<Rejected> peek_issuer(std::string_view text, ParsedToken& token) {
   if (text.size() > kMaxPayload) {
     return Rejected{"payload_json", "the token's payload is above 12 KiB"};

@@ -1,6 +1,12 @@
-// Is this JWT good for a login? Pure: token, keys, rules and time in; a principal or the reason out. Sections 5.1 to 5.9 of
-// the order in docs/identity.md, one function per step.
+// Is this JWT good for a login? Pure: token, keys, rules and time in; a principal or the reason
+// out. Sections 5.1 to 5.9 of the order in docs/identity.md, one function per step.
 #pragma once
+
+#include "identity/jose.h"
+
+#include "keyward/base/clock.h"
+#include "keyward/identity/authenticator.h"
+#include "keyward/identity/principal.h"
 
 #include <cstddef>
 #include <optional>
@@ -8,16 +14,13 @@
 #include <string_view>
 #include <variant>
 
-#include "identity/jose.h"
-#include "keyward/base/clock.h"
-#include "keyward/identity/authenticator.h"
-#include "keyward/identity/principal.h"
-
 namespace keyward::identity {
 
-inline constexpr std::size_t kMaxToken = 16384;  // what Redis lets an unauthenticated client send as one argument
+inline constexpr std::size_t kMaxToken =
+    16384;  // what Redis lets an unauthenticated client send as one argument
 
-// `reason` is one of the stable words of docs/identity.md; `detail` a sentence without anything from the token.
+// `reason` is one of the stable words of docs/identity.md; `detail` a sentence without anything
+// from the token.
 struct Rejected {
   std::string_view reason;
   std::string detail;
@@ -28,12 +31,13 @@ struct KeyUnknown {
 };
 struct Accepted {
   Principal principal;
-  WallTime valid_from{};  // nbf and iat have passed, leeway included
+  WallTime valid_from{};   // nbf and iat have passed, leeway included
   WallTime valid_until{};  // exp and its leeway; the session may end before
 };
 using Outcome = std::variant<Accepted, KeyUnknown, Rejected>;
 
-// Steps 1 to 3: shape, header, and which issuer the token claims to be from. Nothing in here is trusted yet.
+// Steps 1 to 3: shape, header, and which issuer the token claims to be from. Nothing in here is
+// trusted yet.
 struct ParsedToken {
   std::string_view text;
   const Algorithm* algorithm = nullptr;

@@ -1,17 +1,19 @@
 #include "keyward/identity/key_fetcher.h"
 
-#include <algorithm>
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <optional>
-#include <utility>
-
 #include "identity/file_io.h"
 #include "identity/oidc_metadata.h"
+
 #include "keyward/base/hash.h"
 #include "keyward/base/log.h"
 #include "keyward/identity/jwks.h"
 #include "keyward/net/https_client.h"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
 
 namespace keyward::identity {
 
@@ -22,7 +24,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr seconds kFilePoll{1};
-constexpr seconds kCoolDown{30};          // between two fetches for unknown key ids
+constexpr seconds kCoolDown{30};  // between two fetches for unknown key ids
 constexpr seconds kLongestBackOff{300};
 constexpr std::size_t kMaxWaiters = 1024;
 using Done = std::function<void()>;
@@ -30,7 +32,8 @@ using Done = std::function<void()>;
 // `span` less or more a tenth, so that instances that started together do not ask together.
 milliseconds with_jitter(seconds span) {
   const std::string bytes = random_bytes(2);
-  const auto part = static_cast<unsigned char>(bytes[0]) * 256U + static_cast<unsigned char>(bytes[1]);
+  const auto part =
+      static_cast<unsigned char>(bytes[0]) * 256U + static_cast<unsigned char>(bytes[1]);
   const std::int64_t whole = milliseconds(span).count();
   return milliseconds(whole * 9 / 10 + whole / 5 * static_cast<std::int64_t>(part) / 65536);
 }
@@ -70,8 +73,9 @@ Result<std::shared_ptr<const KeySet>> usable_keys(std::string_view document) {
 
 bool shares_a_key(const KeySet& before, const KeySet& after) {
   return std::any_of(before.keys().begin(), before.keys().end(), [&](const VerificationKey& old) {
-    return std::any_of(after.keys().begin(), after.keys().end(),
-                       [&](const VerificationKey& now) { return now.thumbprint == old.thumbprint; });
+    return std::any_of(after.keys().begin(), after.keys().end(), [&](const VerificationKey& now) {
+      return now.thumbprint == old.thumbprint;
+    });
   });
 }
 
@@ -160,7 +164,8 @@ void KeyFetcher::State::read_keys_file(Source& source) {
   adopt(source, std::move(*keys));
 }
 
-// A file that is still there unchanged is a refresh too: published again before its age could look like max_stale.
+// A file that is still there unchanged is a refresh too: published again before its age could look
+// like max_stale.
 void KeyFetcher::State::renew_file(Source& source) {
   source.started = clock.mono();
   const auto stamp = stamp_file(source.config.jwks_file);
@@ -195,7 +200,7 @@ void KeyFetcher::State::tick(const Self& self, Source& source) {
     wait(self, source, kFilePoll);
     return;
   }
-  if (source.busy) return;  // complete() waits anew
+  if (source.busy) return;                   // complete() waits anew
   source.jwks_uri = source.config.jwks_uri;  // discover again: the issuer may have moved its keys
   fetch(self, source);
 }
@@ -209,21 +214,22 @@ void KeyFetcher::State::get(const Self& self, Source& source, const std::string&
   request.max_body = KeySet::kMaxBytes;
   net::ClientTlsConfig trust;
   trust.ca_file = source.config.ca_file;
-  auto tls = net::make_client_context(trust);  // read anew each time: CA files are replaced in place
+  auto tls =
+      net::make_client_context(trust);  // read anew each time: CA files are replaced in place
   if (tls.has_error()) {
     complete(self, source, tls.error());
     return;
   }
-  net::http_fetch(self->io, std::move(*tls), std::move(request),
-                  [weak = std::weak_ptr<State>(self), then = std::move(then)](auto answer) {
-                    const Self alive = weak.lock();
-                    if (!alive || alive->stopped) return;
-                    if (answer.has_value() && answer->status == 200 &&
-                        !is_json_type(answer->content_type)) {
-                      answer = Error(Errc::invalid, "the answer is no JSON by its Content-Type");
-                    }
-                    then(alive, std::move(answer));
-                  });
+  net::http_fetch(
+      self->io, std::move(*tls), std::move(request),
+      [weak = std::weak_ptr<State>(self), then = std::move(then)](auto answer) {
+        const Self alive = weak.lock();
+        if (!alive || alive->stopped) return;
+        if (answer.has_value() && answer->status == 200 && !is_json_type(answer->content_type)) {
+          answer = Error(Errc::invalid, "the answer is no JSON by its Content-Type");
+        }
+        then(alive, std::move(answer));
+      });
 }
 
 void KeyFetcher::State::fetch(const Self& self, Source& source) {
@@ -242,7 +248,8 @@ void KeyFetcher::State::discover(const Self& self, Source& source, std::size_t a
   get(self, source, urls[attempt],
       [&source, attempt, count = urls.size()](const Self& state, auto answer) {
         if (answer.has_error()) {
-          complete(state, source, Error(answer.error().code(), "discovery: " + answer.error().message()));
+          complete(state, source,
+                   Error(answer.error().code(), "discovery: " + answer.error().message()));
           return;
         }
         if (answer->status == 404 && attempt + 1 < count) {
@@ -250,8 +257,9 @@ void KeyFetcher::State::discover(const Self& self, Source& source, std::size_t a
           return;
         }
         if (answer->status != 200) {
-          complete(state, source, Error(Errc::unavailable, "discovery: HTTP status " +
-                                                               std::to_string(answer->status)));
+          complete(
+              state, source,
+              Error(Errc::unavailable, "discovery: HTTP status " + std::to_string(answer->status)));
           return;
         }
         auto uri = read_metadata(answer->body, source.config);
@@ -271,8 +279,8 @@ void KeyFetcher::State::fetch_keys(const Self& self, Source& source) {
       return;
     }
     if (answer->status != 200) {
-      complete(state, source, Error(Errc::unavailable,
-                                    "keys: HTTP status " + std::to_string(answer->status)));
+      complete(state, source,
+               Error(Errc::unavailable, "keys: HTTP status " + std::to_string(answer->status)));
       return;
     }
     auto keys = usable_keys(answer->body);

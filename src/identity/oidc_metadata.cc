@@ -1,12 +1,13 @@
 #include "identity/oidc_metadata.h"
 
-#include <algorithm>
+#include "identity/strict_json.h"
+
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
+
+#include <algorithm>
 #include <charconv>
 #include <optional>
-
-#include "identity/strict_json.h"
 
 namespace keyward::identity {
 
@@ -65,8 +66,9 @@ Result<std::string> read_metadata(std::string_view document, const IssuerConfig&
   const auto keys_at = authority(uri);
   if (!keys_at) return Error(Errc::invalid, "jwks_uri in the metadata is no plain https:// URL");
   if (keys_at != authority(issuer.issuer)) {
-    return Error(Errc::invalid,
-                 "jwks_uri in the metadata is on another host; configure jwks_uri if that is right");
+    return Error(
+        Errc::invalid,
+        "jwks_uri in the metadata is on another host; configure jwks_uri if that is right");
   }
   return uri;
 }

@@ -1,22 +1,25 @@
 // What discovery and key servers answer, judged: metadata, content types, cache headers. Pure.
 #pragma once
 
+#include "keyward/base/result.h"
+#include "keyward/identity/authenticator.h"
+
 #include <chrono>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "keyward/base/result.h"
-#include "keyward/identity/authenticator.h"
-
 namespace keyward::identity {
 
-// Where the issuer's metadata may be, in order: OpenID Connect Discovery 1.0 section 4, then RFC 8414 section 3.
+// Where the issuer's metadata may be, in order: OpenID Connect Discovery 1.0 section 4, then RFC
+// 8414 section 3.
 [[nodiscard]] std::vector<std::string> discovery_urls(const std::string& issuer);
 
-// The jwks_uri of a metadata document whose issuer is exactly the configured one. The key server must be the issuer's own
-// host and port: otherwise the document could send us anywhere; the operator names a foreign one as jwks_uri.
-[[nodiscard]] Result<std::string> read_metadata(std::string_view document, const IssuerConfig& issuer);
+// The jwks_uri of a metadata document whose issuer is exactly the configured one. The key server
+// must be the issuer's own host and port: otherwise the document could send us anywhere; the
+// operator names a foreign one as jwks_uri.
+[[nodiscard]] Result<std::string> read_metadata(std::string_view document,
+                                                const IssuerConfig& issuer);
 
 // application/json, application/jwk-set+json and other application/...+json.
 [[nodiscard]] bool is_json_type(std::string_view content_type);

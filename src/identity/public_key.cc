@@ -1,27 +1,31 @@
 #include "identity/public_key.h"
 
+#include "identity/strict_json.h"
+
+#include "keyward/base/hash.h"
+
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <optional>
 #include <utility>
-
-#include "identity/strict_json.h"
-#include "keyward/base/hash.h"
 
 namespace keyward::identity {
 
 namespace {
 
 constexpr std::size_t kMaxKid = 512;
-constexpr std::size_t kMaxModulusBytes = 1024;  // 8192 bits: a larger one costs milliseconds per login
-constexpr int kMinModulusBits = 2048;           // RFC 7518 section 3.3
-constexpr std::size_t kMaxExponentBytes = 4;    // a long exponent makes every verification as slow as signing
+constexpr std::size_t kMaxModulusBytes =
+    1024;                              // 8192 bits: a larger one costs milliseconds per login
+constexpr int kMinModulusBits = 2048;  // RFC 7518 section 3.3
+constexpr std::size_t kMaxExponentBytes =
+    4;  // a long exponent makes every verification as slow as signing
 
 using Judged = std::variant<VerificationKey, std::string>;
 
@@ -109,8 +113,8 @@ bool on_curve(const Curve& curve, const std::string& x, const std::string& y) {
   const std::unique_ptr<OSSL_PARAM_BLD, decltype(&OSSL_PARAM_BLD_free)> builder(
       OSSL_PARAM_BLD_new(), &OSSL_PARAM_BLD_free);
   if (!builder ||
-      OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME,
-                                      curve.openssl_name, 0) != 1 ||
+      OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME, curve.openssl_name,
+                                      0) != 1 ||
       OSSL_PARAM_BLD_push_octet_string(builder.get(), OSSL_PKEY_PARAM_PUB_KEY, point.data(),
                                        point.size()) != 1) {
     return false;

@@ -1,10 +1,11 @@
-// One JWK judged on its own (RFC 7517, 7518 section 6): a key that may verify, or the reason why not.
+// One JWK judged on its own (RFC 7517, 7518 section 6): a key that may verify, or the reason why
+// not.
 #pragma once
+
+#include "identity/jose.h"
 
 #include <string>
 #include <variant>
-
-#include "identity/jose.h"
 
 namespace keyward::identity {
 

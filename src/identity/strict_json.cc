@@ -30,7 +30,8 @@ bool nests_within(std::string_view text, std::size_t limit) {
 JsonPtr parse_object(std::string_view text, std::size_t depth) {
   if (!nests_within(text, depth)) return nullptr;
   json_error_t error;
-  // Without JSON_ALLOW_NUL, \u0000 is an error; without JSON_DISABLE_EOF_CHECK, so are trailing bytes.
+  // Without JSON_ALLOW_NUL, \u0000 is an error; without JSON_DISABLE_EOF_CHECK, so are trailing
+  // bytes.
   JsonPtr parsed(json_loadb(text.data(), text.size(), JSON_REJECT_DUPLICATES, &error));
   if (parsed && !json_is_object(parsed.get())) parsed.reset();
   return parsed;
@@ -80,8 +81,7 @@ boost::json::object to_boost(const json_t* object) {
   result.reserve(json_object_size(object));
   // jansson iterates mutable objects only, although reading changes nothing.
   json_t* const source = const_cast<json_t*>(object);
-  for (void* at = json_object_iter(source); at != nullptr;
-       at = json_object_iter_next(source, at)) {
+  for (void* at = json_object_iter(source); at != nullptr; at = json_object_iter_next(source, at)) {
     result.emplace(json_object_iter_key(at), convert(json_object_iter_value(at)));
   }
   return result;

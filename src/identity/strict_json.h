@@ -1,16 +1,19 @@
-// JSON from strangers: UTF-8 only, no duplicate members, no NUL, nothing after the value, bounded depth.
+// JSON from strangers: UTF-8 only, no duplicate members, no NUL, nothing after the value, bounded
+// depth.
 #pragma once
 
+#include "identity/jose.h"
+
 #include <boost/json/object.hpp>
+
 #include <cstddef>
 #include <string>
 #include <string_view>
 
-#include "identity/jose.h"
-
 namespace keyward::identity {
 
-// True when arrays and objects nest at most `limit` deep. Runs before the parser, so that the parser never recurses further.
+// True when arrays and objects nest at most `limit` deep. Runs before the parser, so that the
+// parser never recurses further.
 [[nodiscard]] bool nests_within(std::string_view text, std::size_t limit);
 // The object the whole text is, or null. What a compliant parser could read in two ways is refused.
 [[nodiscard]] JsonPtr parse_object(std::string_view text, std::size_t depth);

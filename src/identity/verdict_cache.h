@@ -1,15 +1,15 @@
 // Tokens that were found good, by SHA-256 of the token, least recently used first out. One thread.
 #pragma once
 
+#include "keyward/base/clock.h"
+#include "keyward/base/hash.h"
+#include "keyward/identity/principal.h"
+
 #include <cstddef>
 #include <cstring>
 #include <list>
 #include <memory>
 #include <unordered_map>
-
-#include "keyward/base/clock.h"
-#include "keyward/base/hash.h"
-#include "keyward/identity/principal.h"
 
 namespace keyward::identity {
 
@@ -23,7 +23,8 @@ class VerdictCache {
     std::shared_ptr<const Principal> principal;
     WallTime valid_from{}, valid_until{};
   };
-  // Null when absent or when `now` is outside its validity. Valid until the next call of put() or a purge.
+  // Null when absent or when `now` is outside its validity. Valid until the next call of put() or a
+  // purge.
   [[nodiscard]] Entry* find(const Digest& token, WallTime now);
   void put(Entry entry);
   void purge_issuer(std::size_t issuer);

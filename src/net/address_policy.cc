@@ -1,8 +1,8 @@
+#include "keyward/net/https_client.h"
+
 #include <algorithm>
 #include <array>
 #include <cstdint>
-
-#include "keyward/net/https_client.h"
 
 namespace keyward::net {
 

@@ -1,8 +1,5 @@
 #include "keyward/net/https_client.h"
 
-#include <openssl/x509v3.h>
-
-#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -18,9 +15,13 @@
 #include <boost/beast/http/write.hpp>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
+#include <openssl/x509v3.h>
+
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <utility>
 
 namespace keyward::net {
@@ -42,7 +43,8 @@ struct Target {
   std::string host, port, path;
 };
 
-// One request under way. Owned by its coroutine and its timer; `finish` runs `done` the first time only.
+// One request under way. Owned by its coroutine and its timer; `finish` runs `done` the first time
+// only.
 struct Exchange {
   Exchange(asio::io_context& io, SslContext context, HttpRequest wanted,
            std::function<void(Result<HttpResponse>)> callback)
@@ -86,8 +88,8 @@ Result<Target> read_url(const HttpRequest& request) {
                    url->host_type() == boost::urls::host_type::ipv6;
   target.host = url->host_address();
   const bool plain_name = std::all_of(target.host.begin(), target.host.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '.' || c == '_';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_';
   });
   if (target.host.empty() || (!target.literal && !plain_name)) {
     return Error(Errc::invalid, "the URL has no usable host");
@@ -96,7 +98,8 @@ Result<Target> read_url(const HttpRequest& request) {
   if (url->has_port()) {
     const std::string_view digits(url->port().data(), url->port().size());
     std::uint16_t number = 0;
-    const auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    const auto [end, failed] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), number);
     if (failed != std::errc() || end != digits.data() + digits.size() || number == 0) {
       return Error(Errc::invalid, "the URL has no usable port");
     }
@@ -129,8 +132,9 @@ Error failure(const Target& target, const char* what, const error_code& code) {
   return {Errc::unavailable, target.host + ": " + what + ": " + code.message()};
 }
 
-// Resolves once; what is connected to is what was judged, so a second answer of the name server changes nothing.
-asio::awaitable<Result<void>> connect_to(Exchange& exchange, const Target& target) {
+// Nothing when connected. Resolves once; what is connected to is what was judged, so a second
+// answer of the name server changes nothing.
+asio::awaitable<std::optional<Error>> connect_to(Exchange& exchange, const Target& target) {
   const auto flags = tcp::resolver::numeric_service;
   auto [failed, found] =
       co_await exchange.resolver.async_resolve(target.host, target.port, flags, kAsTuple);
@@ -144,7 +148,7 @@ asio::awaitable<Result<void>> connect_to(Exchange& exchange, const Target& targe
     error_code ignored;
     exchange.socket.close(ignored);
     auto [refused] = co_await exchange.socket.async_connect(endpoint, kAsTuple);
-    if (!refused) co_return Result<void>();
+    if (!refused) co_return std::nullopt;
     last = refused;
   }
   if (tried == 0) {
@@ -172,7 +176,8 @@ asio::awaitable<Result<HttpResponse>> talk(Exchange& exchange, const Target& tar
   auto& answer = parser.get();
   const auto encoding = answer[http::field::content_encoding];
   if (!encoding.empty() && encoding != "identity") {
-    co_return Error(Errc::invalid, target.host + ": the answer is compressed although none was asked for");
+    co_return Error(Errc::invalid,
+                    target.host + ": the answer is compressed although none was asked for");
   }
   HttpResponse response;
   response.status = static_cast<int>(answer.result_int());
@@ -219,10 +224,10 @@ asio::awaitable<void> run(std::shared_ptr<Exchange> exchange) {
     exchange->finish(target.error());
     co_return;
   }
-  const auto connected = co_await connect_to(*exchange, *target);
+  const auto unconnected = co_await connect_to(*exchange, *target);
   if (exchange->over()) co_return;
-  if (connected.has_error()) {
-    exchange->finish(connected.error());
+  if (unconnected) {
+    exchange->finish(*unconnected);
     co_return;
   }
   if (target->tls) {

@@ -1,17 +1,19 @@
-// Cases 48 to 52, 55 and 57: the HTTPS client and the key fetcher against servers that behave badly.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <boost/asio/io_context.hpp>
-#include <filesystem>
-#include <fstream>
+// Cases 48 to 52, 55 and 57: the HTTPS client and the key fetcher against servers that behave
+// badly.
+#include "support/https_server.h"
+#include "support/temp_dir.h"
+#include "unit/identity/token_maker.h"
 
 #include "keyward/identity/jwks.h"
 #include "keyward/identity/key_fetcher.h"
 #include "keyward/net/https_client.h"
-#include "support/https_server.h"
-#include "support/temp_dir.h"
-#include "unit/identity/token_maker.h"
+
+#include <boost/asio/io_context.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
 
 namespace keyward::identity {
 namespace {
@@ -20,9 +22,9 @@ using namespace keyward::identity::testing;
 using keyward::test::Answer;
 using keyward::test::HttpsServer;
 using keyward::test::TestCa;
-using ::testing::HasSubstr;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using ::testing::HasSubstr;
 
 class Fetch : public ::testing::Test {
  protected:
@@ -73,11 +75,12 @@ class Fetch : public ::testing::Test {
     return rules;
   }
   void make_fetcher(std::vector<IssuerConfig> issuers) {
-    fetcher = std::make_unique<KeyFetcher>(
-        io, std::move(issuers), clock, [this](const std::string& alias, auto keys, MonoTime fetched) {
-          published[alias].push_back(std::move(keys));
-          last_fetched = fetched;
-        });
+    fetcher =
+        std::make_unique<KeyFetcher>(io, std::move(issuers), clock,
+                                     [this](const std::string& alias, auto keys, MonoTime fetched) {
+                                       published[alias].push_back(std::move(keys));
+                                       last_fetched = fetched;
+                                     });
     fetcher->start();
   }
   std::size_t count(const std::string& alias) { return published[alias].size(); }
@@ -126,8 +129,9 @@ TEST_F(Fetch, GetsAnAnswer) {
 
 TEST_F(Fetch, Case49HangAndDrip) {
   for (const auto manner : {Answer::Manner::hang, Answer::Manner::drip}) {
-    HttpsServer server(io, ca.issue("DNS:localhost"),
-                       [manner](const std::string&) { return Answer{200, "{}", "", manner}; });
+    HttpsServer server(io, ca.issue("DNS:localhost"), [manner](const std::string&) {
+      return Answer{200, "{}", "", manner};
+    });
     const auto start = std::chrono::steady_clock::now();
     const auto answer = get(server.url("/"), true, milliseconds(300));
     ASSERT_TRUE(answer.has_error());
@@ -170,9 +174,10 @@ TEST_F(Fetch, Case50AddressPolicy) {
 }
 
 TEST_F(Fetch, BadUrls) {
-  for (const char* url : {"", "http://localhost/", "ftp://localhost/", "https://", "https://u@localhost/",
-                          "https://localhost/#x", "https://localhost:0/", "https://localhost:99999/",
-                          "https://a%00b/", "https://exa mple/", "localhost", "https:///x"}) {
+  for (const char* url :
+       {"", "http://localhost/", "ftp://localhost/", "https://", "https://u@localhost/",
+        "https://localhost/#x", "https://localhost:0/", "https://localhost:99999/",
+        "https://a%00b/", "https://exa mple/", "localhost", "https:///x"}) {
     EXPECT_EQ(get(url).error().code(), Errc::invalid) << url;
   }
 }
@@ -220,7 +225,8 @@ TEST_F(Fetch, FallsBackToOauthMetadata) {
   const HttpsServer* self = nullptr;
   HttpsServer server(io, ca.issue("DNS:localhost"), [&self](const std::string& target) {
     if (target == "/.well-known/oauth-authorization-server") {
-      return Answer{200, json::serialize(json::object{{"issuer", self->url()}, {"jwks_uri", self->url("/k")}})};
+      return Answer{200, json::serialize(
+                             json::object{{"issuer", self->url()}, {"jwks_uri", self->url("/k")}})};
     }
     return target == "/k" ? good_keys() : Answer{404, "{}"};
   });
@@ -235,7 +241,8 @@ TEST_F(Fetch, Case51BadMetadataLeavesOthersServing) {
   HttpsServer good(io, ca.issue("DNS:localhost"), provider(self, good_keys));
   self = &good;
   HttpsServer bad(io, ca.issue("DNS:localhost"), [&](const std::string&) {
-    return Answer{200, json::serialize(json::object{{"issuer", lying->url()}, {"jwks_uri", self->url("/keys")}})};
+    return Answer{200, json::serialize(json::object{{"issuer", lying->url()},
+                                                    {"jwks_uri", self->url("/keys")}})};
   });
   lying = &bad;
   make_fetcher({rules_for(bad, "bad"), rules_for(good, "good")});

@@ -1,9 +1,6 @@
-// An HTTPS server for tests on the caller's loop: one answer per request, and the ways in which servers misbehave.
+// An HTTPS server for tests on the caller's loop: one answer per request, and the ways in which
+// servers misbehave.
 #pragma once
-
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -19,6 +16,10 @@
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/read.hpp>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
 #include <chrono>
 #include <functional>
 #include <map>
@@ -40,7 +41,8 @@ class TestCa {
   [[nodiscard]] std::string pem() const { return text(certificate_.get()); }
   // `names` as in a subjectAltName: "DNS:localhost,IP:127.0.0.1".
   [[nodiscard]] Issued issue(const std::string& names, long seconds = 3600) const {
-    const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(EVP_EC_gen("P-256"), &EVP_PKEY_free);
+    const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(EVP_EC_gen("P-256"),
+                                                                  &EVP_PKEY_free);
     const auto certificate = make("keyward test", "CA:FALSE", names.c_str(), key.get(), seconds);
     const std::unique_ptr<BIO, decltype(&BIO_free)> out(BIO_new(BIO_s_mem()), &BIO_free);
     PEM_write_bio_PrivateKey(out.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr);
@@ -49,8 +51,8 @@ class TestCa {
 
  private:
   using Certificate = std::unique_ptr<X509, decltype(&X509_free)>;
-  [[nodiscard]] Certificate make(const char* name, const char* basic, const char* names, EVP_PKEY* subject,
-                                 long seconds) const {
+  [[nodiscard]] Certificate make(const char* name, const char* basic, const char* names,
+                                 EVP_PKEY* subject, long seconds) const {
     static long serial = 1;
     Certificate made(X509_new(), &X509_free);
     X509_set_version(made.get(), 2);
@@ -111,7 +113,8 @@ class HttpsServer {
       : handler_(std::move(handler)),
         context_(boost::asio::ssl::context::tls_server),
         acceptor_(io, Tcp::endpoint(boost::asio::ip::address_v4::loopback(), 0)) {
-    context_.use_certificate(boost::asio::buffer(identity.certificate), boost::asio::ssl::context::pem);
+    context_.use_certificate(boost::asio::buffer(identity.certificate),
+                             boost::asio::ssl::context::pem);
     context_.use_private_key(boost::asio::buffer(identity.key), boost::asio::ssl::context::pem);
     boost::asio::co_spawn(io, accept(*this), boost::asio::detached);
   }
@@ -137,12 +140,14 @@ class HttpsServer {
       auto [failed, socket] = co_await self.acceptor_.async_accept(kUse);
       if (failed) co_return;
       ++self.connections_;
-      boost::asio::co_spawn(socket.get_executor(), serve(self, std::make_unique<Tls>(std::move(socket), self.context_)),
+      boost::asio::co_spawn(socket.get_executor(),
+                            serve(self, std::make_unique<Tls>(std::move(socket), self.context_)),
                             boost::asio::detached);
     }
   }
   static boost::asio::awaitable<bool> send(HttpsServer& self, Tls& stream, std::string text) {
-    auto [failed, sent] = co_await boost::asio::async_write(stream, boost::asio::buffer(text), kUse);
+    auto [failed, sent] =
+        co_await boost::asio::async_write(stream, boost::asio::buffer(text), kUse);
     self.bytes_sent_ += sent;
     co_return !failed;
   }

@@ -1,13 +1,14 @@
 // The signing side of an issuer for development: makes a key, writes it down, signs tokens.
 #pragma once
 
+#include "keyward/base/result.h"
+#include "keyward/base/secret.h"
+
 #include <boost/json/object.hpp>
+
 #include <memory>
 #include <string>
 #include <string_view>
-
-#include "keyward/base/result.h"
-#include "keyward/base/secret.h"
 
 namespace keyward::identity {
 
@@ -16,9 +17,10 @@ struct JoseKey;
 // A private signing key with its key id. Never printed; leaves the process only through save().
 class SigningKey {
  public:
-  [[nodiscard]] static Result<SigningKey> generate();                     // ES256, random kid
-  [[nodiscard]] static Result<SigningKey> parse(std::string_view jwk);    // a private EC or RSA JWK
-  [[nodiscard]] static Result<SigningKey> load(const std::string& path);  // refuses files others can read
+  [[nodiscard]] static Result<SigningKey> generate();                   // ES256, random kid
+  [[nodiscard]] static Result<SigningKey> parse(std::string_view jwk);  // a private EC or RSA JWK
+  [[nodiscard]] static Result<SigningKey> load(
+      const std::string& path);  // refuses files others can read
 
   // A private JWK, mode 0600, replaced in one step.
   [[nodiscard]] Result<void> save(const std::string& path) const;

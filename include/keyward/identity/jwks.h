@@ -1,5 +1,9 @@
-// The usable public keys of one issuer, read from a JWKS document. Immutable; shared between threads.
+// The usable public keys of one issuer, read from a JWKS document. Immutable; shared between
+// threads.
 #pragma once
+
+#include "keyward/base/hash.h"
+#include "keyward/base/result.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -8,19 +12,17 @@
 #include <string_view>
 #include <vector>
 
-#include "keyward/base/hash.h"
-#include "keyward/base/result.h"
-
 namespace keyward::identity {
 
 struct JoseKey;  // cjose's key, src/identity/jose.h
 
-// One key that passed every check of its own: size, curve, use, key_ops, not private, not symmetric.
+// One key that passed every check of its own: size, curve, use, key_ops, not private, not
+// symmetric.
 struct VerificationKey {
-  std::string kid;  // may be empty
-  std::string kty;  // "RSA" or "EC"
-  std::string crv;  // "P-256" "P-384" "P-521"; empty for RSA
-  std::string alg;  // the key's own restriction; empty = whatever fits its type
+  std::string kid;      // may be empty
+  std::string kty;      // "RSA" or "EC"
+  std::string crv;      // "P-256" "P-384" "P-521"; empty for RSA
+  std::string alg;      // the key's own restriction; empty = whatever fits its type
   Digest thumbprint{};  // over the public members: tells equal keys from different ones
   std::shared_ptr<const JoseKey> jose;
 };
@@ -47,10 +49,12 @@ class KeySet {
     const VerificationKey* key = nullptr;  // set when found; lives as long as the set
   };
 
-  // An error is a document that is no key set at all; bad single keys are only skipped. A set may end up empty.
+  // An error is a document that is no key set at all; bad single keys are only skipped. A set may
+  // end up empty.
   [[nodiscard]] static Result<std::shared_ptr<const KeySet>> parse(std::string_view document);
 
-  // The key for a token with this algorithm. `kid` null = the token names none: then exactly one key must fit.
+  // The key for a token with this algorithm. `kid` null = the token names none: then exactly one
+  // key must fit.
   [[nodiscard]] Chosen choose(std::string_view alg, const std::string* kid) const;
 
   [[nodiscard]] const std::vector<VerificationKey>& keys() const { return keys_; }

@@ -1,13 +1,14 @@
 // Who is there: the outcome of a verified credential. Never built from what a client merely says.
 #pragma once
 
+#include "keyward/base/clock.h"
+
 #include <boost/json/object.hpp>
+
 #include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "keyward/base/clock.h"
 
 namespace keyward::identity {
 
@@ -16,14 +17,16 @@ struct Principal {
   std::string issuer_alias;  // as in the configuration ("okta")
   std::string issuer;        // iss
   std::string subject;
-  std::string label;         // for people; never used to decide
+  std::string label;  // for people; never used to decide
   std::vector<std::string> groups;
   boost::json::object claims;  // verified claims, for templates and matching
-  std::string token_id;      // jti, may be empty
-  std::string evidence;      // first 16 hex digits of SHA-256(token): for the audit, cannot be used to log in
+  std::string token_id;        // jti, may be empty
+  // First 16 hex digits of SHA-256(token): for the audit, cannot be used to log in.
+  std::string evidence;
   WallTime issued_at{};
-  WallTime expires_at{};     // end of the session this credential allows
-  std::string auth_protocol = "OpenID";  // OCSF 3002 auth_protocol: "OpenID", "OAUTH 2.0", "aws-sts", "mTLS"
+  WallTime expires_at{};  // end of the session this credential allows
+  // OCSF 3002 auth_protocol: "OpenID", "OAUTH 2.0", "aws-sts", "mTLS".
+  std::string auth_protocol = "OpenID";
 };
 
 }  // namespace keyward::identity

@@ -1,26 +1,29 @@
-// A small HTTP(S) GET/POST client with limits: no redirects, bounded body, one deadline, address policy.
+// A small HTTP(S) GET/POST client with limits: no redirects, bounded body, one deadline, address
+// policy.
 #pragma once
+
+#include "keyward/base/result.h"
+#include "keyward/net/tls.h"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/address.hpp>
+
 #include <chrono>
 #include <functional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "keyward/base/result.h"
-#include "keyward/net/tls.h"
-
 namespace keyward::net {
 
 struct HttpRequest {
   std::string method = "GET";
-  std::string url;                       // https:// only, unless allow_plain
+  std::string url;  // https:// only, unless allow_plain
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
-  bool allow_plain = false;              // http:// for tests and loopback admin only
-  bool allow_private = false;            // private and loopback addresses; link-local and metadata addresses are never allowed
+  bool allow_plain = false;  // http:// for tests and loopback admin only
+  // Private and loopback addresses; link-local and metadata addresses are never allowed.
+  bool allow_private = false;
   std::size_t max_body = 512UL * 1024;
   std::chrono::milliseconds deadline{5000};
 };
@@ -29,11 +32,13 @@ struct HttpResponse {
   std::string content_type, cache_control, body;
 };
 
-// Whether the client may connect there. Never: link-local, metadata services, multicast, unspecified and reserved addresses, also
-// when wrapped in IPv6 (mapped, NAT64, 6to4). Private, shared (100.64/10) and loopback ones only when `allow_private`.
+// Whether the client may connect there. Never: link-local, metadata services, multicast,
+// unspecified and reserved addresses, also when wrapped in IPv6 (mapped, NAT64, 6to4). Private,
+// shared (100.64/10) and loopback ones only when `allow_private`.
 [[nodiscard]] bool address_permitted(const boost::asio::ip::address& address, bool allow_private);
 
-// `done` runs exactly once on the io_context's thread, never from inside the call. Resolves once and connects to that address.
+// `done` runs exactly once on the io_context's thread, never from inside the call. Resolves once
+// and connects to that address.
 void http_fetch(boost::asio::io_context& io, SslContext tls, HttpRequest request,
                 std::function<void(Result<HttpResponse>)> done);
 

@@ -1,10 +1,10 @@
 // Cases 18 to 25 and 53, 54: signatures, and the keys that may make them.
+#include "token_maker.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <random>
-
-#include "token_maker.h"
 
 namespace keyward::identity {
 namespace {
@@ -25,7 +25,8 @@ std::string order_of_p256() {
   const std::unique_ptr<EC_GROUP, decltype(&EC_GROUP_free)> group(
       EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1), &EC_GROUP_free);
   std::string bytes(32, '\0');
-  BN_bn2binpad(EC_GROUP_get0_order(group.get()), reinterpret_cast<unsigned char*>(bytes.data()), 32);
+  BN_bn2binpad(EC_GROUP_get0_order(group.get()), reinterpret_cast<unsigned char*>(bytes.data()),
+               32);
   return bytes;
 }
 std::string reason_for(const json::object& jwk) {
@@ -44,7 +45,8 @@ std::string judge_with(const std::shared_ptr<const KeySet>& keys, const std::str
 }
 IssuerConfig every_algorithm() {
   IssuerConfig rules = usual_rules();
-  rules.algorithms = {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"};
+  rules.algorithms = {"RS256", "RS384", "RS512", "PS256", "PS384",
+                      "PS512", "ES256", "ES384", "ES512"};
   return rules;
 }
 
@@ -94,11 +96,14 @@ TEST(Attack, Case18PssSaltLength) {
 
 TEST(Attack, Case19KeyOfAnotherKind) {
   const TestKey p384 = TestKey::ec("P-384", "p384");
-  const auto keys = key_set({ec_key().jwk(), p384.jwk(), changed(rsa_key().jwk(), {{"alg", "RS256"}})});
+  const auto keys =
+      key_set({ec_key().jwk(), p384.jwk(), changed(rsa_key().jwk(), {{"alg", "RS256"}})});
   const IssuerConfig rules = every_algorithm();
   const std::string payload = json::serialize(usual_claims());
-  const auto judge_pair = [&](const TestKey& key, std::string_view signed_as, std::string_view said) {
-    return judge_with(keys, signed_token(key, signed_as, header_text(said, key.kid), payload), rules);
+  const auto judge_pair = [&](const TestKey& key, std::string_view signed_as,
+                              std::string_view said) {
+    return judge_with(keys, signed_token(key, signed_as, header_text(said, key.kid), payload),
+                      rules);
   };
   EXPECT_EQ(judge_pair(p384, "ES256", "ES256"), "key_mismatch");
   EXPECT_EQ(judge_pair(ec_key(), "ES384", "ES384"), "key_mismatch");
@@ -114,9 +119,10 @@ TEST(Attack, Case20WeakRsaKeys) {
   EXPECT_THAT(reason_for(TestKey::rsa(512, "r").jwk()), HasSubstr("below 2048"));
   const json::object good = rsa_key().jwk();
   ASSERT_EQ(reason_for(good), "");
-  for (const std::string& exponent : {std::string("\x01"), std::string("\x02"), std::string("\x00", 1),
-                                      std::string("\x01\x00\x00", 3)}) {
-    EXPECT_THAT(reason_for(changed(good, {{"e", base64url_encode(exponent)}})), HasSubstr("exponent"));
+  for (const std::string& exponent : {std::string("\x01"), std::string("\x02"),
+                                      std::string("\x00", 1), std::string("\x01\x00\x00", 3)}) {
+    EXPECT_THAT(reason_for(changed(good, {{"e", base64url_encode(exponent)}})),
+                HasSubstr("exponent"));
   }
   EXPECT_THAT(reason_for(changed(good, {{"e", base64url_encode(std::string(256, '\x03'))}})),
               HasSubstr("exponent"));
@@ -136,8 +142,8 @@ TEST(Attack, Case20WeakRsaKeys) {
   EXPECT_NE(reason_for(changed(good, {{"n", 17}})), "");
   // A token by a skipped key is a token by an unknown one.
   const TestKey weak = TestKey::rsa(1024, "weak");
-  EXPECT_EQ(judge_with(key_set({weak.jwk(), ec_key().jwk()}), token_of(usual_claims(), weak, "RS256"),
-                       usual_rules()),
+  EXPECT_EQ(judge_with(key_set({weak.jwk(), ec_key().jwk()}),
+                       token_of(usual_claims(), weak, "RS256"), usual_rules()),
             "unknown_key");
 }
 
@@ -146,7 +152,8 @@ TEST(Attack, Case21PointsOffTheCurve) {
   ASSERT_EQ(reason_for(good), "");
   std::string y = ec_key().number(OSSL_PKEY_PARAM_EC_PUB_Y, 32);
   y.back() = static_cast<char>(y.back() ^ 1);
-  EXPECT_THAT(reason_for(changed(good, {{"y", base64url_encode(y)}})), HasSubstr("not on the curve"));
+  EXPECT_THAT(reason_for(changed(good, {{"y", base64url_encode(y)}})),
+              HasSubstr("not on the curve"));
   const std::string zero = base64url_encode(std::string(32, '\0'));
   EXPECT_THAT(reason_for(changed(good, {{"x", zero}, {"y", zero}})), HasSubstr("not on the curve"));
   const std::string full = base64url_encode(std::string(32, '\xff'));
@@ -199,7 +206,8 @@ TEST(Attack, Case25FlippedBits) {
 }
 
 TEST(Attack, Case25RandomEdits) {
-  const std::string tokens[] = {token_of(usual_claims()), token_of(usual_claims(), rsa_key(), "RS256")};
+  const std::string tokens[] = {token_of(usual_claims()),
+                                token_of(usual_claims(), rsa_key(), "RS256")};
   const std::string digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
   std::mt19937 random(20261);
   std::size_t accepted = 0;
@@ -211,10 +219,18 @@ TEST(Attack, Case25RandomEdits) {
       const std::size_t at = random() % broken.size();
       const char digit = digits[random() % digits.size()];
       switch (random() % 4) {
-        case 0: broken[at] = digit; break;
-        case 1: broken.insert(at, 1, digit); break;
-        case 2: broken.erase(at, 1); break;
-        default: std::swap(broken[at], broken[random() % broken.size()]); break;
+        case 0:
+          broken[at] = digit;
+          break;
+        case 1:
+          broken.insert(at, 1, digit);
+          break;
+        case 2:
+          broken.erase(at, 1);
+          break;
+        default:
+          std::swap(broken[at], broken[random() % broken.size()]);
+          break;
       }
     }
     if (broken != good && judge(broken).empty()) ++accepted;
@@ -222,7 +238,8 @@ TEST(Attack, Case25RandomEdits) {
   EXPECT_EQ(accepted, 0U);
 }
 
-// Flips inside the decoded parts: the JSON stays close to valid and the signature is what has to catch it.
+// Flips inside the decoded parts: the JSON stays close to valid and the signature is what has to
+// catch it.
 TEST(Attack, Case25EditedClaims) {
   const std::string good = token_of(usual_claims());
   const std::string header = good.substr(0, good.find('.'));
@@ -265,16 +282,29 @@ TEST(Attack, Case53NoKeyId) {
 
 TEST(Attack, Case54KeysForOtherPurposes) {
   const json::object good = ec_key().jwk();
-  for (const json::object& change : std::vector<json::object>{
-           {{"use", "enc"}}, {{"use", "SIG"}}, {{"use", 1}}, {{"use", ""}},
-           {{"key_ops", {"encrypt"}}}, {{"key_ops", json::array()}}, {{"key_ops", "verify"}},
-           {{"alg", "ES384"}}, {{"alg", "RS256"}}, {{"alg", "ECDH-ES"}}, {{"alg", 5}},
-           {{"kid", 5}}, {{"kid", std::string(600, 'k')}}, {{"kty", "RSA"}}, {{"kty", nullptr}}}) {
+  for (const json::object& change : std::vector<json::object>{{{"use", "enc"}},
+                                                              {{"use", "SIG"}},
+                                                              {{"use", 1}},
+                                                              {{"use", ""}},
+                                                              {{"key_ops", {"encrypt"}}},
+                                                              {{"key_ops", json::array()}},
+                                                              {{"key_ops", "verify"}},
+                                                              {{"alg", "ES384"}},
+                                                              {{"alg", "RS256"}},
+                                                              {{"alg", "ECDH-ES"}},
+                                                              {{"alg", 5}},
+                                                              {{"kid", 5}},
+                                                              {{"kid", std::string(600, 'k')}},
+                                                              {{"kty", "RSA"}},
+                                                              {{"kty", nullptr}}}) {
     EXPECT_NE(reason_for(changed(good, change)), "") << json::serialize(change);
   }
-  for (const json::object& change : std::vector<json::object>{
-           {{"use", "sig"}}, {{"key_ops", {"verify"}}}, {{"key_ops", {"sign", "verify"}}},
-           {{"alg", "ES256"}}, {{"x5c", {"ignored"}}}, {{"x5t", "ignored"}}}) {
+  for (const json::object& change : std::vector<json::object>{{{"use", "sig"}},
+                                                              {{"key_ops", {"verify"}}},
+                                                              {{"key_ops", {"sign", "verify"}}},
+                                                              {{"alg", "ES256"}},
+                                                              {{"x5c", {"ignored"}}},
+                                                              {{"x5t", "ignored"}}}) {
     EXPECT_EQ(reason_for(changed(good, change)), "") << json::serialize(change);
   }
 }
@@ -282,8 +312,9 @@ TEST(Attack, Case54KeysForOtherPurposes) {
 TEST(KeySet, RefusesDocumentsThatAreNoKeySet) {
   for (const std::string& text :
        {std::string(), std::string("<html></html>"), std::string("[]"), std::string("{}"),
-        std::string(R"({"keys":{}})"), std::string(R"({"keys":null})"), std::string(R"({"keys":[]} x)"),
-        std::string(R"({"keys":[],"keys":[]})"), std::string(KeySet::kMaxBytes + 1, ' '),
+        std::string(R"({"keys":{}})"), std::string(R"({"keys":null})"),
+        std::string(R"({"keys":[]} x)"), std::string(R"({"keys":[],"keys":[]})"),
+        std::string(KeySet::kMaxBytes + 1, ' '),
         "{\"keys\":" + std::string(20, '[') + std::string(20, ']') + "}"}) {
     EXPECT_TRUE(KeySet::parse(text).has_error()) << text.substr(0, 40);
   }

@@ -1,9 +1,9 @@
 // Cases 1 to 17: what a token is made of, before its signature means anything.
+#include "token_maker.h"
+
 #include <gtest/gtest.h>
 #include <openssl/hmac.h>
 #include <openssl/pem.h>
-
-#include "token_maker.h"
 
 namespace keyward::identity {
 namespace {
@@ -38,7 +38,8 @@ std::string forged_header(const json::object& extra) {
 }
 // Signed by a key the issuer never published.
 std::string forged(const json::object& extra) {
-  return signed_token(other_ec_key(), "ES256", forged_header(extra), json::serialize(usual_claims()));
+  return signed_token(other_ec_key(), "ES256", forged_header(extra),
+                      json::serialize(usual_claims()));
 }
 
 TEST(Token, UsualOneIsAccepted) {
@@ -69,8 +70,8 @@ TEST(Attack, Case01AlgNone) {
 TEST(Attack, Case02HmacWithPublicKey) {
   const std::string jwk = json::serialize(rsa_key().jwk());
   const std::string modulus = rsa_key().number(OSSL_PKEY_PARAM_RSA_N, 0);
-  for (const std::string& secret : {public_pem(rsa_key()), public_der(rsa_key()), jwk, modulus,
-                                    std::string()}) {
+  for (const std::string& secret :
+       {public_pem(rsa_key()), public_der(rsa_key()), jwk, modulus, std::string()}) {
     for (const char* alg : {"HS256", "HS384", "HS512", "hs256"}) {
       const std::string input = base64url_encode(header_text(alg, "rsa-1")) + "." +
                                 base64url_encode(json::serialize(usual_claims()));
@@ -82,7 +83,8 @@ TEST(Attack, Case02HmacWithPublicKey) {
   EXPECT_EQ(check_issuers({careless}).size(), 2U) << "and such a configuration is refused";
   const std::string input = base64url_encode(header_text("HS256", "rsa-1")) + "." +
                             base64url_encode(json::serialize(usual_claims()));
-  EXPECT_EQ(judge(input + "." + base64url_encode(hmac(modulus, input)), careless), "alg_not_allowed");
+  EXPECT_EQ(judge(input + "." + base64url_encode(hmac(modulus, input)), careless),
+            "alg_not_allowed");
 }
 
 TEST(Attack, Case03EmbeddedKey) {
@@ -108,7 +110,8 @@ TEST(Attack, Case06HostileKeyId) {
   for (const char* kid : {"../../dev/null", "' OR 1=1", "|id", "/etc/passwd", "EC-1", "ec-1 "}) {
     EXPECT_EQ(judge(token_with_header(header_text("ES256", kid))), "unknown_key") << kid;
   }
-  EXPECT_EQ(judge(token_with_header(header_text("ES256", std::string(10'000, 'k')))), "header_json");
+  EXPECT_EQ(judge(token_with_header(header_text("ES256", std::string(10'000, 'k')))),
+            "header_json");
   EXPECT_EQ(judge(token_with_header(header_text("ES256", std::string(600, 'k')))), "header_kid");
   EXPECT_EQ(judge(token_with_header(R"({"alg":"ES256","kid":"ec-1\u0000"})")), "header_json");
   for (const char* kid : {"1", "[\"ec-1\"]", "null", "true", "{}", "\"\""}) {
@@ -135,7 +138,8 @@ TEST(Attack, Case07Parts) {
 
 TEST(Attack, Case08EncryptedTokens) {
   const std::string zip = R"({"alg":"dir","enc":"A256GCM","zip":"DEF"})";
-  const std::string pbes = R"({"alg":"PBES2-HS256+A128KW","enc":"A128GCM","p2c":2147483647,"p2s":"AA"})";
+  const std::string pbes =
+      R"({"alg":"PBES2-HS256+A128KW","enc":"A128GCM","p2c":2147483647,"p2s":"AA"})";
   for (const std::string& header : {zip, pbes}) {
     EXPECT_EQ(judge(base64url_encode(header) + ".AAAA.AAAA.AAAA.AAAA"), "not_a_jwt");
     EXPECT_EQ(judge(token_with_header(header)), "alg_not_allowed");
@@ -149,10 +153,12 @@ TEST(Attack, Case09JsonSerialisation) {
   const std::string header = good.substr(0, first);
   const std::string payload = good.substr(first + 1, second - first - 1);
   const std::string signature = good.substr(second + 1);
-  EXPECT_NE(judge(R"({"payload":")" + payload + R"(","protected":")" + header + R"(","signature":")" +
-                  signature + "\"}"), "");
+  EXPECT_NE(judge(R"({"payload":")" + payload + R"(","protected":")" + header +
+                  R"(","signature":")" + signature + "\"}"),
+            "");
   EXPECT_NE(judge(R"({"x":")" + header + "." + payload + "." + signature + "\"}"), "");
-  EXPECT_NE(judge(R"({"payload":")" + payload + R"(","a":")" + header + ".b." + signature + "\"}"), "");
+  EXPECT_NE(judge(R"({"payload":")" + payload + R"(","a":")" + header + ".b." + signature + "\"}"),
+            "");
 }
 
 TEST(Attack, Case10Encodings) {
@@ -166,7 +172,8 @@ TEST(Attack, Case10Encodings) {
     broken[good.find('.') + 5] = bad;
     EXPECT_EQ(judge(broken), "encoding") << static_cast<int>(bad);
   }
-  // 64 signature bytes leave four unused bits in the last digit: set them and the same bytes would be decoded.
+  // 64 signature bytes leave four unused bits in the last digit: set them and the same bytes would
+  // be decoded.
   const std::string digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   std::string loose = good;
   const std::size_t last = digits.find(loose.back());
@@ -205,8 +212,8 @@ TEST(Attack, Case12DuplicateMembers) {
                              R"({"alg":"ES256","kid":"ec-1","\u0061lg":"ES256"})"}) {
     EXPECT_EQ(judge(token_with_header(header)), "header_json") << header;
   }
-  for (const char* member : {R"("sub":"bob")", R"("aud":"keyward")", R"("exp":1900000000)",
-                             R"("s\u0075b":"alice")"}) {
+  for (const char* member :
+       {R"("sub":"bob")", R"("aud":"keyward")", R"("exp":1900000000)", R"("s\u0075b":"alice")"}) {
     std::string payload = json::serialize(usual_claims());
     payload.pop_back();
     EXPECT_EQ(judge(token_with_payload(payload + "," + member + "}")), "payload_json") << member;
@@ -226,7 +233,9 @@ TEST(Attack, Case14Nesting) {
   const std::string deep = std::string(5000, '[') + std::string(5000, ']');
   EXPECT_EQ(judge(token_with_payload(payload_with("x", deep))), "payload_json");
   EXPECT_EQ(judge(token_with_payload(payload_with("x", std::string(5000, '[')))), "payload_json");
-  const auto nested = [](std::size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); };
+  const auto nested = [](std::size_t depth) {
+    return std::string(depth, '[') + std::string(depth, ']');
+  };
   EXPECT_EQ(judge(token_with_payload(payload_with("x", nested(15)))), "");
   EXPECT_EQ(judge(token_with_payload(payload_with("x", nested(16)))), "payload_json");
   const std::string header = R"({"alg":"ES256","kid":"ec-1","x":)";
@@ -269,8 +278,8 @@ TEST(Attack, Case16AroundTheObject) {
 }
 
 TEST(Attack, Case17Typ) {
-  for (const char* typ : {"dpop+jwt", "logout+jwt", "secevent+jwt", "JWE", "JWS", "application/jose",
-                          "jwt2", "at+jwt ", "application/application/jwt"}) {
+  for (const char* typ : {"dpop+jwt", "logout+jwt", "secevent+jwt", "JWE", "JWS",
+                          "application/jose", "jwt2", "at+jwt ", "application/application/jwt"}) {
     EXPECT_EQ(judge(token_of(usual_claims(), ec_key(), "ES256", typ)), "header_typ") << typ;
   }
   for (const char* typ : {"JWT", "jwt", "application/jwt", "AT+JWT", "at+jwt", "application/at+jwt",

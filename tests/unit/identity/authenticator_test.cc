@@ -1,10 +1,10 @@
 #include "keyward/identity/authenticator.h"
 
-#include <gtest/gtest.h>
-
 #include "identity/missing_keys.h"
 #include "identity/verdict_cache.h"
 #include "token_maker.h"
+
+#include <gtest/gtest.h>
 
 namespace keyward::identity {
 namespace {
@@ -14,9 +14,11 @@ using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-// One word per verdict: the principal's id, "refused:<reason>", "need:<alias>" or "undecided:<alias>".
+// One word per verdict: the principal's id, "refused:<reason>", "need:<alias>" or
+// "undecided:<alias>".
 std::string word(const Verdict& verdict) {
-  if (const auto* principal = std::get_if<std::shared_ptr<const Principal>>(&verdict)) return (*principal)->id;
+  if (const auto* principal = std::get_if<std::shared_ptr<const Principal>>(&verdict))
+    return (*principal)->id;
   if (const auto* refusal = std::get_if<Refusal>(&verdict)) return "refused:" + refusal->reason;
   if (const auto* need = std::get_if<NeedKeys>(&verdict)) return "need:" + need->issuer_alias;
   return "undecided:" + std::get<CannotDecide>(verdict).issuer_alias;
@@ -32,11 +34,13 @@ IssuerConfig second_rules() {
 class Login : public ::testing::Test {
  protected:
   Login() { clock.set_wall(at_second(kNow)); }
-  std::string login(const std::string& secret, std::string_view user = "", bool second_try = false) {
+  std::string login(const std::string& secret, std::string_view user = "",
+                    bool second_try = false) {
     return word(authenticator.authenticate({user, secret}, second_try));
   }
   WallTime session_end(const std::string& secret) {
-    return std::get<std::shared_ptr<const Principal>>(authenticator.authenticate({"", secret}))->expires_at;
+    return std::get<std::shared_ptr<const Principal>>(authenticator.authenticate({"", secret}))
+        ->expires_at;
   }
   FakeClock clock;
   Authenticator authenticator{{usual_rules(), second_rules()}, {"oidc"}, clock};
@@ -54,7 +58,8 @@ TEST_F(Login, NeedsKeysFirst) {
 }
 
 TEST_F(Login, UnknownIssuerAsksForNothing) {
-  EXPECT_EQ(login(token_of(claims_with({{"iss", "https://nobody.example"}}))), "refused:unknown_issuer");
+  EXPECT_EQ(login(token_of(claims_with({{"iss", "https://nobody.example"}}))),
+            "refused:unknown_issuer");
 }
 
 TEST_F(Login, RefusalNamesIssuerAndDigestOnly) {
@@ -85,7 +90,8 @@ TEST_F(Login, Case41UserField) {
     for (const char* user : {"", "default", "oidc", "alice", "main:alice"}) {
       EXPECT_EQ(login(token, user), "main:alice") << user;
     }
-    for (const char* user : {"admin", "Alice", "alice ", "bob", "DEFAULT", "team-a", "id-1", "keyward"}) {
+    for (const char* user :
+         {"admin", "Alice", "alice ", "bob", "DEFAULT", "team-a", "id-1", "keyward"}) {
       EXPECT_EQ(login(token, user), "refused:user_mismatch") << user;
     }
   }
@@ -98,8 +104,10 @@ TEST_F(Login, Case41UserClaims) {
   rules.label_claim = "name";
   Authenticator entra({rules}, {}, clock);
   entra.set_keys("main", usual_keys(), clock.mono());
-  const std::string rich = token_of(claims_with(
-      {{"oid", "object-1"}, {"client", {{"id", "app-1"}}}, {"name", "Alice A."}, {"upn", json::array{"x"}}}));
+  const std::string rich = token_of(claims_with({{"oid", "object-1"},
+                                                 {"client", {{"id", "app-1"}}},
+                                                 {"name", "Alice A."},
+                                                 {"upn", json::array{"x"}}}));
   const auto as = [&](std::string_view user) { return word(entra.authenticate({user, rich})); };
   EXPECT_EQ(as("object-1"), "main:object-1");
   EXPECT_EQ(as("app-1"), "main:object-1");
@@ -138,7 +146,8 @@ TEST_F(Login, SessionLengthCountsFromEachLogin) {
   Authenticator bounded({rules}, {}, clock);
   bounded.set_keys("main", usual_keys(), clock.mono());
   const auto end = [&] {
-    return std::get<std::shared_ptr<const Principal>>(bounded.authenticate({"", token}))->expires_at;
+    return std::get<std::shared_ptr<const Principal>>(bounded.authenticate({"", token}))
+        ->expires_at;
   };
   EXPECT_EQ(end(), at_second(kNow + 600));
   clock.advance(minutes(20));
@@ -168,7 +177,8 @@ TEST_F(Login, Case48UnknownKeysProvenMissing) {
   clock.advance(seconds(1));
   authenticator.set_keys("main", usual_keys(), clock.mono());
   EXPECT_EQ(login(foreign), "refused:unknown_key") << "asked and answered";
-  EXPECT_EQ(login(token_of(usual_claims(), other_ec_key(), "ES256", "at+jwt")), "refused:unknown_key");
+  EXPECT_EQ(login(token_of(usual_claims(), other_ec_key(), "ES256", "at+jwt")),
+            "refused:unknown_key");
   clock.advance(minutes(5));
   EXPECT_EQ(login(foreign), "need:main") << "remembered for five minutes";
   authenticator.set_keys("main", key_set({other_ec_key().jwk()}), clock.mono());
@@ -200,7 +210,8 @@ TEST_F(Login, Case56ClockSteps) {
   clock.set_wall(at_second(kNow));
   EXPECT_EQ(login(token), "main:alice");
   clock.set_wall(at_second(kNow - 3600));
-  EXPECT_EQ(login(token), "refused:not_yet_valid") << "the cached verdict is judged by the clock as well";
+  EXPECT_EQ(login(token), "refused:not_yet_valid")
+      << "the cached verdict is judged by the clock as well";
   clock.set_wall(at_second(kNow + 5));
   EXPECT_EQ(session_end(token), at_second(kNow + 3600));
 }
@@ -209,8 +220,10 @@ TEST_F(Login, Case48RandomKeyIdsStayBounded) {
   authenticator.set_keys("main", usual_keys(), clock.mono());
   const std::string payload = base64url_encode(json::serialize(usual_claims()));
   for (int round = 0; round < 10'000; ++round) {
-    const std::string header = base64url_encode(header_text("ES256", "kid-" + std::to_string(round)));
-    ASSERT_EQ(login(header + "." + payload + "." + base64url_encode(std::string(64, 'x'))), "need:main");
+    const std::string header =
+        base64url_encode(header_text("ES256", "kid-" + std::to_string(round)));
+    ASSERT_EQ(login(header + "." + payload + "." + base64url_encode(std::string(64, 'x'))),
+              "need:main");
   }
   EXPECT_EQ(login(token), "main:alice");
 }
@@ -226,10 +239,12 @@ TEST(MissingKeys, AreBounded) {
 TEST(VerdictCache, DropsTheLeastRecentlyUsed) {
   VerdictCache cache(3);
   const auto entry = [](const char* name, std::size_t issuer = 0) {
-    return VerdictCache::Entry{sha256(name), issuer, std::make_shared<const Principal>(), at_second(0),
-                               at_second(100)};
+    return VerdictCache::Entry{sha256(name), issuer, std::make_shared<const Principal>(),
+                               at_second(0), at_second(100)};
   };
-  const auto has = [&cache](const char* name) { return cache.find(sha256(name), at_second(50)) != nullptr; };
+  const auto has = [&cache](const char* name) {
+    return cache.find(sha256(name), at_second(50)) != nullptr;
+  };
   cache.put(entry("a"));
   cache.put(entry("b", 1));
   cache.put(entry("c"));

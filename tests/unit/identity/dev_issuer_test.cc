@@ -1,13 +1,13 @@
 #include "keyward/identity/dev_issuer.h"
 
+#include "support/temp_dir.h"
+#include "token_maker.h"
+
 #include <gtest/gtest.h>
-#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
-
-#include "support/temp_dir.h"
-#include "token_maker.h"
+#include <sys/stat.h>
 
 namespace keyward::identity {
 namespace {
@@ -56,7 +56,8 @@ TEST_F(DevIssuer, KeySurvivesTheFile) {
   const auto keys = KeySet::parse(published);
   const auto token = again->sign(usual_claims(), "JWT");
   EXPECT_EQ(reason_of(validate(token->reveal(), **keys, usual_rules(), at_second(kNow))), "");
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 2) << "no drafts are left";
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 2)
+      << "no drafts are left";
 }
 
 TEST_F(DevIssuer, RefusesBadKeyFiles) {
@@ -65,8 +66,9 @@ TEST_F(DevIssuer, RefusesBadKeyFiles) {
   ASSERT_TRUE(key->save(path("issuer.jwk")).has_value());
   ::chmod(path("issuer.jwk").c_str(), 0644);
   EXPECT_EQ(SigningKey::load(path("issuer.jwk")).error().code(), Errc::forbidden);
-  for (const std::string& text : {std::string(), std::string("{}"), std::string("junk"),
-                                  json::serialize(ec_key().jwk()), std::string(R"({"kty":"oct","k":"AA","d":"AA"})")}) {
+  for (const std::string& text :
+       {std::string(), std::string("{}"), std::string("junk"), json::serialize(ec_key().jwk()),
+        std::string(R"({"kty":"oct","k":"AA","d":"AA"})")}) {
     EXPECT_TRUE(SigningKey::parse(text).has_error()) << text;
   }
   EXPECT_TRUE(key->save(path("no/such/folder")).has_error());

@@ -1,8 +1,8 @@
 #include "identity/oidc_metadata.h"
 
-#include <gtest/gtest.h>
-
 #include "token_maker.h"
+
+#include <gtest/gtest.h>
 
 namespace keyward::identity {
 namespace {
@@ -29,22 +29,24 @@ TEST(OidcMetadata, WhereItIs) {
 
 TEST(Attack, Case51Metadata) {
   const IssuerConfig rules = usual_rules();
-  const json::object good{{"issuer", "https://issuer.example"}, {"jwks_uri", "https://issuer.example/keys"},
+  const json::object good{{"issuer", "https://issuer.example"},
+                          {"jwks_uri", "https://issuer.example/keys"},
                           {"authorization_endpoint", "https://issuer.example/auth"}};
   const auto read = read_metadata(metadata(good), rules);
   ASSERT_TRUE(read.has_value());
   EXPECT_EQ(*read, "https://issuer.example/keys");
-  for (const char* issuer : {"https://issuer.example/", "https://ISSUER.example", "https://other.example",
-                             "https://issuer.example/{tenantid}", ""}) {
+  for (const char* issuer : {"https://issuer.example/", "https://ISSUER.example",
+                             "https://other.example", "https://issuer.example/{tenantid}", ""}) {
     json::object other = good;
     other["issuer"] = issuer;
     EXPECT_TRUE(read_metadata(metadata(other), rules).has_error()) << issuer;
   }
   for (const char* uri :
-       {"http://issuer.example/keys", "https://keys.example/keys", "https://issuer.example:8443/keys",
-        "https://issuer.example.evil.example/keys", "https://issuer.example@evil.example/keys",
-        "https://user@issuer.example/keys", "//issuer.example/keys", "/keys", "", "file:///etc/passwd",
-        "https://169.254.169.254/keys", "https://issuer.example/keys#x", "https:///keys"}) {
+       {"http://issuer.example/keys", "https://keys.example/keys",
+        "https://issuer.example:8443/keys", "https://issuer.example.evil.example/keys",
+        "https://issuer.example@evil.example/keys", "https://user@issuer.example/keys",
+        "//issuer.example/keys", "/keys", "", "file:///etc/passwd", "https://169.254.169.254/keys",
+        "https://issuer.example/keys#x", "https:///keys"}) {
     json::object other = good;
     other["jwks_uri"] = uri;
     EXPECT_TRUE(read_metadata(metadata(other), rules).has_error()) << uri;
@@ -64,12 +66,13 @@ TEST(Attack, Case51Metadata) {
 }
 
 TEST(OidcMetadata, ContentTypes) {
-  for (const char* type : {"application/json", "application/json; charset=utf-8", "Application/JSON",
-                           "application/jwk-set+json", "application/problem+json ; x=y"}) {
+  for (const char* type :
+       {"application/json", "application/json; charset=utf-8", "Application/JSON",
+        "application/jwk-set+json", "application/problem+json ; x=y"}) {
     EXPECT_TRUE(is_json_type(type)) << type;
   }
-  for (const char* type : {"", "text/html", "text/plain", "application/jsonp", "text/json+json", "json",
-                           "application/xml; a=application/json"}) {
+  for (const char* type : {"", "text/html", "text/plain", "application/jsonp", "text/json+json",
+                           "json", "application/xml; a=application/json"}) {
     EXPECT_FALSE(is_json_type(type)) << type;
   }
 }

@@ -1,6 +1,17 @@
-// Keys, tokens and key sets for tests, made with OpenSSL alone, so that the code under test does not check itself.
+// Keys, tokens and key sets for tests, made with OpenSSL alone, so that the code under test does
+// not check itself.
 #pragma once
 
+#include "identity/jwt.h"
+
+#include "keyward/base/hash.h"
+#include "keyward/identity/authenticator.h"
+#include "keyward/identity/jwks.h"
+
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
@@ -8,21 +19,12 @@
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 
-#include <boost/json/object.hpp>
-#include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
-#include <boost/json/value.hpp>
 #include <chrono>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "identity/jwt.h"
-#include "keyward/base/hash.h"
-#include "keyward/identity/authenticator.h"
-#include "keyward/identity/jwks.h"
 
 namespace keyward::identity::testing {
 
@@ -162,8 +164,13 @@ inline std::string header_text(std::string_view alg, std::string_view kid,
   return json::serialize(header);
 }
 inline json::object usual_claims() {
-  return {{"iss", "https://issuer.example"}, {"sub", "alice"}, {"aud", "keyward"},
-          {"iat", kNow}, {"exp", kNow + 3600}, {"jti", "id-1"}, {"groups", {"team-a", "team-b"}}};
+  return {{"iss", "https://issuer.example"},
+          {"sub", "alice"},
+          {"aud", "keyward"},
+          {"iat", kNow},
+          {"exp", kNow + 3600},
+          {"jti", "id-1"},
+          {"groups", {"team-a", "team-b"}}};
 }
 // Any texts, also such as no issuer would make.
 inline std::string signed_token(const TestKey& key, std::string_view alg, std::string_view header,

@@ -1,8 +1,7 @@
-#include <gtest/gtest.h>
+#include "keyward/net/https_client.h"
 
 #include <boost/asio/ip/address.hpp>
-
-#include "keyward/net/https_client.h"
+#include <gtest/gtest.h>
 
 namespace keyward::net {
 namespace {
@@ -22,17 +21,18 @@ TEST(AddressPolicy, NeverLinkLocalOrMetadata) {
 }
 
 TEST(AddressPolicy, PrivateOnlyWhenAllowed) {
-  for (const char* text :
-       {"127.0.0.1", "127.8.8.8", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "100.64.0.1",
-        "198.18.0.1", "::1", "fd12::1", "fc00::1", "::ffff:10.0.0.1", "::ffff:127.0.0.1", "64:ff9b::7f00:1"}) {
+  for (const char* text : {"127.0.0.1", "127.8.8.8", "10.0.0.1", "172.16.0.1", "172.31.255.255",
+                           "192.168.1.1", "100.64.0.1", "198.18.0.1", "::1", "fd12::1", "fc00::1",
+                           "::ffff:10.0.0.1", "::ffff:127.0.0.1", "64:ff9b::7f00:1"}) {
     EXPECT_TRUE(may(text, true)) << text;
     EXPECT_FALSE(may(text, false)) << text;
   }
 }
 
 TEST(AddressPolicy, PublicAlways) {
-  for (const char* text : {"8.8.8.8", "172.32.0.1", "172.15.0.1", "100.128.0.1", "169.253.0.1",
-                           "192.0.1.1", "2606:4700::1", "2a00::1", "64:ff9b::808:808", "::ffff:8.8.8.8"}) {
+  for (const char* text :
+       {"8.8.8.8", "172.32.0.1", "172.15.0.1", "100.128.0.1", "169.253.0.1", "192.0.1.1",
+        "2606:4700::1", "2a00::1", "64:ff9b::808:808", "::ffff:8.8.8.8"}) {
     EXPECT_TRUE(may(text, false)) << text;
   }
 }
