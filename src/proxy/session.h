@@ -101,6 +101,7 @@ class Session final : public net::Turn::Member,
   Step exec_on_relay();
   void leave_relay();
   [[nodiscard]] bool literal_channels_ready();
+  void add_literal_channel(std::string pattern);
   void end_pins();
   [[nodiscard]] upstream::LinkKey link_key() const;
   [[nodiscard]] upstream::Loan borrow();

@@ -392,6 +392,9 @@ void Server::State::finish() {
 }
 
 int Server::run(std::function<void()> on_ready) {
+  // A peer that is gone and a file at its size limit are errors of one write, not the end of the process.
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
   State& state = *state_;
   state.on_ready = std::move(on_ready);
   state.io.restart();

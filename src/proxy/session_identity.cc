@@ -1,0 +1,192 @@
+// Who the session is: AUTH, HELLO, RESET, and rights renewed when the policy changes.
+#include <algorithm>
+
+#include "proxy/session.h"
+#include "proxy/wire_errors.h"
+
+namespace keyward::proxy {
+
+using command::Kind;
+
+Session::Step Session::greet_first(Args args) {
+  const command::CommandInfo* info = shard_.policy() != nullptr ? shard_.policy()->catalog().find(args) : nullptr;
+  if (info != nullptr && (info->kind == Kind::auth || info->kind == Kind::hello || info->kind == Kind::quit ||
+                          info->kind == Kind::reset)) {
+    const command::Analysis analysis = command::analyse(shard_.policy()->catalog(), args, command_);
+    if (analysis.verdict != command::Verdict::ok) {
+      answer_error(analysis.text);
+      return Step::done;
+    }
+    if (info->kind == Kind::quit) {
+      answer("+OK\r\n");
+      leave("quit");
+      return Step::done;
+    }
+    if (info->kind == Kind::reset) return reset();
+    return greeting(info->kind == Kind::hello);
+  }
+  answer_error(wire::kNoAuth);
+  return Step::done;
+}
+
+// --- identity
+
+Session::Step Session::greeting(bool hello) {
+  const GreetingRequest request = parse_greeting(command_.args, hello);
+  if (!request.error.empty()) {
+    answer_error(request.error);
+    return Step::done;
+  }
+  if (request.credential) return begin_login(request);
+  if (login_ == nullptr) {
+    answer_error(wire::kHelloNoAuth);
+    return Step::done;
+  }
+  if (request.protocol && *request.protocol != protocol_) {
+    if (held_ends_) return wait_idle();
+    if (held_ || relay_ != nullptr) {
+      answer_error(wire::kPinnedState);
+      return Step::done;
+    }
+    if (in_flight_ > 0) return wait_idle();
+    protocol_ = *request.protocol;
+  }
+  if (request.name) name_ = *request.name;
+  answer(hello_reply({.version = shard_.facts().version, .protocol = protocol_, .id = id_}));
+  return Step::done;
+}
+
+Session::Step Session::begin_login(const GreetingRequest& request) {
+  // Rights change only while nothing is under way, so every command runs under the identity that was there when it came.
+  if (in_flight_ > 0) return wait_idle();
+  const std::string& address = account_.subject().source_ip;
+  if (!shard_.login_allowed(address)) {
+    shard_.metrics().logins_refused.add();
+    answer_error(wire::kTooManyLogins);
+    return Step::done;
+  }
+  pause_ = Pause::login;
+  const Place place = replies_.reserve();
+  GreetingRequest kept = request;  // its views die with the input
+  std::optional<std::string> name;
+  if (request.name) name.emplace(*request.name);
+  login_flow_ = std::make_unique<LoginFlow>(shard_, [this, kept, name, place](LoginResult result) mutable {
+    if (name) kept.name = *name;
+    login_done(kept, place, std::move(result));
+  });
+  login_flow_->authenticate(std::string(request.user), Secret(std::string(request.secret)));
+  return Step::done;
+}
+
+void Session::login_done(const GreetingRequest& request, Place place, LoginResult result) {
+  std::string reply;
+  std::uint64_t ticket = 0;
+  if (auto* fresh = std::get_if<std::unique_ptr<Login>>(&result)) {
+    reply = adopt(request, std::move(*fresh), ticket);
+  } else if (const auto* refused = std::get_if<LoginRefused>(&result)) {
+    shard_.metrics().logins_refused.add();
+    shard_.login_failed(account_.subject().source_ip);
+    ticket = account_.login_refused(*refused);
+    resp::write_error(reply, wire::wrong_password(account_.request_id()));
+  } else {
+    shard_.metrics().logins_undecided.add();
+    const auto& undecided = std::get<LoginUndecided>(result);
+    ticket = account_.login_refused({undecided.reason, undecided.detail, "", ""});
+    resp::write_error(reply, wire::kCannotDecide);
+  }
+  replies_.add(place, reply, ticket);
+  replies_.finish(place, ticket);
+  resume(Pause::login);
+  wake();
+}
+
+// The credential is good: this session is now that identity. Answers what the client gets.
+std::string Session::adopt(const GreetingRequest& request, std::unique_ptr<Login> fresh, std::uint64_t& ticket) {
+  std::string reply;
+  const std::string& id = fresh->principal->id;
+  const bool other = login_ != nullptr && login_->principal->id != id;
+  if ((other || request.protocol.value_or(protocol_) != protocol_) && (held_ || relay_ != nullptr)) {
+    resp::write_error(reply, other ? wire::kOtherPrincipal : wire::kPinnedState);
+    return reply;
+  }
+  if (login_ == nullptr || other) {
+    std::shared_ptr<Usage> usage = shard_.usage_of(id);
+    if (!usage->connect(fresh->grants->limits().connections)) {
+      resp::write_error(reply, wire::kGrantConnections);
+      return reply;
+    }
+    if (other) {
+      account_.session_ended("another identity logged in");
+      usage_->disconnect();
+    }
+    usage_ = std::move(usage);
+  }
+  take_login(std::move(fresh));
+  ticket = account_.logged_in(*login_);
+  shard_.metrics().logins.add();
+  if (request.protocol) protocol_ = *request.protocol;
+  if (request.name) name_ = *request.name;
+  parser_.set_limits(shard_.limits().requests);
+  if (request.hello) return hello_reply({.version = shard_.facts().version, .protocol = protocol_, .id = id_});
+  return "+OK\r\n";
+}
+
+void Session::take_login(std::unique_ptr<Login> fresh) {
+  login_ = std::move(fresh);
+  policy_seen_ = shard_.policy().get();
+  literals_.clear();
+  if (!login_->grants->may_select(db_)) db_ = login_->grants->databases().empty() ? 0 : login_->grants->databases().front();
+  ends_ = shard_.clock().mono() + (login_->ends - shard_.clock().wall());
+}
+
+// The policy was reloaded: the same person's rights under the new version. False: wait, then judge the command anew.
+bool Session::renew_policy() {
+  if (in_flight_ > 0) {
+    pause_ = Pause::idle;
+    return false;
+  }
+  // What was queued was judged by rights that are no longer in force.
+  if (transaction_ != nullptr) transaction_->abandon();
+  pause_ = Pause::login;
+  login_flow_ = std::make_unique<LoginFlow>(shard_, [this](LoginResult result) {
+    if (auto* fresh = std::get_if<std::unique_ptr<Login>>(&result)) {
+      (*fresh)->ends = std::max((*fresh)->ends, login_->ends);
+      take_login(std::move(*fresh));
+      account_.renewed(*login_);
+      resume(Pause::login);
+    } else {
+      answer_error(wire::denied("the policy that is now in force grants you nothing", account_.request_id()));
+      leave("no grant under the new policy");
+    }
+  });
+  login_flow_->renew(login_->principal, login_->since);
+  return pause_ == Pause::none;
+}
+
+Session::Step Session::reset() {
+  if (in_flight_ > 0 && relay_ == nullptr) return wait_idle();
+  if (relay_ != nullptr) {
+    if (in_flight_ > 0) return wait_idle();
+    relay_.reset();
+    paused_link_ = nullptr;
+  }
+  held_.drop();
+  transaction_.reset();
+  if (login_ != nullptr) {
+    account_.session_ended("reset");
+    usage_->disconnect();
+    usage_.reset();
+    account_.subject().principal.clear();
+    login_.reset();
+  }
+  ends_ = MonoTime::max();
+  accepted_ = shard_.clock().mono();
+  protocol_ = resp::Protocol::resp2;
+  db_ = 0;
+  name_.clear();
+  parser_.set_limits(resp::before_login());
+  answer("+RESET\r\n");
+  return Step::done;
+}
+
+}  // namespace keyward::proxy

@@ -1,0 +1,114 @@
+// The ways to Redis. forward() is the one door: it takes a Permit.
+#include <algorithm>
+
+#include "proxy/local_commands.h"
+#include "proxy/session.h"
+#include "proxy/wire_errors.h"
+
+namespace keyward::proxy {
+
+using command::Kind;
+
+upstream::LinkKey Session::link_key() const {
+  return {.user = (*login_->lease)->user, .protocol = protocol_, .db = db_};
+}
+
+upstream::Loan Session::borrow() { return shard_.pool().borrow(link_key(), (*login_->lease)->password); }
+
+// The one door upstream: takes the permit, keeps what the record needs, encodes what was judged.
+Session::Step Session::forward(const policy::Permit& permit, upstream::Link& link) {
+  Draft* draft = account_.begin(command_, permit, login_->grants->audit().reads, db_);
+  resp::write_request(link.encode_into(), command_.args);
+  link.expect({.sink = this, .place = replies_.reserve(), .tag = draft});
+  ++in_flight_;
+  flight_link_ = &link;
+  if (link.congested() && pause_ == Pause::none) {
+    pause_ = Pause::room;
+    room_link_ = &link;
+    link.wait_for_room(*this);
+  }
+  return Step::done;
+}
+
+Session::Step Session::send_shared(const policy::Permit& permit) {
+  upstream::Link& link = shard_.pool().shared(link_key(), (*login_->lease)->password);
+  if (in_flight_ > 0 && flight_link_ != &link) return wait_idle();
+  return forward(permit, link);
+}
+
+Session::Step Session::send_lent(const policy::Permit& permit) {
+  if (in_flight_ > 0) return wait_idle();
+  lent_ = borrow();
+  return forward(permit, *lent_);
+}
+
+Session::Step Session::send_held(const policy::Permit& permit) {
+  if (!held_ && in_flight_ > 0) return wait_idle();
+  if (held_ends_) return wait_idle();
+  if (!held_) held_ = borrow();
+  if (command_.info->kind == Kind::unwatch) held_ends_ = true;
+  return forward(permit, *held_);
+}
+
+Session::Step Session::send_relay(const policy::Permit& permit) {
+  if (relay_ == nullptr) {
+    if (in_flight_ > 0) return wait_idle();
+    if (held_) {
+      answer_error(wire::kPinnedState);
+      return Step::done;
+    }
+  }
+  if (!literal_channels_ready()) return channel_error_.empty() ? Step::again : deny_channel();
+  if (relay_ == nullptr) relay_ = std::make_unique<Relay>(static_cast<RelayOwner&>(*this), replies_, borrow(), protocol_);
+  if (is_subscription(command_.info->kind)) {
+    relay_->change(command_.info->kind, command_.args);
+    return Step::done;
+  }
+  Draft* draft = account_.begin(command_, permit, login_->grants->audit().reads, db_);
+  resp::write_request(relay_->encode_into(), command_.args);
+  relay_->expect({.sink = this, .place = replies_.reserve(), .tag = draft});
+  ++in_flight_;
+  flight_link_ = relay_->link();
+  return Step::done;
+}
+
+// Redis compares a PSUBSCRIBE argument with the user's channel patterns by string equality: what policy allowed by containment
+// must be made known to it first.
+bool Session::literal_channels_ready() {
+  if (command_.info->kind != Kind::psubscribe) return true;
+  const auto pattern_of = [this](const command::ChannelUse& use) { return command_.args[use.arg]; };
+  // One selector must cover a whole PSUBSCRIBE: as soon as one pattern has to be added, all of them have.
+  if (std::none_of(command_.channels.begin(), command_.channels.end(), [&](const command::ChannelUse& use) {
+        return login_->grants->needs_literal_channel(pattern_of(use));
+      })) {
+    return true;
+  }
+  for (const command::ChannelUse& use : command_.channels) {
+    if (literals_.contains(pattern_of(use))) continue;
+    if (channel_error_.empty()) add_literal_channel(std::string(pattern_of(use)));
+    return false;
+  }
+  return true;
+}
+
+void Session::add_literal_channel(std::string pattern) {
+  pause_ = Pause::channel;
+  const std::string& user = (*login_->lease)->user;
+  shard_.leases().allow_literal_channel(user, pattern, [this, alive = alive_, pattern](Result<> result) {
+    if (!*alive || phase_ == Phase::closed) return;
+    if (result) {
+      literals_.insert(pattern);
+    } else {
+      channel_error_ = result.error().message();
+    }
+    resume(Pause::channel);
+  });
+}
+
+Session::Step Session::deny_channel() {
+  channel_error_.clear();
+  answer_error(wire::kCannotDecide);
+  return Step::done;
+}
+
+}  // namespace keyward::proxy

@@ -1,0 +1,115 @@
+// MULTI, what is queued, EXEC and DISCARD.
+#include <array>
+
+#include "proxy/local_commands.h"
+#include "proxy/session.h"
+#include "proxy/wire_errors.h"
+
+namespace keyward::proxy {
+
+using command::Kind;
+
+Session::Step Session::multi() {
+  if (transaction_ != nullptr) {
+    answer_error(wire::kNestedMulti);
+    return Step::done;
+  }
+  transaction_ = std::make_unique<Transaction>(shard_.drafts(), ++transactions_, shard_.limits().transaction_bytes);
+  answer("+OK\r\n");
+  return Step::done;
+}
+
+Session::Step Session::queue(const policy::Permit& permit) {
+  if (is_subscription(command_.info->kind)) {
+    answer_error(wire::not_in_multi(command_.info->name));
+    transaction_->doom();
+    return Step::done;
+  }
+  Draft* draft = account_.begin(command_, permit, login_->grants->audit().reads, db_);
+  if (transaction_->doomed() || transaction_->queue(command_.args, draft)) {
+    if (transaction_->doomed()) shard_.drafts().release(draft);
+    answer("+QUEUED\r\n");
+    return Step::done;
+  }
+  shard_.drafts().release(draft);
+  transaction_->doom();
+  answer_error(wire::kTransactionTooLarge);
+  return Step::done;
+}
+
+Session::Step Session::discard() {
+  if (transaction_ == nullptr) {
+    answer_error(wire::kDiscardWithoutMulti);
+    return Step::done;
+  }
+  transaction_.reset();
+  if (!held_) {
+    answer("+OK\r\n");
+    return Step::done;
+  }
+  // Redis never saw MULTI: UNWATCH is what is left to do there, and its +OK is the answer.
+  static constexpr std::array<std::string_view, 1> kUnwatch{"UNWATCH"};
+  resp::write_request(held_->encode_into(), kUnwatch);
+  held_->expect({.sink = this, .place = replies_.reserve()});
+  ++in_flight_;
+  flight_link_ = held_.get();
+  held_ends_ = true;
+  return Step::done;
+}
+
+// Ends the WATCH of a transaction that does not reach Redis. False: something is still under way there.
+bool Session::unwatch_held() {
+  if (in_flight_ > 0) {
+    pause_ = Pause::idle;
+    return false;
+  }
+  // Closing is the surest way to forget a WATCH, and a doomed transaction is rare.
+  held_.drop();
+  return true;
+}
+
+Session::Step Session::exec() {
+  if (transaction_ == nullptr) {
+    answer_error(wire::kExecWithoutMulti);
+    return Step::done;
+  }
+  if (transaction_->doomed()) {
+    if (held_ && !unwatch_held()) return Step::again;
+    transaction_.reset();
+    answer_error(wire::kExecAbort);
+    return Step::done;
+  }
+  if (relay_ != nullptr) return exec_on_relay();
+  upstream::Link* link = held_.get();
+  if (link == nullptr) {
+    link = &shard_.pool().shared(link_key(), (*login_->lease)->password);
+    if (in_flight_ > 0 && flight_link_ != link) return wait_idle();
+  }
+  transaction_->write_block(link->encode_into());
+  link->expect(exec_awaiting());
+  ++in_flight_;
+  flight_link_ = link;
+  held_ends_ = static_cast<bool>(held_);
+  transaction_.reset();
+  return Step::done;
+}
+
+upstream::Awaiting Session::exec_awaiting() {
+  Draft* drafts = transaction_->take_drafts();
+  return {.sink = this,
+          .place = replies_.reserve(),
+          .tag = drafts,
+          .discard = transaction_->leading(),
+          .keep_children = drafts != nullptr};
+}
+
+Session::Step Session::exec_on_relay() {
+  transaction_->write_block(relay_->encode_into());
+  relay_->expect(exec_awaiting());
+  ++in_flight_;
+  flight_link_ = relay_->link();
+  transaction_.reset();
+  return Step::done;
+}
+
+}  // namespace keyward::proxy
