@@ -1,8 +1,8 @@
 #include "lease/acl_user.h"
 
-#include <algorithm>
-
 #include "keyward/base/hash.h"
+
+#include <algorithm>
 
 namespace keyward::lease {
 namespace {
@@ -33,21 +33,12 @@ Secret new_password() { return Secret(hex(random_bytes(32))); }
 
 std::vector<std::string> setuser(const Lease& lease, const policy::AclRules& rules,
                                  const std::vector<std::string>& literals) {
-  std::vector<std::string> argv{"ACL", "SETUSER", lease.user, "reset", "on",
-                                "#" + hex(sha256(lease.password.reveal()))};
+  std::vector<std::string> argv{"ACL",   "SETUSER", lease.user,
+                                "reset", "on",      "#" + hex(sha256(lease.password.reveal()))};
   argv.insert(argv.end(), rules.tokens.begin(), rules.tokens.end());
-  if (literals.empty()) return argv;
-  // All in one selector: Redis wants one selector to cover every pattern of a PSUBSCRIBE. Without selectors (before 7.0) the
-  // patterns stand at the root, beside the commands.
-  const bool selectors = std::ranges::any_of(
-      rules.tokens, [](const std::string& token) { return token.starts_with('('); });
-  if (!selectors) {
-    for (const std::string& pattern : literals) argv.push_back("&" + pattern);
-    return argv;
-  }
-  std::string selector = "(-@all +psubscribe +punsubscribe";
-  for (const std::string& pattern : literals) selector.append(" &").append(pattern);
-  argv.push_back(selector + ")");
+  // At the root, beside the patterns that the policy names: Redis wants one set of permissions to
+  // cover a whole PSUBSCRIBE.
+  for (const std::string& pattern : literals) argv.push_back("&" + pattern);
   return argv;
 }
 

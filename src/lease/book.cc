@@ -52,7 +52,8 @@ LeaseBook::Calls LeaseBook::acquire(const std::string& user,
     at->second.grants = std::move(grants);
     at->second.draft = std::move(draft);
     queue(user, at->second);
-  } else if (at->second.state == State::deleting && at->second.waiting.empty() && !make_room(calls)) {
+  } else if (at->second.state == State::deleting && at->second.waiting.empty() &&
+             !make_room(calls)) {
     calls.emplace_back([waiter = std::move(waiter)] { waiter(full()); });
     return calls;
   }
@@ -257,9 +258,11 @@ LeaseBook::Calls LeaseBook::expire(MonoTime now) {
     if (entry.state == State::idle && entry.idle_since + rules_.linger <= now) {
       begin_removal(at->first, entry, Why::unused, calls);
     }
-    // A mint that nobody waits for any more is no debt, but its command may have reached Redis before the connection died.
+    // A mint that nobody waits for any more is no debt, but its command may have reached Redis
+    // before the connection died.
     const auto here = at++;
-    const bool awaited = !entry.waiting.empty() || !entry.make_waiting.empty() || !entry.make_sent.empty();
+    const bool awaited =
+        !entry.waiting.empty() || !entry.make_waiting.empty() || !entry.make_sent.empty();
     if (entry.state != State::minting || entry.in_flight || awaited) continue;
     if (entry.sent) {
       begin_removal(here->first, entry, Why::unused, calls);
@@ -308,7 +311,8 @@ void LeaseBook::fail_waiting(Entry& entry, const Error& error, Calls& calls) {
   entry.waiting.clear();
 }
 
-void LeaseBook::fail_makes(std::vector<Entry::MakeWaiting>& list, const Error& error, Calls& calls) {
+void LeaseBook::fail_makes(std::vector<Entry::MakeWaiting>& list, const Error& error,
+                           Calls& calls) {
   waiters_ -= list.size();
   for (auto& one : list) {
     calls.emplace_back([waiter = std::move(one.waiter), error] { waiter(error); });

@@ -1,5 +1,11 @@
-// Who holds which ACL user and what has to be done about it in Redis. Pure: no I/O, time is passed in.
+// Who holds which ACL user and what has to be done about it in Redis. Pure: no I/O, time is passed
+// in.
 #pragma once
+
+#include "keyward/base/clock.h"
+#include "keyward/base/result.h"
+#include "keyward/lease/lease.h"
+#include "keyward/policy/grants.h"
 
 #include <chrono>
 #include <cstdint>
@@ -12,21 +18,17 @@
 #include <unordered_set>
 #include <vector>
 
-#include "keyward/base/clock.h"
-#include "keyward/base/result.h"
-#include "keyward/lease/lease.h"
-#include "keyward/policy/grants.h"
-
 namespace keyward::lease {
 
-// minting -> active <-> idle -> deleting -> gone. Exactly one ACL command per user is under way at any moment: take_work()
-// hands it out, one of made / failed / removed / lost reports its end.
+// minting -> active <-> idle -> deleting -> gone. Exactly one ACL command per user is under way at
+// any moment: take_work() hands it out, one of made / failed / removed / lost reports its end.
 class LeaseBook {
  public:
   using Waiter = std::function<void(Result<LeasePtr>)>;
   using MakeWaiter = std::function<void(Result<>)>;
-  using Calls = std::vector<std::function<void()>>;  // to be run by the caller once the book is consistent
-  using Draft = std::function<LeasePtr()>;           // a lease with a fresh password
+  using Calls =
+      std::vector<std::function<void()>>;   // to be run by the caller once the book is consistent
+  using Draft = std::function<LeasePtr()>;  // a lease with a fresh password
 
   struct Rules {
     std::size_t max_users = 5000;
@@ -35,8 +37,13 @@ class LeaseBook {
     std::size_t max_literals = 256;
   };
   enum class State : std::uint8_t { minting, active, idle, deleting };
-  enum class Why : std::uint8_t { unused, evicted, failed, shutdown };       // of a deletion
-  enum class Cause : std::uint8_t { none, literal, recreate, repair };       // of a remake, weakest first
+  enum class Why : std::uint8_t { unused, evicted, failed, shutdown };  // of a deletion
+  enum class Cause : std::uint8_t {
+    none,
+    literal,
+    recreate,
+    repair
+  };  // of a remake, weakest first
 
   struct Entry {
     LeasePtr lease;
@@ -95,7 +102,8 @@ class LeaseBook {
 
   // Fails waiters that ran out of patience and turns idle users past their linger into deletions.
   Calls expire(MonoTime now);
-  // `listed`: the users Redis has. Held ones that are missing are due to be made again; answers the unheld ones that vanished.
+  // `listed`: the users Redis has. Held ones that are missing are due to be made again; answers the
+  // unheld ones that vanished.
   std::vector<LeasePtr> reconcile(const std::unordered_set<std::string>& listed);
   // Everything becomes a deletion; waiters fail with `error`.
   Calls remove_all(const Error& error);

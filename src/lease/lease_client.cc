@@ -1,8 +1,9 @@
 #include "keyward/lease/lease_client.h"
 
-#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+
+#include <algorithm>
 #include <deque>
 #include <unordered_map>
 #include <vector>
@@ -15,15 +16,15 @@ using ChangeDone = std::function<void(Result<>)>;
 
 }  // namespace
 
-// Lives on the shard. What travels through the control thread is a weak reference and plain values; the callers' functions
-// stay here, so that nothing of the shard is ever destroyed over there.
+// Lives on the shard. What travels through the control thread is a weak reference and plain values;
+// the callers' functions stay here, so that nothing of the shard is ever destroyed over there.
 struct LeaseClient::State : std::enable_shared_from_this<LeaseClient::State> {
   struct Slot {
-    LeasePtr lease;                  // null while the service is asked
+    LeasePtr lease;  // null while the service is asked
     std::size_t holders = 0;
-    std::uint64_t idle_stamp = 0;    // tells an old linger from the present one
+    std::uint64_t idle_stamp = 0;  // tells an old linger from the present one
     std::vector<Done> waiting;
-    std::vector<std::string> literals;   // that the service has confirmed
+    std::vector<std::string> literals;  // that the service has confirmed
     std::vector<ChangeDone> repairing;
   };
   struct Linger {
@@ -36,7 +37,8 @@ struct LeaseClient::State : std::enable_shared_from_this<LeaseClient::State> {
         std::chrono::milliseconds how_long)
       : shard_io(shard), control_io(control), service(leases), linger(how_long), timer(shard) {}
 
-  // Runs `act(service, reply)` on the control thread; calling `reply(value)` there runs `then(state, value)` here.
+  // Runs `act(service, reply)` on the control thread; calling `reply(value)` there runs
+  // `then(state, value)` here.
   template <class Value, class Act, class Then>
   void ask(Act act, Then then) {
     auto reply = [weak = weak_from_this(), &shard = shard_io, then = std::move(then)](Value value) {
@@ -98,7 +100,8 @@ struct LeaseClient::State : std::enable_shared_from_this<LeaseClient::State> {
       const Linger one = std::move(lingering.front());
       lingering.pop_front();
       const auto at = slots.find(one.key);
-      if (at == slots.end() || at->second.holders > 0 || at->second.idle_stamp != one.stamp) continue;
+      if (at == slots.end() || at->second.holders > 0 || at->second.idle_stamp != one.stamp)
+        continue;
       drop(at);
     }
     if (!lingering.empty()) arm();
@@ -123,7 +126,7 @@ struct LeaseClient::State : std::enable_shared_from_this<LeaseClient::State> {
   std::unordered_map<std::string, Slot> slots;        // by principal, rights and policy version
   std::unordered_map<std::string, std::string> keys;  // user -> key of its slot
   std::unordered_map<std::uint64_t, ChangeDone> literals;  // who waits for a pattern to be added
-  std::deque<Linger> lingering;                       // in order of time
+  std::deque<Linger> lingering;                            // in order of time
   std::uint64_t stamps = 0;
 };
 
@@ -135,8 +138,7 @@ LeaseClient::~LeaseClient() = default;
 
 void LeaseClient::acquire(const std::string& principal,
                           std::shared_ptr<const policy::Grants> grants, Done done) {
-  const std::string key =
-      grants->rights_id() + '\n' + grants->policy_version() + '\n' + principal;
+  const std::string key = grants->rights_id() + '\n' + grants->policy_version() + '\n' + principal;
   const auto [at, fresh] = state_->slots.try_emplace(key);
   State::Slot& slot = at->second;
   if (slot.lease) {

@@ -1,29 +1,34 @@
 #include "keyward/lease/lease_service.h"
 
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <algorithm>
-#include <unordered_set>
-
 #include "lease/acl_user.h"
 #include "lease/book.h"
 #include "lease/self_test.h"
 
 #include "keyward/base/log.h"
 
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <algorithm>
+#include <unordered_set>
+
 namespace keyward::lease {
 namespace {
 
 namespace asio = boost::asio;
-using upstream::ControlReply;
 using std::chrono::milliseconds;
+using upstream::ControlReply;
 
 const char* reason_text(LeaseBook::Why why) {
   switch (why) {
-    case LeaseBook::Why::unused: return "unused";
-    case LeaseBook::Why::evicted: return "made room for another";
-    case LeaseBook::Why::failed: return "self-test failed";
-    case LeaseBook::Why::shutdown: return "shutdown";
+    case LeaseBook::Why::unused:
+      return "unused";
+    case LeaseBook::Why::evicted:
+      return "made room for another";
+    case LeaseBook::Why::failed:
+      return "self-test failed";
+    case LeaseBook::Why::shutdown:
+      return "shutdown";
   }
   return "";
 }
@@ -36,7 +41,8 @@ std::string joined(const std::vector<std::string>& names) {
 
 }  // namespace
 
-// Handlers hold the state alive; `gone` says that the service is not: journal and control must not be touched then.
+// Handlers hold the state alive; `gone` says that the service is not: journal and control must not
+// be touched then.
 struct LeaseService::State : std::enable_shared_from_this<LeaseService::State> {
   State(asio::io_context& context, upstream::Control& connection, LeaseConfig settings,
         audit::Journal& trail, const Clock& now)
@@ -55,21 +61,29 @@ struct LeaseService::State : std::enable_shared_from_this<LeaseService::State> {
     for (auto& one : calls) asio::post(io, std::move(one));
   }
 
-  // Sends what the book wants to be sent, if Redis is there and the leftovers of an earlier run are gone.
+  // Sends what the book wants to be sent, if Redis is there and the leftovers of an earlier run are
+  // gone.
   void pump() {
     while (!gone && reconciled && control.up()) {
       const auto work = book.take_work();
       if (!work) break;
       switch (work->kind) {
-        case LeaseBook::Work::Kind::mint: mint(work->user); break;
-        case LeaseBook::Work::Kind::remake: remake(work->user); break;
-        case LeaseBook::Work::Kind::remove: remove(work->user); break;
+        case LeaseBook::Work::Kind::mint:
+          mint(work->user);
+          break;
+        case LeaseBook::Work::Kind::remake:
+          remake(work->user);
+          break;
+        case LeaseBook::Work::Kind::remove:
+          remove(work->user);
+          break;
       }
     }
     arm();
   }
 
-  // --- making -------------------------------------------------------------------------------------------------------
+  // --- making
+  // -------------------------------------------------------------------------------------------------------
   void mint(const std::string& user) {
     const auto* entry = book.find(user);
     const auto grants = entry->grants;
@@ -81,7 +95,8 @@ struct LeaseService::State : std::enable_shared_from_this<LeaseService::State> {
                    if (!tested && !self->gone) self->minted(user, *made, SelfTest::passed, {});
                  });
     if (!tested) return;
-    // Sent right behind. Should SETUSER have failed, its answer, which comes first, decides whatever the probes say.
+    // Sent right behind. Should SETUSER have failed, its answer, which comes first, decides
+    // whatever the probes say.
     self_test(control, user, grants->acl(),
               [self = shared_from_this(), user, made](SelfTest test, const std::string& detail) {
                 if (!self->gone) self->minted(user, *made, test, detail);
@@ -94,14 +109,17 @@ struct LeaseService::State : std::enable_shared_from_this<LeaseService::State> {
       book.lost(user);
       return pump();
     }
-    if (reply->type == ControlReply::Type::error) return refused(user, "Redis refused to make a user: " + reply->text);
+    if (reply->type == ControlReply::Type::error)
+      return refused(user, "Redis refused to make a user: " + reply->text);
     const auto* entry = book.find(user);
     if (test == SelfTest::disagrees) {
-      record(audit::Kind::lease_create, *entry->lease, audit::Outcome::error, "self-test failed", detail);
+      record(audit::Kind::lease_create, *entry->lease, audit::Outcome::error, "self-test failed",
+             detail);
       return refused(user, "the Redis user that was made does not match the policy: " + detail);
     }
     if (test == SelfTest::skipped && !std::exchange(told_untested, true)) {
-      spdlog::warn("this Redis cannot check new users (ACL DRYRUN); the policy's rules are used unchecked");
+      spdlog::warn(
+          "this Redis cannot check new users (ACL DRYRUN); the policy's rules are used unchecked");
     }
     ++counters.created;
     record(audit::Kind::lease_create, *entry->lease, audit::Outcome::ok, "login",
@@ -121,7 +139,8 @@ struct LeaseService::State : std::enable_shared_from_this<LeaseService::State> {
     pump();
   }
 
-  // The same user with the same password once more: after drift, after a restart of Redis, or with one more pattern.
+  // The same user with the same password once more: after drift, after a restart of Redis, or with
+  // one more pattern.
   void remake(const std::string& user) {
     const auto* entry = book.find(user);
     const auto cause = entry->sent_cause;
@@ -143,7 +162,8 @@ struct LeaseService::State : std::enable_shared_from_this<LeaseService::State> {
     if (entry != nullptr && cause >= LeaseBook::Cause::recreate) {
       ++counters.repaired;
       if (cause == LeaseBook::Cause::repair) {
-        record(audit::Kind::drift, *entry->lease, audit::Outcome::ok, "Redis refused the password of a leased user", {});
+        record(audit::Kind::drift, *entry->lease, audit::Outcome::ok,
+               "Redis refused the password of a leased user", {});
       }
       record(audit::Kind::lease_create, *entry->lease, audit::Outcome::ok, "made again", {});
     }
@@ -151,7 +171,8 @@ struct LeaseService::State : std::enable_shared_from_this<LeaseService::State> {
     pump();
   }
 
-  // --- removing -----------------------------------------------------------------------------------------------------
+  // --- removing
+  // -----------------------------------------------------------------------------------------------------
   void remove(const std::string& user) {
     control.call({"ACL", "DELUSER", user},
                  [self = shared_from_this(), user](const Result<ControlReply>& reply) {
@@ -170,7 +191,8 @@ struct LeaseService::State : std::enable_shared_from_this<LeaseService::State> {
       spdlog::error("lease {}: Redis refused to delete it: {}", user, log::printable(reply->text));
     } else if (entry != nullptr && reply->integer > 0) {
       ++counters.deleted;
-      record(audit::Kind::lease_delete, *entry->lease, audit::Outcome::ok, reason_text(entry->why), {});
+      record(audit::Kind::lease_delete, *entry->lease, audit::Outcome::ok, reason_text(entry->why),
+             {});
     }
     book.removed(user);
     pump();
@@ -182,10 +204,12 @@ struct LeaseService::State : std::enable_shared_from_this<LeaseService::State> {
     if (const auto done = std::exchange(on_stopped, nullptr)) done();
   }
 
-  // --- reconciling --------------------------------------------------------------------------------------------------
+  // --- reconciling
+  // --------------------------------------------------------------------------------------------------
   void reconcile(const ControlReply& users, const std::function<void(Result<>)>& done) {
     if (users.type != ControlReply::Type::array) {
-      return done(Error(Errc::forbidden, "Redis refused ACL USERS to the admin user: " + users.text));
+      return done(
+          Error(Errc::forbidden, "Redis refused ACL USERS to the admin user: " + users.text));
     }
     std::unordered_set<std::string> listed;
     for (const ControlReply& one : users.elements) {
@@ -200,25 +224,29 @@ struct LeaseService::State : std::enable_shared_from_this<LeaseService::State> {
     done({});
   }
 
-  // Sent before anything else on this connection, so that a user made now is never taken for a leftover.
+  // Sent before anything else on this connection, so that a user made now is never taken for a
+  // leftover.
   void sweep(const std::unordered_set<std::string>& listed) {
     for (const std::string& user : listed) {
       if (book.find(user) != nullptr) continue;
-      control.call({"ACL", "DELUSER", user}, [self = shared_from_this(), user](const Result<ControlReply>& reply) {
-        if (self->gone) return;
-        if (reply.has_error()) {
-          self->swept = false;  // tried again when the connection is back
-        } else if (reply->type == ControlReply::Type::integer && reply->integer > 0) {
-          ++self->counters.swept;
-          Lease leftover;
-          leftover.user = user;
-          self->record(audit::Kind::lease_delete, leftover, audit::Outcome::ok, "left by an earlier run", {});
-        }
-      });
+      control.call({"ACL", "DELUSER", user},
+                   [self = shared_from_this(), user](const Result<ControlReply>& reply) {
+                     if (self->gone) return;
+                     if (reply.has_error()) {
+                       self->swept = false;  // tried again when the connection is back
+                     } else if (reply->type == ControlReply::Type::integer && reply->integer > 0) {
+                       ++self->counters.swept;
+                       Lease leftover;
+                       leftover.user = user;
+                       self->record(audit::Kind::lease_delete, leftover, audit::Outcome::ok,
+                                    "left by an earlier run", {});
+                     }
+                   });
     }
   }
 
-  // --- the rest -----------------------------------------------------------------------------------------------------
+  // --- the rest
+  // -----------------------------------------------------------------------------------------------------
   void record(audit::Kind kind, const Lease& lease, audit::Outcome outcome, std::string_view reason,
               std::string_view detail) {
     audit::Subject subject;
@@ -235,7 +263,8 @@ struct LeaseService::State : std::enable_shared_from_this<LeaseService::State> {
     journal.flush();
   }
 
-  // One timer for everything that waits, looking an eighth of the shortest wait apart; none while nothing waits.
+  // One timer for everything that waits, looking an eighth of the shortest wait apart; none while
+  // nothing waits.
   void arm() {
     if (armed || gone || !book.timed()) return;
     armed = true;
@@ -285,7 +314,8 @@ void LeaseService::acquire(const std::string& principal,
                       version = grants->policy_version()]() -> LeasePtr {
     return std::make_shared<const Lease>(Lease{user, new_password(), rights, principal, version});
   };
-  state_->post(state_->book.acquire(user, std::move(grants), draft, std::move(done), state_->clock.mono()));
+  state_->post(
+      state_->book.acquire(user, std::move(grants), draft, std::move(done), state_->clock.mono()));
   state_->pump();
 }
 

@@ -12,13 +12,15 @@ struct Run {
   std::function<void(SelfTest, const std::string&)> done;
 };
 
-// "+OK" when allowed, a bulk string with the reason when not (acl.c aclCommand DRYRUN). Errors: no such subcommand before 7.0;
-// NOPERM when the admin user lacks it; anything else, an unknown command for example, is a refusal.
+// "+OK" when allowed, a bulk string with the reason when not (acl.c aclCommand DRYRUN). Errors: no
+// such subcommand before 7.0; NOPERM when the admin user lacks it; anything else, an unknown
+// command for example, is a refusal.
 SelfTest judge(const Result<ControlReply>& reply, bool allowed) {
   if (reply.has_error()) return SelfTest::lost;
   if (reply->type == ControlReply::Type::error) {
     const std::string& text = reply->text;
-    const bool unknown = text.starts_with("ERR Unknown subcommand") || text.starts_with("ERR unknown subcommand");
+    const bool unknown =
+        text.starts_with("ERR Unknown subcommand") || text.starts_with("ERR unknown subcommand");
     if (unknown || text.starts_with("NOPERM")) return SelfTest::skipped;
   }
   const bool answer = reply->type == ControlReply::Type::status && reply->text == "OK";

@@ -1,18 +1,18 @@
 #include "keyward/net/acceptor.h"
 
-#include <sys/socket.h>
-#include <unistd.h>
+#include "net/socket_options.h"
+
+#include "keyward/base/log.h"
 
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/steady_timer.hpp>
+
 #include <cerrno>
 #include <cstring>
-
-#include "net/socket_options.h"
-
-#include "keyward/base/log.h"
+#include <sys/socket.h>
+#include <unistd.h>
 
 namespace keyward::net {
 namespace {

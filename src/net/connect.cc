@@ -1,12 +1,13 @@
 #include "keyward/net/connect.h"
 
+#include "net/socket_options.h"
+
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <deque>
 
-#include "net/socket_options.h"
+#include <deque>
 
 namespace keyward::net {
 namespace {
@@ -17,7 +18,8 @@ using tcp = asio::ip::tcp;
 using SocketEndpoint = asio::generic::stream_protocol::endpoint;
 using Done = std::function<void(Result<std::unique_ptr<Stream>>)>;
 
-// What the handlers of one attempt keep alive. After finish() or cancel() every handler that still arrives does nothing.
+// What the handlers of one attempt keep alive. After finish() or cancel() every handler that still
+// arrives does nothing.
 class Attempt : public std::enable_shared_from_this<Attempt> {
  public:
   Attempt(asio::io_context& io, Endpoint endpoint, SslContext tls, std::string name, Done done)
@@ -107,11 +109,16 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
       self->handshake();
     };
     switch (stream_->handshake().status) {
-      case IoStatus::ok: return finish();
-      case IoStatus::want_read: return stream_->wait_readable(std::move(again));
-      case IoStatus::want_write: return stream_->wait_writable(std::move(again));
-      case IoStatus::eof: return fail(Errc::closed, "TLS: the peer closed the connection");
-      case IoStatus::failed: return fail(Errc::unavailable, "TLS: " + stream_->error());
+      case IoStatus::ok:
+        return finish();
+      case IoStatus::want_read:
+        return stream_->wait_readable(std::move(again));
+      case IoStatus::want_write:
+        return stream_->wait_writable(std::move(again));
+      case IoStatus::eof:
+        return fail(Errc::closed, "TLS: the peer closed the connection");
+      case IoStatus::failed:
+        return fail(Errc::unavailable, "TLS: " + stream_->error());
     }
   }
 

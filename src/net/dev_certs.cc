@@ -1,23 +1,23 @@
 #include "keyward/net/dev_certs.h"
 
-#include <arpa/inet.h>
-#include <fcntl.h>
+#include "keyward/base/hash.h"
+#include "keyward/net/tls.h"
+
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include <arpa/inet.h>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
+#include <fcntl.h>
 #include <memory>
-
-#include "keyward/base/hash.h"
-#include "keyward/net/tls.h"
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace keyward::net {
 namespace {
@@ -57,13 +57,15 @@ bool add_extension(X509* certificate, X509* issuer, int nid, const std::string& 
   return added;
 }
 
-// Version 3, a random serial number, valid from an hour ago (clocks differ), the name as common name.
+// Version 3, a random serial number, valid from an hour ago (clocks differ), the name as common
+// name.
 Certificate blank(const std::string& name, EVP_PKEY* key) {
   Certificate certificate(X509_new(), &X509_free);
   if (!certificate) return certificate;
   X509* raw = certificate.get();
   std::string serial = random_bytes(16);
-  serial[0] = static_cast<char>(static_cast<unsigned char>(serial[0]) & 0x7F);  // RFC 5280 4.1.2.2: positive
+  serial[0] = static_cast<char>(static_cast<unsigned char>(serial[0]) &
+                                0x7F);  // RFC 5280 4.1.2.2: positive
   BIGNUM* number = BN_bin2bn(reinterpret_cast<const unsigned char*>(serial.data()), 16, nullptr);
   BN_to_ASN1_INTEGER(number, X509_get_serialNumber(raw));
   BN_free(number);
@@ -114,17 +116,19 @@ Signed make_leaf(const Signed& ca, const std::string& name, const char* usage,
   leaf.certificate = blank(name, leaf.key.get());
   X509* raw = leaf.certificate.get();
   X509* issuer = ca.certificate.get();
-  const bool good =
-      raw != nullptr && add_extension(raw, issuer, NID_basic_constraints, "critical,CA:FALSE") &&
-      add_extension(raw, issuer, NID_key_usage, "critical,digitalSignature") &&
-      add_extension(raw, issuer, NID_ext_key_usage, usage) &&
-      (names.empty() || add_extension(raw, issuer, NID_subject_alt_name, alternative_names(names))) &&
-      sign(raw, issuer, ca.key.get());
+  const bool good = raw != nullptr &&
+                    add_extension(raw, issuer, NID_basic_constraints, "critical,CA:FALSE") &&
+                    add_extension(raw, issuer, NID_key_usage, "critical,digitalSignature") &&
+                    add_extension(raw, issuer, NID_ext_key_usage, usage) &&
+                    (names.empty() ||
+                     add_extension(raw, issuer, NID_subject_alt_name, alternative_names(names))) &&
+                    sign(raw, issuer, ca.key.get());
   if (!good) leaf.certificate.reset();
   return leaf;
 }
 
-// Replaces the file as a whole, so that a reader never sees half of it, and never with a wider mode.
+// Replaces the file as a whole, so that a reader never sees half of it, and never with a wider
+// mode.
 Result<> write_file(const std::string& path, mode_t mode, BIO* content) {
   char* bytes = nullptr;
   const long size = BIO_get_mem_data(content, &bytes);
@@ -158,11 +162,13 @@ Result<> write_key(const std::string& path, EVP_PKEY* key) {
   return write_file(path, 0600, memory.get());
 }
 
-Result<DevCertificates> write_all(const DevCertificates& files, const Signed& ca, const Signed& leaf) {
+Result<DevCertificates> write_all(const DevCertificates& files, const Signed& ca,
+                                  const Signed& leaf) {
   if (!ca.certificate || !leaf.certificate) {
     return Error(Errc::internal, "OpenSSL cannot make a certificate: " + ssl_error_text());
   }
-  if (auto ok = write_certificate(files.ca_file, ca.certificate.get()); ok.has_error()) return ok.error();
+  if (auto ok = write_certificate(files.ca_file, ca.certificate.get()); ok.has_error())
+    return ok.error();
   if (auto ok = write_key(files.key_file, leaf.key.get()); ok.has_error()) return ok.error();
   auto ok = write_certificate(files.certificate_file, leaf.certificate.get());
   if (ok.has_error()) return ok.error();
@@ -175,8 +181,8 @@ Result<DevCertificates> make_dev_certificates(const std::string& directory,
                                               const std::vector<std::string>& names) {
   const Signed ca = make_ca();
   const std::string name = names.empty() ? "localhost" : names.front();
-  return write_all({directory + "/ca.pem", directory + "/server.pem", directory + "/server.key"}, ca,
-                   make_leaf(ca, name, "serverAuth", names));
+  return write_all({directory + "/ca.pem", directory + "/server.pem", directory + "/server.key"},
+                   ca, make_leaf(ca, name, "serverAuth", names));
 }
 
 Result<DevCertificates> make_dev_client_certificate(const std::string& directory,
@@ -193,7 +199,8 @@ bool certificate_lasts(const std::string& file, long seconds) {
     (void)ssl_error_text();
     return false;
   }
-  const Certificate certificate(PEM_read_bio_X509(input.get(), nullptr, nullptr, nullptr), &X509_free);
+  const Certificate certificate(PEM_read_bio_X509(input.get(), nullptr, nullptr, nullptr),
+                                &X509_free);
   if (!certificate) {
     (void)ssl_error_text();
     return false;

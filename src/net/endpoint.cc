@@ -1,10 +1,10 @@
 #include "keyward/net/endpoint.h"
 
-#include <arpa/inet.h>
-
-#include <algorithm>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
+
+#include <algorithm>
+#include <arpa/inet.h>
 #include <charconv>
 
 namespace keyward::net {
@@ -16,7 +16,8 @@ constexpr std::size_t kMaxHost = 253;        // RFC 1035 2.3.4, as text
 
 Error invalid(std::string message) { return Error(Errc::invalid, std::move(message)); }
 
-// Letters, digits, and what stands in names and addresses: nothing that would read differently when it is written again.
+// Letters, digits, and what stands in names and addresses: nothing that would read differently when
+// it is written again.
 bool is_host(std::string_view host) {
   return host.size() <= kMaxHost && std::ranges::all_of(host, [](char byte) {
            return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
@@ -72,9 +73,12 @@ Result<Endpoint> parse_tcp(const boost::urls::url_view& url, Endpoint::Kind kind
 
 std::string Endpoint::text() const {
   switch (kind) {
-    case Kind::unix_socket: return "unix://" + host;
-    case Kind::tls: return "rediss://" + shown(host) + ":" + std::to_string(port);
-    case Kind::tcp: break;
+    case Kind::unix_socket:
+      return "unix://" + host;
+    case Kind::tls:
+      return "rediss://" + shown(host) + ":" + std::to_string(port);
+    case Kind::tcp:
+      break;
   }
   return "redis://" + shown(host) + ":" + std::to_string(port);
 }
@@ -119,7 +123,8 @@ Result<Endpoint> parse_listen(std::string_view text) {
   const bool has_colon = host.find(':') != std::string_view::npos;
   if (has_colon != bracketed) return invalid("write an IPv6 address in brackets: [::1]:6380");
   if (!is_host(host)) {
-    return invalid("the host of a listen address is too long or holds a character that no host has");
+    return invalid(
+        "the host of a listen address is too long or holds a character that no host has");
   }
   endpoint.host = std::string(host);
   return endpoint;

@@ -1,8 +1,8 @@
 #include "net/socket_options.h"
 
-#include <netinet/tcp.h>
-
 #include <boost/asio/ip/tcp.hpp>
+
+#include <netinet/tcp.h>
 
 namespace keyward::net {
 namespace {

@@ -3,10 +3,10 @@
 #include <openssl/err.h>
 #include <openssl/sslerr.h>
 #include <openssl/x509.h>
-#include <sys/socket.h>
 
 #include <cerrno>
 #include <cstring>
+#include <sys/socket.h>
 
 namespace keyward::net {
 namespace {
@@ -26,15 +26,17 @@ Stream::Stream(Socket socket) : socket_(std::move(socket)) {
   socket_.native_non_blocking(true, ignored);
 }
 
-// A closed stream must not reach OpenSSL: the number of its descriptor may belong to another connection by now.
+// A closed stream must not reach OpenSSL: the number of its descriptor may belong to another
+// connection by now.
 IoResult Stream::handshake() {
   if (!socket_.is_open()) return fail("the stream is closed");
   if (!ssl_) return {IoStatus::ok, 0};
   ERR_clear_error();
   errno = 0;
   const int code = SSL_do_handshake(ssl_.get());
-  if (code == 1) return {IoStatus::ok, 0};
-  return ssl_result(code);
+  if (code != 1) return ssl_result(code);
+  shaken_ = true;
+  return {IoStatus::ok, 0};
 }
 
 IoResult Stream::read(std::span<char> into) {
@@ -54,8 +56,7 @@ IoResult Stream::write(std::string_view bytes) {
   if (!socket_.is_open()) return fail("the stream is closed");
   if (ssl_) return write_tls(bytes);
   for (;;) {
-    const ssize_t count =
-        ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const ssize_t count = ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (count >= 0) return {IoStatus::ok, static_cast<std::size_t>(count)};
     if (errno == EINTR) continue;
     if (would_block(errno)) return {IoStatus::want_write, 0};
@@ -63,7 +64,8 @@ IoResult Stream::write(std::string_view bytes) {
   }
 }
 
-// One record per SSL_read: goes on while decrypted bytes are held back, since no readiness would ever announce those.
+// One record per SSL_read: goes on while decrypted bytes are held back, since no readiness would
+// ever announce those.
 IoResult Stream::read_tls(std::span<char> into) {
   std::size_t total = 0;
   do {
@@ -77,8 +79,8 @@ IoResult Stream::read_tls(std::span<char> into) {
   return {IoStatus::ok, total};
 }
 
-// One record per SSL_write in partial-write mode: goes on until the socket takes no more. A record that OpenSSL holds back is
-// not counted; the caller offers its bytes again. (OpenSSL writes without MSG_NOSIGNAL: io_context ignores SIGPIPE.)
+// One record per SSL_write in partial-write mode: goes on until the socket takes no more. A record
+// that OpenSSL holds back is not counted; the caller offers its bytes again.
 IoResult Stream::write_tls(std::string_view bytes) {
   std::size_t total = 0;
   while (total < bytes.size()) {
@@ -95,14 +97,19 @@ IoResult Stream::write_tls(std::string_view bytes) {
 IoResult Stream::ssl_result(int code) {
   const int system_error = errno;
   switch (SSL_get_error(ssl_.get(), code)) {
-    case SSL_ERROR_WANT_READ: return {IoStatus::want_read, 0};
-    case SSL_ERROR_WANT_WRITE: return {IoStatus::want_write, 0};
-    case SSL_ERROR_ZERO_RETURN: return {IoStatus::eof, 0};
+    case SSL_ERROR_WANT_READ:
+      return {IoStatus::want_read, 0};
+    case SSL_ERROR_WANT_WRITE:
+      return {IoStatus::want_write, 0};
+    case SSL_ERROR_ZERO_RETURN:
+      return {IoStatus::eof, 0};
     case SSL_ERROR_SYSCALL:
       broken_ = true;
       ERR_clear_error();
-      return fail(system_error != 0 ? std::strerror(system_error) : "the peer closed the connection");
-    default: break;
+      return fail(system_error != 0 ? std::strerror(system_error)
+                                    : "the peer closed the connection");
+    default:
+      break;
   }
   broken_ = true;
   return ssl_failure();
@@ -110,19 +117,19 @@ IoResult Stream::ssl_result(int code) {
 
 IoResult Stream::ssl_failure() {
   const int reason = ERR_GET_REASON(ERR_peek_last_error());
-  const bool shaken = SSL_is_init_finished(ssl_.get()) == 1;
   const long verified = SSL_get_verify_result(ssl_.get());
   std::string text = ssl_error_text();
   if (reason == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
-    // FIN without close_notify. Redis clients commonly leave this way; RESP frames show by themselves when one is cut.
-    if (shaken) return {IoStatus::eof, 0};
+    // FIN without close_notify. Redis clients commonly leave this way; RESP frames show by
+    // themselves when one is cut.
+    if (shaken_) return {IoStatus::eof, 0};
     return fail("the peer closed the connection during the TLS handshake");
   }
-  if (!shaken && is_plaintext(reason)) {
+  if (!shaken_ && is_plaintext(reason)) {
     return fail(SSL_is_server(ssl_.get()) == 1 ? std::string(kPlaintextOnTls)
                                                : "the peer does not speak TLS (" + text + ")");
   }
-  if (!shaken && reason == SSL_R_CERTIFICATE_VERIFY_FAILED) {
+  if (!shaken_ && reason == SSL_R_CERTIFICATE_VERIFY_FAILED) {
     return fail(text + ": " + X509_verify_cert_error_string(verified));
   }
   return fail(std::move(text));
@@ -135,7 +142,7 @@ IoResult Stream::fail(std::string text) {
 
 void Stream::shutdown() {
   if (!socket_.is_open()) return;
-  if (ssl_ && !broken_ && SSL_is_init_finished(ssl_.get()) == 1) {
+  if (ssl_ && shaken_ && !broken_) {
     SSL_shutdown(ssl_.get());
     ERR_clear_error();
   }

@@ -1,14 +1,16 @@
 #include "keyward/net/tls.h"
 
+#include "keyward/base/hash.h"
+
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
-
-#include "keyward/base/hash.h"
+#include <signal.h>
 
 namespace keyward::net {
 namespace {
@@ -56,9 +58,24 @@ Result<> use_ca(SSL_CTX* context, const std::string& file) {
   return {};
 }
 
-// What both sides want: TLS 1.2 with forward secrecy and AEAD only, or 1.3; buffers given back when idle; writes that may be
-// partial and may come back with another pointer; no renegotiation (RFC 9325 section 3).
+// OpenSSL writes to sockets with write(2), which has no MSG_NOSIGNAL: a peer that reset its
+// connection must not end the process. A handler of the process's own stays.
+void ignore_broken_pipes() {
+  static const bool once = [] {
+    struct sigaction action {};
+    if (::sigaction(SIGPIPE, nullptr, &action) == 0 && action.sa_handler == SIG_DFL) {
+      std::signal(SIGPIPE, SIG_IGN);
+    }
+    return true;
+  }();
+  (void)once;
+}
+
+// What both sides want: TLS 1.2 with forward secrecy and AEAD only, or 1.3; buffers given back when
+// idle; writes that may be partial and may come back with another pointer; no renegotiation (RFC
+// 9325 section 3).
 Result<SslContext> make_context(const SSL_METHOD* method) {
+  ignore_broken_pipes();
   ERR_clear_error();
   SslContext context(SSL_CTX_new(method), &SSL_CTX_free);
   if (!context) return Error(Errc::internal, "OpenSSL: " + ssl_error_text());
@@ -73,16 +90,16 @@ Result<SslContext> make_context(const SSL_METHOD* method) {
   return context;
 }
 
-// Client certificates: the CA is trusted for nothing else, and its name is what the server asks for.
+// Client certificates: the CA is trusted for nothing else, and its name is what the server asks
+// for.
 Result<> verify_clients(SSL_CTX* context, const ServerTlsConfig& config) {
   if (auto ok = use_ca(context, config.client_ca_file); ok.has_error()) return ok;
   STACK_OF(X509_NAME)* names = SSL_load_client_CA_file(config.client_ca_file.c_str());
   if (names != nullptr) SSL_CTX_set_client_CA_list(context, names);
-  SSL_CTX_set_verify(context,
-                     SSL_VERIFY_PEER | (config.require_client_certificate
-                                            ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT
-                                            : 0),
-                     nullptr);
+  SSL_CTX_set_verify(
+      context,
+      SSL_VERIFY_PEER | (config.require_client_certificate ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+      nullptr);
   return {};
 }
 
@@ -104,7 +121,8 @@ Result<SslContext> make_server_context(const ServerTlsConfig& config) {
   } else if (config.minimum != "1.2") {
     return Error(Errc::invalid, "the lowest TLS version is \"1.2\" or \"1.3\"");
   }
-  if (auto ok = use_certificate(context, config.certificate_file, config.key_file); ok.has_error()) {
+  if (auto ok = use_certificate(context, config.certificate_file, config.key_file);
+      ok.has_error()) {
     return ok.error();
   }
   if (!config.client_ca_file.empty()) {
@@ -112,7 +130,8 @@ Result<SslContext> make_server_context(const ServerTlsConfig& config) {
   } else if (config.require_client_certificate) {
     return Error(Errc::invalid, "client certificates are required but no client CA file is named");
   }
-  // One stateless ticket per handshake; nothing about a session is kept on this side, so idle clients cost no memory.
+  // One stateless ticket per handshake; nothing about a session is kept on this side, so idle
+  // clients cost no memory.
   SSL_CTX_set_num_tickets(context, 1);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   constexpr unsigned char kContextId[] = "keyward";
@@ -133,7 +152,8 @@ Result<SslContext> make_client_context(const ClientTlsConfig& config) {
     return ok.error();
   }
   if (config.certificate_file.empty() != config.key_file.empty()) {
-    return Error(Errc::invalid, "a client certificate needs both a certificate file and a key file");
+    return Error(Errc::invalid,
+                 "a client certificate needs both a certificate file and a key file");
   }
   if (!config.certificate_file.empty()) {
     auto ok = use_certificate(context, config.certificate_file, config.key_file);

@@ -1,17 +1,18 @@
 #include "keyward/upstream/control.h"
 
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <deque>
-#include <random>
-#include <variant>
-
 #include "upstream/control_reply.h"
 
 #include "keyward/base/buffer.h"
 #include "keyward/net/connect.h"
 #include "keyward/resp/reply_scanner.h"
 #include "keyward/resp/writer.h"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <deque>
+#include <random>
+#include <variant>
 
 namespace keyward::upstream {
 namespace {
@@ -36,14 +37,16 @@ void fail(const Call& call, const Error& error) {
 
 }  // namespace
 
-// One connection at a time. Handlers carry the epoch of the connection they were made for and do nothing in a later one.
+// One connection at a time. Handlers carry the epoch of the connection they were made for and do
+// nothing in a later one.
 struct Control::State : std::enable_shared_from_this<Control::State> {
   enum class Phase { stopped, down, connecting, login, up };
 
   State(asio::io_context& context, UpstreamConfig settings)
       : io(context), config(std::move(settings)), timer(context) {}
 
-  // --- connecting ---------------------------------------------------------------------------------------------------
+  // --- connecting
+  // ---------------------------------------------------------------------------------------------------
   void open() {
     phase = Phase::connecting;
     net::SslContext tls;
@@ -53,11 +56,11 @@ struct Control::State : std::enable_shared_from_this<Control::State> {
       if (made.has_error()) return lose(made.error().message());
       tls = std::move(*made);
     }
-    connecting = net::connect(io, config.endpoint, std::move(tls), config.tls.server_name,
-                              config.connect_timeout,
-                              [self = shared_from_this()](Result<std::unique_ptr<net::Stream>> made) {
-                                self->opened(std::move(made));
-                              });
+    connecting = net::connect(
+        io, config.endpoint, std::move(tls), config.tls.server_name, config.connect_timeout,
+        [self = shared_from_this()](Result<std::unique_ptr<net::Stream>> made) {
+          self->opened(std::move(made));
+        });
   }
 
   void opened(Result<std::unique_ptr<net::Stream>> made) {
@@ -87,7 +90,8 @@ struct Control::State : std::enable_shared_from_this<Control::State> {
     send(kPing, Done([self = shared_from_this()](Result<ControlReply> reply) {
            if (reply.has_error() || self->phase != Phase::login) return;
            const bool error = reply->type == ControlReply::Type::error;
-           if (error && !reply->text.starts_with("NOPERM")) return self->lose("Redis: " + reply->text);
+           if (error && !reply->text.starts_with("NOPERM"))
+             return self->lose("Redis: " + reply->text);
            self->logged_in();
          }));
     return {};
@@ -99,7 +103,8 @@ struct Control::State : std::enable_shared_from_this<Control::State> {
     if (on_up) on_up();
   }
 
-  // --- keeping it alive ---------------------------------------------------------------------------------------------
+  // --- keeping it alive
+  // ---------------------------------------------------------------------------------------------
   void arm_deadline(const char* reason) {
     timer.expires_after(kAnswerWithin);
     timer.async_wait([self = shared_from_this(), mine = epoch, reason](error_code error) {
@@ -118,13 +123,15 @@ struct Control::State : std::enable_shared_from_this<Control::State> {
     constexpr std::string_view kPing[] = {"PING"};
     send(kPing, Done([self = shared_from_this()](const Result<ControlReply>& reply) {
            if (reply.has_error() || self->phase != Phase::up) return;
-           self->backoff = kFirstBackoff;  // it has lasted: the next loss starts with a short wait again
+           self->backoff =
+               kFirstBackoff;  // it has lasted: the next loss starts with a short wait again
            self->arm_ping();
          }));
     arm_deadline("Redis did not answer a PING in time");
   }
 
-  // The connection, or the attempt at one, is over. Fails what is in flight, tells the owner, tries again later.
+  // The connection, or the attempt at one, is over. Fails what is in flight, tells the owner, tries
+  // again later.
   void lose(const std::string& reason) {
     if (phase == Phase::stopped || phase == Phase::down) return;
     drop();
@@ -169,7 +176,8 @@ struct Control::State : std::enable_shared_from_this<Control::State> {
     });
   }
 
-  // --- bytes --------------------------------------------------------------------------------------------------------
+  // --- bytes
+  // --------------------------------------------------------------------------------------------------------
   void send(std::span<const std::string_view> argv, Call one) {
     resp::write_request(out.tail(), argv);
     awaiting.push_back(std::move(one));
@@ -192,11 +200,17 @@ struct Control::State : std::enable_shared_from_this<Control::State> {
     while (stream && !out.empty()) {
       const net::IoResult result = stream->write(out.view());
       switch (result.status) {
-        case net::IoStatus::ok: out.consume(result.bytes); break;
-        case net::IoStatus::want_write: return wait_writable();
-        case net::IoStatus::want_read: return;  // read() always waits for that
-        case net::IoStatus::eof: return lose("closed by Redis");
-        case net::IoStatus::failed: return lose(std::string(stream->error()));
+        case net::IoStatus::ok:
+          out.consume(result.bytes);
+          break;
+        case net::IoStatus::want_write:
+          return wait_writable();
+        case net::IoStatus::want_read:
+          return;  // read() always waits for that
+        case net::IoStatus::eof:
+          return lose("closed by Redis");
+        case net::IoStatus::failed:
+          return lose(std::string(stream->error()));
       }
     }
   }
@@ -212,10 +226,14 @@ struct Control::State : std::enable_shared_from_this<Control::State> {
           take_replies();
           if (epoch != mine) return;
           break;
-        case net::IoStatus::want_read: return wait_readable();
-        case net::IoStatus::want_write: return wait_writable();
-        case net::IoStatus::eof: return lose("closed by Redis");
-        case net::IoStatus::failed: return lose(std::string(stream->error()));
+        case net::IoStatus::want_read:
+          return wait_readable();
+        case net::IoStatus::want_write:
+          return wait_writable();
+        case net::IoStatus::eof:
+          return lose("closed by Redis");
+        case net::IoStatus::failed:
+          return lose(std::string(stream->error()));
       }
     }
   }

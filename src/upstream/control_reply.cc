@@ -5,12 +5,18 @@ namespace {
 
 ControlReply::Type type_of(int hiredis_type) {
   switch (hiredis_type) {
-    case REDIS_REPLY_STRING: return ControlReply::Type::string;
-    case REDIS_REPLY_ARRAY: return ControlReply::Type::array;
-    case REDIS_REPLY_INTEGER: return ControlReply::Type::integer;
-    case REDIS_REPLY_STATUS: return ControlReply::Type::status;
-    case REDIS_REPLY_ERROR: return ControlReply::Type::error;
-    default: return ControlReply::Type::nil;
+    case REDIS_REPLY_STRING:
+      return ControlReply::Type::string;
+    case REDIS_REPLY_ARRAY:
+      return ControlReply::Type::array;
+    case REDIS_REPLY_INTEGER:
+      return ControlReply::Type::integer;
+    case REDIS_REPLY_STATUS:
+      return ControlReply::Type::status;
+    case REDIS_REPLY_ERROR:
+      return ControlReply::Type::error;
+    default:
+      return ControlReply::Type::nil;
   }
 }
 

@@ -1,14 +1,14 @@
 // Certificates of a test's own: a CA and a server certificate in a temporary folder.
 #pragma once
 
-#include <stdexcept>
-#include <string>
-#include <vector>
-
 #include "support/temp_dir.h"
 
 #include "keyward/net/dev_certs.h"
 #include "keyward/net/tls.h"
+
+#include <stdexcept>
+#include <string>
+#include <vector>
 
 namespace keyward::test {
 

@@ -1,16 +1,17 @@
-// A short-lived Redis ACL user made for one identity and its rights. Immutable; shared by the connections that run as it.
+// A short-lived Redis ACL user made for one identity and its rights. Immutable; shared by the
+// connections that run as it.
 #pragma once
+
+#include "keyward/base/secret.h"
 
 #include <memory>
 #include <string>
 
-#include "keyward/base/secret.h"
-
 namespace keyward::lease {
 
 struct Lease {
-  std::string user;      // "kw_<instance 8 hex>_<16 hex>"
-  Secret password;       // never logged
+  std::string user;  // "kw_<instance 8 hex>_<16 hex>"
+  Secret password;   // never logged
   std::string rights_id;
   std::string principal;
   std::string policy_version;

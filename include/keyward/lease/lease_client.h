@@ -1,22 +1,25 @@
-// A shard's way to the LeaseService: posts to the control thread and back, and answers repeated logins without the trip.
+// A shard's way to the LeaseService: posts to the control thread and back, and answers repeated
+// logins without the trip.
 #pragma once
-
-#include <boost/asio/io_context.hpp>
-#include <chrono>
-#include <functional>
-#include <memory>
-#include <string>
 
 #include "keyward/base/result.h"
 #include "keyward/lease/lease.h"
 #include "keyward/lease/lease_service.h"
 #include "keyward/policy/grants.h"
 
+#include <boost/asio/io_context.hpp>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
 namespace keyward::lease {
 
-// Owned by one shard; every function and callback runs on that shard's thread. One acquire of the service stands for all
-// holders of a lease on this shard; it is given back one second after the last of them left. `shard_io`, `control_io` and
-// `service` must outlive the threads that run either context.
+// Owned by one shard; every function and callback runs on that shard's thread. One acquire of the
+// service stands for all holders of a lease on this shard; it is given back one second after the
+// last of them left. `shard_io`, `control_io` and `service` must outlive the threads that run
+// either context.
 class LeaseClient {
  public:
   using Done = std::function<void(Result<LeasePtr>)>;
@@ -27,13 +30,13 @@ class LeaseClient {
   LeaseClient(const LeaseClient&) = delete;
   LeaseClient& operator=(const LeaseClient&) = delete;
 
-  // Calls `done` exactly once, from inside acquire() when the shard already holds the lease. Whoever got a lease must
-  // release() it, also when its owner went away while waiting.
-  void acquire(const std::string& principal, std::shared_ptr<const policy::Grants> grants, Done done);
+  // Calls `done` exactly once, from inside acquire() when the shard already holds the lease.
+  // Whoever got a lease must release() it, also when its owner went away while waiting.
+  void acquire(const std::string& principal, std::shared_ptr<const policy::Grants> grants,
+               Done done);
   void release(const std::string& user);
-  // As the functions of LeaseService. A pattern that this shard has added before is answered from inside the call. Redis
-  // demands that one selector covers a whole PSUBSCRIBE: a request with several patterns of which one needs to be added needs
-  // all of them added.
+  // As the functions of LeaseService. A pattern that this shard has added before is answered from
+  // inside the call.
   void allow_literal_channel(const std::string& user, const std::string& pattern,
                              std::function<void(Result<>)> done);
   void repair(const std::string& user, std::function<void(Result<>)> done);

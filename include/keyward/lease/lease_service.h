@@ -1,14 +1,6 @@
-// Makes, repairs and deletes the ACL users. Lives on the control thread; every function and callback runs there.
-// (Shards go through lease::LeaseClient, which posts here and back.)
+// Makes, repairs and deletes the ACL users. Lives on the control thread; every function and
+// callback runs there. (Shards go through lease::LeaseClient, which posts here and back.)
 #pragma once
-
-#include <boost/asio/io_context.hpp>
-#include <chrono>
-#include <cstdint>
-#include <functional>
-#include <memory>
-#include <string>
-#include <vector>
 
 #include "keyward/audit/journal.h"
 #include "keyward/base/clock.h"
@@ -17,35 +9,51 @@
 #include "keyward/policy/grants.h"
 #include "keyward/upstream/control.h"
 
+#include <boost/asio/io_context.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
 namespace keyward::lease {
 
 struct LeaseConfig {
-  std::string instance;                          // user names carry its hash; leftovers of this instance are swept at start
-  std::chrono::milliseconds linger{10'000};      // a user nobody holds is deleted after this long
-  std::size_t max_users = 5000;                  // LRU of idle ones beyond it, then refuse
+  std::string instance;  // user names carry its hash; leftovers of this instance are swept at start
+  std::chrono::milliseconds linger{10'000};  // a user nobody holds is deleted after this long
+  std::size_t max_users = 5000;              // LRU of idle ones beyond it, then refuse
 };
 
-// State of one lease: minting -> active -> idle (lingering) -> deleted. The bookkeeping is LeaseBook (src/lease/book.h), pure.
+// State of one lease: minting -> active -> idle (lingering) -> deleted. The bookkeeping is
+// LeaseBook (src/lease/book.h), pure.
 class LeaseService {
  public:
   using Done = std::function<void(Result<LeasePtr>)>;
 
   // `journal` records creation and deletion (control stream).
-  LeaseService(boost::asio::io_context& io, upstream::Control& control, LeaseConfig config, audit::Journal& journal,
-               const Clock& clock);
+  LeaseService(boost::asio::io_context& io, upstream::Control& control, LeaseConfig config,
+               audit::Journal& journal, const Clock& clock);
   ~LeaseService();
 
-  // Same principal and rights: same lease, counted once per call. Waits while the control connection is down, at most 5 s,
-  // then fails with Errc::unavailable. One atomic `ACL SETUSER name reset on #hash ...`, then ACL DRYRUN of the probes
-  // (Redis >= 7); a probe that disagrees deletes the user and fails with Errc::internal.
-  void acquire(const std::string& principal, std::shared_ptr<const policy::Grants> grants, Done done);
+  // Same principal and rights: same lease, counted once per call. Waits while the control
+  // connection is down, at most 5 s, then fails with Errc::unavailable. One atomic `ACL SETUSER
+  // name reset on #hash ...`, then ACL DRYRUN of the probes (Redis >= 7); a probe that disagrees
+  // deletes the user and fails with Errc::internal.
+  void acquire(const std::string& principal, std::shared_ptr<const policy::Grants> grants,
+               Done done);
   // Gives back one acquire.
   void release(const std::string& user);
-  // Adds a selector that allows PSUBSCRIBE of exactly this pattern (already permitted by policy); remembered for repairs.
-  void allow_literal_channel(const std::string& user, const std::string& pattern, std::function<void(Result<>)> done);
-  // Redis said WRONGPASS for this user: make it again (drift, or Redis restarted). Single flight; `done` when it exists again.
+  // Lets the user PSUBSCRIBE exactly this pattern (already permitted by policy); remembered for
+  // repairs, at most 256 per lease. Errc::invalid: no ACL rule can hold the pattern (white space).
+  void allow_literal_channel(const std::string& user, const std::string& pattern,
+                             std::function<void(Result<>)> done);
+  // Redis said WRONGPASS for this user: make it again (drift, or Redis restarted). Single flight;
+  // `done` when it exists again.
   void repair(const std::string& user, std::function<void(Result<>)> done);
-  // The control connection came up: sweep leftovers (first time), re-create every held user that ACL USERS does not list.
+  // The control connection came up: sweep leftovers (first time), re-create every held user that
+  // ACL USERS does not list.
   void on_control_up(std::function<void(Result<>)> done);
   // Deletes every user: called at shutdown; `done` when Redis confirmed or after `deadline`.
   void delete_all(std::chrono::milliseconds deadline, std::function<void()> done);

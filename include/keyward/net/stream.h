@@ -1,14 +1,16 @@
-// A connected socket, TLS or plain, driven by readiness: Asio says when, OpenSSL or the kernel moves the bytes. One thread.
+// A connected socket, TLS or plain, driven by readiness: Asio says when, OpenSSL or the kernel
+// moves the bytes. One thread.
 #pragma once
+
+#include "keyward/net/tls.h"
 
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
+
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
-
-#include "keyward/net/tls.h"
 
 namespace keyward::net {
 
@@ -27,7 +29,8 @@ struct IoResult {
 // error() of a TLS server whose peer sent something else than a TLS record as its first bytes.
 inline constexpr std::string_view kPlaintextOnTls = "plaintext on the TLS port";
 
-// Owned by one session or link. Never blocks, never allocates per call. Waits are the caller's: at most one per direction.
+// Owned by one session or link. Never blocks, never allocates per call. Waits are the caller's: at
+// most one per direction.
 class Stream {
  public:
   using Socket = boost::asio::generic::stream_protocol::socket;
@@ -37,15 +40,17 @@ class Stream {
   [[nodiscard]] bool is_tls() const { return ssl_ != nullptr; }
   [[nodiscard]] SSL* ssl() { return ssl_.get(); }
 
-  IoResult handshake();                        // plain: ok at once
-  // `ok` with fewer bytes than asked: nothing is held back inside TLS, the caller may wait. With all of `into` filled the
-  // caller must read again before it waits. A FIN without close_notify is `eof` too.
+  IoResult
+  handshake();  // plain: ok at once. TLS: must have finished before the first read or write
+  // `ok` with fewer bytes than asked: nothing is held back inside TLS, the caller may wait. With
+  // all of `into` filled the caller must read again before it waits. A FIN without close_notify is
+  // `eof` too.
   IoResult read(std::span<char> into);
-  // May move fewer than asked; then wait for writability. What was not moved must be offered again, unchanged and in the
-  // same order, more may follow behind it.
+  // May move fewer than asked; then wait for writability. What was not moved must be offered again,
+  // unchanged and in the same order, more may follow behind it.
   IoResult write(std::string_view bytes);
-  void shutdown();                             // best effort: TLS close_notify and FIN
-  void close();                                // cancels waits
+  void shutdown();  // best effort: TLS close_notify and FIN
+  void close();     // cancels waits
   [[nodiscard]] bool is_open() const { return socket_.is_open(); }
 
   template <class Handler>
@@ -68,6 +73,7 @@ class Stream {
   Socket socket_;
   SslPtr ssl_{nullptr, &SSL_free};
   std::string error_;
+  bool shaken_ = false;  // the TLS handshake finished; OpenSSL forgets that after an error
   bool broken_ = false;  // OpenSSL reported a fatal error: no close_notify any more
 };
 

@@ -1,14 +1,14 @@
 // Where Redis is and how Keyward's own connection logs in.
 #pragma once
 
-#include <chrono>
-#include <functional>
-#include <string>
-
 #include "keyward/base/result.h"
 #include "keyward/base/secret.h"
 #include "keyward/net/endpoint.h"
 #include "keyward/net/tls.h"
+
+#include <chrono>
+#include <functional>
+#include <string>
 
 namespace keyward::upstream {
 
@@ -16,7 +16,8 @@ struct UpstreamConfig {
   net::Endpoint endpoint;
   net::ClientTlsConfig tls;
   std::string admin_user;
-  std::function<Result<Secret>()> admin_password;  // read anew at each control connection (file, environment, command)
+  std::function<Result<Secret>()>
+      admin_password;  // read anew at each control connection (file, environment, command)
   std::chrono::milliseconds connect_timeout{3000};
 };
 

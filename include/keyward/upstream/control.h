@@ -1,15 +1,17 @@
-// Keyward's own commands (ACL, COMMAND, INFO) on a connection that never carries client traffic. hiredis parses. One thread.
+// Keyward's own commands (ACL, COMMAND, INFO) on a connection that never carries client traffic.
+// hiredis parses. One thread.
 #pragma once
 
+#include "keyward/base/result.h"
+#include "keyward/upstream/config.h"
+
 #include <boost/asio/io_context.hpp>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include "keyward/base/result.h"
-#include "keyward/upstream/config.h"
 
 namespace keyward::upstream {
 
@@ -17,13 +19,14 @@ namespace keyward::upstream {
 struct ControlReply {
   enum class Type : std::uint8_t { status, error, integer, string, array, nil };
   Type type = Type::nil;
-  std::string text;                   // status, error, string
+  std::string text;  // status, error, string
   std::int64_t integer = 0;
   std::vector<ControlReply> elements;
 };
 
-// Keeps one connection up: logs in as the admin user, reconnects with back-off (50 ms .. 2 s, jitter). Calls are pipelined in
-// order. A call made while down fails at once with Errc::unavailable; calls in flight when the link dies fail with Errc::closed.
+// Keeps one connection up: logs in as the admin user, reconnects with back-off (50 ms .. 2 s,
+// jitter). Calls are pipelined in order. A call made while down fails at once with
+// Errc::unavailable; calls in flight when the link dies fail with Errc::closed.
 class Control {
  public:
   using Done = std::function<void(Result<ControlReply>)>;
@@ -35,7 +38,8 @@ class Control {
   void stop();
   void call(const std::vector<std::string>& argv, Done done);
   // As call(), and hands over the raw bytes of the reply as well (for COMMAND).
-  void call_raw(const std::vector<std::string>& argv, std::function<void(Result<std::string>)> done);
+  void call_raw(const std::vector<std::string>& argv,
+                std::function<void(Result<std::string>)> done);
   [[nodiscard]] bool up() const;
 
  private:

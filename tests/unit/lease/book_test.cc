@@ -26,7 +26,8 @@ class Bench {
     run(book.acquire(
         user, nullptr,
         [this, user] {
-          return std::make_shared<const Lease>(Lease{user, Secret(std::to_string(++passwords)), {}, {}, {}});
+          return std::make_shared<const Lease>(
+              Lease{user, Secret(std::to_string(++passwords)), {}, {}, {}});
         },
         [this, user](const Result<LeasePtr>& result) {
           ++answered;
@@ -251,8 +252,9 @@ TEST(LeaseBook, RemembersLiteralsAndForgetsTheRefused) {
   EXPECT_EQ(bench.book.find("a")->literals.size(), 2U);
 }
 
-// Any interleaving of logins, leavings, answers, refusals, losses, restarts and time. Whenever things come to rest Redis has
-// exactly the users that somebody holds or that linger, with the passwords that the holders were given.
+// Any interleaving of logins, leavings, answers, refusals, losses, restarts and time. Whenever
+// things come to rest Redis has exactly the users that somebody holds or that linger, with the
+// passwords that the holders were given.
 TEST(LeaseBook, AgreesWithAModelUnderRandomInterleavings) {
   for (unsigned seed = 1; seed <= 300; ++seed) {
     std::minstd_rand random(seed);
@@ -261,13 +263,26 @@ TEST(LeaseBook, AgreesWithAModelUnderRandomInterleavings) {
     const auto name = [&random] { return std::string(1, static_cast<char>('a' + random() % 6)); };
     for (int step = 0; step < 400; ++step) {
       switch (random() % 12) {
-        case 0: case 1: case 2: bench.acquire(name()); break;
-        case 3: case 4:
-          if (!bench.holders.empty()) bench.release(std::next(bench.holders.begin(), static_cast<long>(random() % bench.holders.size()))->first);
+        case 0:
+        case 1:
+        case 2:
+          bench.acquire(name());
           break;
-        case 5: case 6: bench.take(); break;
-        case 7: case 8:
-          if (!bench.pipeline.empty()) bench.serve(random() % 16 == 0 && bench.pipeline.front().kind == Kind::mint);
+        case 3:
+        case 4:
+          if (!bench.holders.empty())
+            bench.release(
+                std::next(bench.holders.begin(), static_cast<long>(random() % bench.holders.size()))
+                    ->first);
+          break;
+        case 5:
+        case 6:
+          bench.take();
+          break;
+        case 7:
+        case 8:
+          if (!bench.pipeline.empty())
+            bench.serve(random() % 16 == 0 && bench.pipeline.front().kind == Kind::mint);
           break;
         case 9:
           bench.now += std::chrono::seconds(random() % 4);
@@ -276,7 +291,9 @@ TEST(LeaseBook, AgreesWithAModelUnderRandomInterleavings) {
         case 10:
           if (!bench.holders.empty()) {
             ++repairs;
-            run(bench.book.repair(bench.holders.begin()->first, [&repaired](const Result<>&) { ++repaired; }, bench.now));
+            run(bench.book.repair(
+                bench.holders.begin()->first, [&repaired](const Result<>&) { ++repaired; },
+                bench.now));
           }
           break;
         default:

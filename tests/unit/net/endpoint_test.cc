@@ -75,10 +75,14 @@ TEST(Endpoint, ReadsListenAddresses) {
     bool loopback;
   };
   const Case cases[] = {
-      {"127.0.0.1:6380", "127.0.0.1", 6380, true}, {"127.8.9.1:1", "127.8.9.1", 1, true},
-      {"[::1]:6380", "::1", 6380, true},           {"localhost:0", "localhost", 0, true},
-      {"[::]:6380", "::", 6380, false},            {":6380", "", 6380, false},
-      {"0.0.0.0:6380", "0.0.0.0", 6380, false},    {"localhost.example.com:1", "localhost.example.com", 1, false},
+      {"127.0.0.1:6380", "127.0.0.1", 6380, true},
+      {"127.8.9.1:1", "127.8.9.1", 1, true},
+      {"[::1]:6380", "::1", 6380, true},
+      {"localhost:0", "localhost", 0, true},
+      {"[::]:6380", "::", 6380, false},
+      {":6380", "", 6380, false},
+      {"0.0.0.0:6380", "0.0.0.0", 6380, false},
+      {"localhost.example.com:1", "localhost.example.com", 1, false},
       {"127.0.0.1.example.com:1", "127.0.0.1.example.com", 1, false},
   };
   for (const Case& one : cases) {
@@ -91,15 +95,18 @@ TEST(Endpoint, ReadsListenAddresses) {
 }
 
 TEST(Endpoint, RefusesListenAddressesThatAreNone) {
-  for (const char* text : {"", "6380", "host", "host:", "host:x", "host:-1", "host:65536", "::1:6380", "[::1]",
-                           "[host]:1", "a b:1", "user@host:1", "host/:1", "host: 1"}) {
+  for (const char* text :
+       {"", "6380", "host", "host:", "host:x", "host:-1", "host:65536", "::1:6380", "[::1]",
+        "[host]:1", "a b:1", "user@host:1", "host/:1", "host: 1"}) {
     EXPECT_TRUE(parse_listen(text).has_error()) << text;
   }
 }
 
-// Whatever bytes come: an answer, and an accepted URL says the same thing again when it is written and read.
+// Whatever bytes come: an answer, and an accepted URL says the same thing again when it is written
+// and read.
 TEST(Endpoint, SurvivesEveryCutAndEveryFlippedByte) {
-  for (const std::string url : {"rediss://[2001:db8::1]:6390/", "unix:///run/redis.sock", "redis://cache.example.com:6379"}) {
+  for (const std::string url : {"rediss://[2001:db8::1]:6390/", "unix:///run/redis.sock",
+                                "redis://cache.example.com:6379"}) {
     for (std::size_t at = 0; at < url.size(); ++at) {
       for (int byte = 0; byte < 256; ++byte) {
         std::string changed = url;
