@@ -1,5 +1,7 @@
 #include "identity/jose.h"
 
+#include <openssl/err.h>
+
 #include <algorithm>
 #include <array>
 
@@ -47,7 +49,10 @@ bool signature_holds(const VerificationKey& key, const Algorithm& algorithm, std
   }
   cjose_err error{};
   const JwsPtr jws(cjose_jws_import(token.data(), token.size(), &error));
-  return jws != nullptr && cjose_jws_verify(jws.get(), key.jose->jwk.get(), &error);
+  if (jws != nullptr && cjose_jws_verify(jws.get(), key.jose->jwk.get(), &error)) return true;
+  ERR_clear_error();  // what is left in this thread's queue would look like an error of the next
+                      // TLS read
+  return false;
 }
 
 }  // namespace keyward::identity

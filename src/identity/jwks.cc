@@ -4,6 +4,8 @@
 #include "identity/public_key.h"
 #include "identity/strict_json.h"
 
+#include <openssl/err.h>
+
 #include <algorithm>
 #include <map>
 #include <utility>
@@ -35,6 +37,8 @@ Result<std::shared_ptr<const KeySet>> KeySet::parse(std::string_view document) {
       set->keys_.push_back(std::move(std::get<VerificationKey>(judged)));
     }
   }
+  ERR_clear_error();  // refused keys leave errors behind that TLS on this thread would take for its
+                      // own
   set->drop_contested();
   set->seal();
   return std::shared_ptr<const KeySet>(std::move(set));

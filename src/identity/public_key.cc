@@ -6,7 +6,6 @@
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
-#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
 
@@ -147,10 +146,7 @@ Judged read_ec(const json_t* jwk, VerificationKey key) {
   if (!x || !y || x->size() != curve->coordinate_bytes || y->size() != curve->coordinate_bytes) {
     return "x or y is missing or of the wrong length";
   }
-  if (!on_curve(*curve, *x, *y)) {
-    ERR_clear_error();
-    return "the point is not on the curve";
-  }
+  if (!on_curve(*curve, *x, *y)) return "the point is not on the curve";
   cjose_jwk_ec_keyspec spec{};
   spec.crv = curve->id;
   spec.x = bytes_of(*x);

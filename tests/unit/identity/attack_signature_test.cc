@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <openssl/err.h>
 
 #include <random>
 
@@ -324,6 +325,15 @@ TEST(KeySet, RefusesDocumentsThatAreNoKeySet) {
   many.emplace_back();
   EXPECT_TRUE(KeySet::parse(jwks_text(many)).has_error());
   EXPECT_EQ((*KeySet::parse(R"({"keys":[1,null,"x",[]]})"))->skipped().size(), 4U);
+}
+
+TEST(KeySet, LeavesNoErrorsForTls) {
+  EXPECT_EQ(judge(with_signature(std::string(64, '\xff'))), "signature");
+  EXPECT_EQ(ERR_peek_error(), 0U);
+  json::object off = ec_key().jwk();
+  off["x"] = base64url_encode(std::string(32, '\xff'));
+  EXPECT_TRUE(key_set({off})->empty());
+  EXPECT_EQ(ERR_peek_error(), 0U);
 }
 
 TEST(KeySet, FingerprintIgnoresOrder) {
