@@ -41,6 +41,7 @@ class Session final : public net::Turn::Member,
   void tick(MonoTime now, WallTime wall);
   // Shutting down: no new commands; closes when everything under way is answered.
   void drain();
+  void wake();  // at the end of this turn, send what may leave
   [[nodiscard]] bool closed() const { return phase_ == Phase::closed; }
 
  private:
@@ -58,7 +59,6 @@ class Session final : public net::Turn::Member,
   std::size_t consume(std::string_view input);
   void flush();
   void at_turn_end(net::Phase phase) override;
-  void wake();                       // have at_turn_end called
   void resume(Pause ended);
   void leave(std::string_view reason);
   void relieve_link();

@@ -31,6 +31,10 @@ struct Shard::JournalMember final : net::Turn::Member {
     (void)shard.journal_->flush();
     if (before && !shard.journal_->healthy()) {
       spdlog::error("audit trail {} cannot be written: state-changing commands are refused", shard.journal_->path());
+    } else if (!before && shard.journal_->healthy()) {
+      spdlog::info("audit trail {} is written again", shard.journal_->path());
+      // Answers that waited for their records: nothing else will happen on those sessions.
+      for (const auto& [pointer, session] : shard.sessions_) pointer->wake();
     }
   }
   Shard& shard;
