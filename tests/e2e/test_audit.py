@@ -118,30 +118,36 @@ def test_writes_are_refused_while_the_trail_cannot_be_written(make_keyward, app_
     """A folder that is full: reads pass, writes are refused, readiness goes off; all of it ends by itself."""
     folder = tmp_path / 'small'
     folder.mkdir()
-    if os.getuid() != 0 or subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', str(folder)], capture_output=True).returncode:
+    if os.getuid() != 0 or subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=2m,mode=700', 'tmpfs', str(folder)], capture_output=True).returncode:
         pytest.skip('needs to mount a small file system')
     try:
         server = make_keyward(more={'audit': {'directory': str(folder)}}).start()
         with server.login(app_token) as client:
             assert client('SET', 'app:x', 1) == b'OK'
-            blocks = 0
-            with open(folder / 'filler', 'wb') as filler:
-                try:
-                    while blocks < 4096:
-                        filler.write(b'x' * 1024)
-                        filler.flush()
-                        blocks += 1
-                except OSError:
-                    pass
+            writers = [server.login(app_token, timeout=2) for _ in range(40)]  # a login is recorded too, so it would wait
+            filler = os.open(folder / 'filler', os.O_WRONLY | os.O_CREAT)
+            try:
+                for _ in range(4096):
+                    os.write(filler, b'x' * 1024)
+            except OSError:
+                pass                                   # full
+            os.close(filler)
+
+            stuck = []                                 # under way when it failed: answered when it is recorded, not before
 
             def refused():
-                answer = client('SET', 'app:x', 2)
-                return isinstance(answer, RespError)
-            until(refused, 10, 'the refusal of a write')
+                writer = writers.pop()
+                try:
+                    return isinstance(writer('SET', 'app:x', 2), RespError)
+                except TimeoutError:
+                    stuck.append(writer)
+                    return False
+            until(refused, 20, 'the refusal of a write')
             assert client('GET', 'app:x') is not None
             until(lambda: server.get('/readyz')[0] == 503, 10, 'readiness going off')
             (folder / 'filler').unlink()
             until(lambda: client('SET', 'app:x', 3) == b'OK', 15, 'writes coming back')
+            assert all(writer.read() == b'OK' for writer in stuck)
             until(server.ready, 10, 'readiness coming back')
         assert server.stop() == 0
         assert run('audit', 'verify', folder).returncode == 0
