@@ -150,9 +150,7 @@ void Shard::tick() {
   // A trail that could not be written is tried again, also when nobody asks for anything.
   if (!journal_->healthy()) turn_.add(net::Phase::journal, *journal_member_);
   publish_gauges();
-  if (draining_ && now > drain_until_) {
-    for (Session* session : sessions) session->close("shutting down");
-  }
+  if (draining_ && now > drain_until_) close_sessions();
 }
 
 void Shard::publish_gauges() {
@@ -166,6 +164,10 @@ void Shard::publish_gauges() {
   metrics_.audit_bytes.set(records.bytes);
   metrics_.audit_failures.set(records.failures);
   metrics_.audit_healthy.set(journal_->healthy() ? 1 : 0);
+}
+
+void Shard::close_sessions() {
+  for (auto& [pointer, session] : sessions_) session->close("shutting down");
 }
 
 void Shard::drain(std::function<void()> done) {

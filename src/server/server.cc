@@ -88,6 +88,7 @@ struct Server::State {
   std::function<void()> on_ready;
   std::uint64_t reloads = 0, reload_failures = 0;
   std::size_t draining = 0;
+  int stop_signals = 0;
   bool ready = false, stopping = false;
 };
 
@@ -325,14 +326,21 @@ void Server::State::watch_signals() {
     if (signal == SIGHUP) {
       reload();
       watch_signals();
-    } else if (!stopping) {
-      spdlog::info("signal {}: draining", signal);
-      shut_down();
-      watch_signals();
-    } else {
-      spdlog::warn("second signal: stopping at once");
-      finish();
+      return;
     }
+    ++stop_signals;
+    if (stop_signals == 1) {
+      spdlog::info("signal {}: draining; send it again to close every client now", signal);
+      shut_down();
+    } else if (stop_signals == 2) {
+      spdlog::warn("second signal: closing every client; the ACL users are still deleted");
+      for (auto& thread : shards) {
+        asio::post(thread->io, [shard = thread->shard.get()] { shard->close_sessions(); });
+      }
+    } else {
+      return finish();
+    }
+    watch_signals();
   });
 }
 

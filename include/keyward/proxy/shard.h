@@ -65,6 +65,9 @@ class Shard {
   // Stops accepting, lets commands on their way finish, closes; `done` when no session is left or the deadline passed.
   void drain(std::function<void()> done);
 
+  // Drain no longer: closes every session now.
+  void close_sessions();
+
   [[nodiscard]] boost::asio::io_context& io() { return io_; }
   [[nodiscard]] net::Turn& turn() { return turn_; }
   [[nodiscard]] upstream::Pool& pool() { return pool_; }
