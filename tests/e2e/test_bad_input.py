@@ -137,7 +137,8 @@ def test_plaintext_and_noise_on_the_tls_port(keyward, data):
 def test_old_tls_is_refused(keyward):
     context = ssl.create_default_context(cafile=str(keyward.authority.ca))
     context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
-    context.maximum_version = ssl.TLSVersion.TLSv1_1
+    with pytest.warns(DeprecationWarning):
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
     context.set_ciphers('ALL:@SECLEVEL=0')
     with pytest.raises((ssl.SSLError, ConnectionError, OSError)):
         context.wrap_socket(socket.create_connection(('127.0.0.1', keyward.port), 10), server_hostname='localhost')
