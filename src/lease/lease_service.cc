@@ -26,7 +26,7 @@ const char* reason_text(LeaseBook::Why why) {
     case LeaseBook::Why::evicted:
       return "made room for another";
     case LeaseBook::Why::failed:
-      return "self-test failed";
+      return "never handed out";
     case LeaseBook::Why::shutdown:
       return "shutdown";
   }
@@ -83,7 +83,6 @@ struct LeaseService::State : std::enable_shared_from_this<LeaseService::State> {
   }
 
   // --- making
-  // -------------------------------------------------------------------------------------------------------
   void mint(const std::string& user) {
     const auto* entry = book.find(user);
     const auto grants = entry->grants;
@@ -172,7 +171,6 @@ struct LeaseService::State : std::enable_shared_from_this<LeaseService::State> {
   }
 
   // --- removing
-  // -----------------------------------------------------------------------------------------------------
   void remove(const std::string& user) {
     control.call({"ACL", "DELUSER", user},
                  [self = shared_from_this(), user](const Result<ControlReply>& reply) {
@@ -189,10 +187,11 @@ struct LeaseService::State : std::enable_shared_from_this<LeaseService::State> {
     if (reply->type == ControlReply::Type::error) {
       ++counters.failed;
       spdlog::error("lease {}: Redis refused to delete it: {}", user, log::printable(reply->text));
-    } else if (entry != nullptr && reply->integer > 0) {
+    } else if (entry != nullptr && (reply->integer > 0 || entry->why != LeaseBook::Why::failed)) {
+      // Every creation on the trail gets its end, also when somebody else was faster.
       ++counters.deleted;
       record(audit::Kind::lease_delete, *entry->lease, audit::Outcome::ok, reason_text(entry->why),
-             {});
+             reply->integer > 0 ? "" : "was gone already");
     }
     book.removed(user);
     pump();
@@ -205,7 +204,6 @@ struct LeaseService::State : std::enable_shared_from_this<LeaseService::State> {
   }
 
   // --- reconciling
-  // --------------------------------------------------------------------------------------------------
   void reconcile(const ControlReply& users, const std::function<void(Result<>)>& done) {
     if (users.type != ControlReply::Type::array) {
       return done(
@@ -246,7 +244,6 @@ struct LeaseService::State : std::enable_shared_from_this<LeaseService::State> {
   }
 
   // --- the rest
-  // -----------------------------------------------------------------------------------------------------
   void record(audit::Kind kind, const Lease& lease, audit::Outcome outcome, std::string_view reason,
               std::string_view detail) {
     audit::Subject subject;

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <poll.h>
 #include <sys/socket.h>
 
 namespace keyward::net {
@@ -41,6 +42,7 @@ IoResult Stream::handshake() {
 
 IoResult Stream::read(std::span<char> into) {
   if (!socket_.is_open()) return fail("the stream is closed");
+  if (into.empty()) return {IoStatus::ok, 0};  // recv(2) of nothing looks like the end
   if (ssl_) return read_tls(into);
   for (;;) {
     const ssize_t count = ::recv(socket_.native_handle(), into.data(), into.size(), 0);
@@ -132,12 +134,17 @@ IoResult Stream::ssl_failure() {
   if (!shaken_ && reason == SSL_R_CERTIFICATE_VERIFY_FAILED) {
     return fail(text + ": " + X509_verify_cert_error_string(verified));
   }
-  return fail(std::move(text));
+  return fail(text.empty() ? "the TLS connection has failed" : std::move(text));
 }
 
 IoResult Stream::fail(std::string text) {
   error_ = std::move(text);
   return {IoStatus::failed, 0};
+}
+
+bool Stream::peer_ended() {
+  pollfd poll{.fd = socket_.native_handle(), .events = POLLRDHUP, .revents = 0};
+  return ::poll(&poll, 1, 0) > 0 && (poll.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
 void Stream::shutdown() {

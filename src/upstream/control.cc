@@ -46,7 +46,6 @@ struct Control::State : std::enable_shared_from_this<Control::State> {
       : io(context), config(std::move(settings)), timer(context) {}
 
   // --- connecting
-  // ---------------------------------------------------------------------------------------------------
   void open() {
     phase = Phase::connecting;
     net::SslContext tls;
@@ -104,7 +103,6 @@ struct Control::State : std::enable_shared_from_this<Control::State> {
   }
 
   // --- keeping it alive
-  // ---------------------------------------------------------------------------------------------
   void arm_deadline(const char* reason) {
     timer.expires_after(kAnswerWithin);
     timer.async_wait([self = shared_from_this(), mine = epoch, reason](error_code error) {
@@ -177,7 +175,6 @@ struct Control::State : std::enable_shared_from_this<Control::State> {
   }
 
   // --- bytes
-  // --------------------------------------------------------------------------------------------------------
   void send(std::span<const std::string_view> argv, Call one) {
     resp::write_request(out.tail(), argv);
     awaiting.push_back(std::move(one));
