@@ -276,6 +276,7 @@ void Link::close(const char* why) {
   login_.fail();
   pipeline_.fail();
   if (FrameSink* relay = std::exchange(relay_, nullptr)) relay->on_link_down();
+  if (LinkHolder* holder = std::exchange(holder_, nullptr)) holder->on_loan_lost();
   std::vector<RoomWaiter*> waiters;
   waiters.swap(room_waiters_);
   for (RoomWaiter* waiter : waiters) waiter->on_room();

@@ -21,6 +21,8 @@ bool Pipeline::receive(std::string_view bytes) {
       in_reply_ = true;
       begun_ = false;
       const Awaiting& front = waiting_.front();
+      // It can only be meant for a request that has left.
+      if (front.discard == 0 && front.end_offset > written_) return false;
       scanner_.keep_children(front.keep_children && front.discard == 0);
     }
     const auto progress = scanner_.feed(bytes);

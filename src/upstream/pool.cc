@@ -22,12 +22,14 @@ Loan& Loan::operator=(Loan&& other) noexcept {
 
 void Loan::give_back() {
   if (link_ == nullptr) return;
+  link_->held_by(nullptr);
   std::exchange(pool_, nullptr)->returned(std::exchange(link_, nullptr));
 }
 
 void Loan::drop() {
   if (link_ == nullptr) return;
   pool_ = nullptr;
+  link_->held_by(nullptr);
   std::exchange(link_, nullptr)->close("its user left");
 }
 

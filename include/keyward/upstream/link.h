@@ -44,6 +44,14 @@ class FrameSink {
   virtual void on_link_down() = 0;
 };
 
+// Has an exclusive link on loan.
+class LinkHolder {
+ public:
+  virtual ~LinkHolder() = default;
+  // The link is down. Must let go of the loan: the link lives only until the turn ends.
+  virtual void on_loan_lost() = 0;
+};
+
 // Waits for room in a link's outgoing bytes.
 class RoomWaiter {
  public:
@@ -86,6 +94,9 @@ class Link final : public net::Turn::Member, private ReplySink {
   // From now on every frame goes to `sink` instead of through the queue of expected replies. Precondition: idle().
   void relay_to(FrameSink* sink) { relay_ = sink; }
 
+  // Who is told when this link goes down while nothing is awaited on it; null for nobody.
+  void held_by(LinkHolder* holder) { holder_ = holder; }
+
   void close(const char* why);
   // Nothing of the event loop refers to it any more: may be destroyed.
   [[nodiscard]] bool reapable() const { return down() && pending_ops_ == 0; }
@@ -121,6 +132,7 @@ class Link final : public net::Turn::Member, private ReplySink {
   Pipeline login_;      // AUTH/HELLO/SELECT, before anything of a client
   Pipeline pipeline_;
   FrameSink* relay_ = nullptr;
+  LinkHolder* holder_ = nullptr;
   resp::ReplyScanner relay_scanner_;
   bool relay_first_ = true;
   std::string relay_early_;

@@ -11,8 +11,8 @@
 
 namespace keyward::upstream {
 
-// Rules: replies go to the requests in order; a reply that nobody awaits is an error of the connection (the caller closes
-// it); after fail() nothing is delivered any more.
+// Rules: replies go to the requests in order; a reply that nobody awaits, or that would be the one to a request that has not
+// left yet, is an error of the connection (the caller closes it); after fail() nothing is delivered any more.
 class Pipeline {
  public:
   // The caller appends one encoded request (or a block that ends in the awaited one) here, then calls expect().

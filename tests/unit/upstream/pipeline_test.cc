@@ -28,9 +28,14 @@ struct Recorder final : ReplySink {
   std::vector<resp::FrameHead> children;
 };
 
-void send(Pipeline& pipeline, ReplySink& sink, std::uint64_t place, std::uint32_t discard = 0, bool children = false) {
+void queue(Pipeline& pipeline, ReplySink& sink, std::uint64_t place, std::uint32_t discard = 0, bool children = false) {
   pipeline.encode_into() += "*1\r\n$4\r\nPING\r\n";
   pipeline.expect({.sink = &sink, .place = place, .discard = discard, .keep_children = children});
+}
+
+void send(Pipeline& pipeline, ReplySink& sink, std::uint64_t place, std::uint32_t discard = 0, bool children = false) {
+  queue(pipeline, sink, place, discard, children);
+  pipeline.written(pipeline.outgoing().size());
 }
 
 TEST(Pipeline, GivesRepliesInOrderHoweverTheyAreCut) {
@@ -72,12 +77,25 @@ TEST(Pipeline, AnUnexpectedReplyIsAnError) {
   EXPECT_EQ(sink.replies[1], "+OK\r\n");
 }
 
+TEST(Pipeline, AReplyToARequestThatHasNotLeftIsAnError) {
+  Pipeline pipeline;
+  Recorder sink;
+  queue(pipeline, sink, 1);
+  EXPECT_FALSE(pipeline.receive("+OK\r\n"));
+  EXPECT_TRUE(sink.replies.empty());
+  Pipeline block;  // MULTI's answer may come while the rest of the block is on its way
+  queue(block, sink, 1, 1);
+  EXPECT_TRUE(block.receive("+OK\r\n"));
+  EXPECT_FALSE(block.receive("*0\r\n"));
+  EXPECT_TRUE(sink.replies.empty());
+}
+
 TEST(Pipeline, SaysWhatRedisCannotHaveRun) {
   Pipeline pipeline;
   Recorder sink;
-  send(pipeline, sink, 1);
-  send(pipeline, sink, 2);
-  send(pipeline, sink, 3);
+  queue(pipeline, sink, 1);
+  queue(pipeline, sink, 2);
+  queue(pipeline, sink, 3);
   const std::size_t one = pipeline.outgoing().size() / 3;
   pipeline.written(2 * one - 1);  // the last byte of the second never left
   pipeline.fail();
