@@ -105,7 +105,7 @@ void Relay::on_frame(const upstream::ReplyPart& frame) {
     bytes = start_;
   }
   if (kind_ == FrameKind::message) {
-    replies_.interject(bytes);
+    replies_.interject(bytes, last);
     owner_.on_relay_bytes();
   } else if (kind_ == FrameKind::answer) {
     answer(frame, bytes);
@@ -116,7 +116,7 @@ void Relay::on_frame(const upstream::ReplyPart& frame) {
 
 void Relay::confirmation(std::string_view frame) {
   if (waiting_.empty() || waiting_.front().confirmations == 0) {
-    replies_.interject(frame);  // Redis unsubscribed us by itself (ssubscribe after a slot moved)
+    replies_.interject(frame, true);  // Redis unsubscribed us by itself (ssubscribe after a slot moved)
     return owner_.on_relay_bytes();
   }
   Expected& expected = waiting_.front();

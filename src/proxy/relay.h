@@ -45,8 +45,10 @@ class Relay final : private upstream::FrameSink {
   void push() { link_->push(); }
 
   [[nodiscard]] bool subscribed() const { return !channels_.empty() || !patterns_.empty() || !shards_.empty(); }
+  // Every request was answered, no frame is half way.
+  [[nodiscard]] bool settled() const { return waiting_.empty() && !mid_frame_; }
   // Nothing subscribed, nothing awaited: the session may go back to its ordinary lanes.
-  [[nodiscard]] bool finished() const { return !subscribed() && waiting_.empty() && !mid_frame_; }
+  [[nodiscard]] bool finished() const { return !subscribed() && settled(); }
   // Gives the link back clean. Precondition: finished().
   void leave();
   [[nodiscard]] upstream::Link* link() { return link_.get(); }  // null once it is down

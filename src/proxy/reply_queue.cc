@@ -12,15 +12,16 @@ Place ReplyQueue::reserve() {
 void ReplyQueue::add(Place place, std::string_view bytes, std::uint64_t ticket, bool hold) {
   if (place < first_) return;
   Item& item = items_[place - first_];
-  if (place == first_ && !hold && item.waiting.empty()) {
+  item.hold = hold;
+  if (place == first_ && !hold && !mid_message_ && item.waiting.empty()) {
     ready_.append(bytes);
     ready_ticket_ = std::max(ready_ticket_, ticket);
     return;
   }
-  item.hold = item.hold || hold;
   item.waiting.append(bytes);
   item.ticket = std::max(item.ticket, ticket);
   waiting_bytes_ += bytes.size();
+  if (place == first_ && !hold) release_head();  // what was held before streams as well
 }
 
 void ReplyQueue::finish(Place place, std::uint64_t ticket) {
@@ -33,7 +34,7 @@ void ReplyQueue::finish(Place place, std::uint64_t ticket) {
 
 // The head is complete: it and every complete answer behind it become ready; what the next head has so far may stream.
 void ReplyQueue::release_head() {
-  while (!items_.empty()) {
+  while (!items_.empty() && !mid_message_) {
     Item& head = items_.front();
     if (head.hold && !head.done) return;
     ready_.append(head.waiting);
@@ -47,7 +48,7 @@ void ReplyQueue::release_head() {
 }
 
 void ReplyQueue::answer(std::string_view bytes, std::uint64_t ticket) {
-  if (items_.empty()) {
+  if (items_.empty() && !mid_message_) {
     ready_.append(bytes);
     ready_ticket_ = std::max(ready_ticket_, ticket);
     return;
@@ -57,7 +58,11 @@ void ReplyQueue::answer(std::string_view bytes, std::uint64_t ticket) {
   finish(place, ticket);
 }
 
-void ReplyQueue::interject(std::string_view bytes) { ready_.append(bytes); }
+void ReplyQueue::interject(std::string_view bytes, bool last) {
+  ready_.append(bytes);
+  mid_message_ = !last;
+  if (last) release_head();
+}
 
 std::string_view ReplyQueue::takeable(const audit::Receipt& receipt) const {
   return receipt.covers(ready_ticket_) ? ready_.view() : std::string_view();

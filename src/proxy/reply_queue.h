@@ -24,8 +24,10 @@ class ReplyQueue {
   void finish(Place place, std::uint64_t ticket = 0);
   // reserve + add + finish in one: an answer of our own.
   void answer(std::string_view bytes, std::uint64_t ticket = 0);
-  // Bytes that belong to no request (push messages): leave before the answers that are not complete. Only between answers.
-  void interject(std::string_view bytes);
+  // Bytes that belong to no request (push messages): leave before the answers that are not complete. Only between
+  // answers.
+  // `last` = the message is whole; answers wait until it is.
+  void interject(std::string_view bytes, bool last);
 
   // What may leave now; empty when nothing may. Stays valid until the next non-const call.
   [[nodiscard]] std::string_view takeable(const audit::Receipt& receipt) const;
@@ -50,6 +52,7 @@ class ReplyQueue {
   Buffer ready_;                   // bytes in first place, in order
   std::uint64_t ready_ticket_ = 0; // the newest ticket among them
   std::size_t waiting_bytes_ = 0;
+  bool mid_message_ = false;
 };
 
 }  // namespace keyward::proxy

@@ -152,12 +152,14 @@ std::size_t Session::consume(std::string_view input) {
   using resp::ParseStatus;
   std::size_t used = 0;
   while (pause_ == Pause::none && phase_ == Phase::open) {
+    if (upload_ != nullptr && !upload_->admitted && !upload_admit()) continue;
     const resp::ParseResult item = parser_.next(input.substr(used));
     switch (item.status) {
       case ParseStatus::need_more:
         return used + item.consumed;
       case ParseStatus::request:
         if (handle(parser_.args()) == Step::again) return used;
+        counted_ = charged_ = false;
         break;
       case ParseStatus::large_begin:
         upload_begin();
@@ -200,13 +202,13 @@ void Session::resume(Pause ended) {
 void Session::at_turn_end(net::Phase phase) {
   if (phase == net::Phase::reap) return shard_.reap(*this);
   if (phase_ == Phase::closed) return;
+  if (relay_ != nullptr && relay_->finished() && transaction_ == nullptr && in_flight_ == 0) leave_relay();
   if (pause_ != Pause::login) login_flow_.reset();
   if (std::exchange(resume_, false)) {
     if (!inbox_.empty()) inbox_.consume(consume(inbox_.view()));
     if (phase_ == Phase::open && pause_ == Pause::none && !reading_) on_readable();
     if (phase_ == Phase::closed) return;
   }
-  if (relay_ != nullptr && relay_->finished() && transaction_ == nullptr && in_flight_ == 0) leave_relay();
   flush();
 }
 
@@ -296,13 +298,18 @@ void Session::tick(MonoTime now, WallTime) {
   }
   if (login_ == nullptr && now - accepted_ > limits.login_deadline) return close("login deadline");
   const std::size_t held_back = replies_.bytes();
-  if (held_back > 0 && (paused_link_ != nullptr || pause_ == Pause::output || phase_ == Phase::leaving)) {
+  if (held_back > 0 && (paused_link_ != nullptr || pause_ == Pause::output || phase_ == Phase::leaving ||
+                        held_back > limits.output_soft)) {
+    // Who reads a little now and then still holds up the others.
     const bool others_wait = paused_link_ != nullptr && paused_link_->shared_with_others(this);
-    const auto deadline = others_wait ? std::chrono::milliseconds(kSharedStall) : limits.stall_deadline;
-    if (now - progress_ > deadline) {
+    if (now - progress_ > limits.stall_deadline || (others_wait && now - paused_since_ > kSharedStall)) {
       shard_.metrics().stalled_clients.add();
       return close("client does not read its replies");
     }
+  }
+  // While a command blocks and enough input waits behind it nothing is read: the client's end would go unnoticed.
+  if (!reading_ && (lent_ || held_) && in_flight_ > 0 && stream_->peer_ended()) {
+    return close("client closed the connection");
   }
   resume(Pause::rate);
   if (now < ends_) return;
@@ -335,6 +342,7 @@ void Session::deliver(const upstream::Awaiting& awaiting, const upstream::ReplyP
     const std::size_t high = part.last ? 2 * shard_.limits().output_soft : kStreamHigh;
     if (!hold && replies_.bytes() > high && flight_link_ != nullptr && paused_link_ == nullptr) {
       paused_link_ = flight_link_;
+      paused_since_ = shard_.clock().mono();
       paused_link_->pause();
       if (lent_.get() != paused_link_ && held_.get() != paused_link_ && relay_ == nullptr) paused_link_->retire();
     }
@@ -354,7 +362,8 @@ void Session::on_relay_reply(const upstream::Awaiting& awaiting, const upstream:
 
 void Session::one_less_in_flight() {
   if (--in_flight_ > 0) return;
-  if (paused_link_ == flight_link_) relieve_link();
+  // Nothing more of ours comes on that link, however slowly the client reads what came; only subscriptions go on.
+  if (relay_ == nullptr && paused_link_ != nullptr) std::exchange(paused_link_, nullptr)->resume();
   flight_link_ = nullptr;
   end_pins();
   resume(Pause::idle);
@@ -363,17 +372,14 @@ void Session::one_less_in_flight() {
 
 // Nothing is under way: links that were needed for one answer, or for a WATCH that ended, go back.
 void Session::end_pins() {
-  if (upload_ != nullptr) return;
-  if (paused_link_ != nullptr && (lent_.get() == paused_link_ || held_.get() == paused_link_)) {
-    std::exchange(paused_link_, nullptr)->resume();
-  }
   lent_.give_back();
   if (std::exchange(held_ends_, false)) held_.give_back();
 }
 
 void Session::on_lost(const upstream::Awaiting& awaiting, bool maybe_executed) {
   if (auto* draft = static_cast<Draft*>(awaiting.tag)) {
-    account_.lost(*draft, maybe_executed, flight_link_ != nullptr ? std::string_view(flight_link_->node()) : "");
+    // A ticket: the answer had begun, so its outcome is recorded already.
+    if (draft->ticket == 0) account_.lost(*draft, maybe_executed, flight_link_ != nullptr ? std::string_view(flight_link_->node()) : "");
     shard_.drafts().release(draft);
   }
   --in_flight_;
@@ -391,7 +397,7 @@ void Session::on_relay_down(const std::vector<upstream::Awaiting>& lost) {
   for (const upstream::Awaiting& awaiting : lost) {
     if (awaiting.sink == nullptr) continue;
     if (auto* draft = static_cast<Draft*>(awaiting.tag)) {
-      account_.lost(*draft, true, "");
+      if (draft->ticket == 0) account_.lost(*draft, true, "");
       shard_.drafts().release(draft);
     }
     --in_flight_;
@@ -411,6 +417,7 @@ void Session::on_relay_bytes() {
     paused_link_ = relay_->link();
     paused_link_->pause();
   }
+  if (relay_->settled()) resume(Pause::idle);
   wake();
 }
 
@@ -418,7 +425,11 @@ void Session::leave_relay() {
   if (paused_link_ == relay_->link()) paused_link_ = nullptr;
   relay_->leave();
   relay_.reset();
+  resume(Pause::idle);
 }
+
+// A link of ours died while nothing was awaited on it: a watch, or half a large request, went with it.
+void Session::on_loan_lost() { close("the connection to Redis ended"); }
 
 void Session::on_room() {
   room_link_ = nullptr;

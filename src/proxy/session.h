@@ -30,6 +30,7 @@ namespace keyward::proxy {
 class Session final : public net::Turn::Member,
                       private upstream::ReplySink,
                       private upstream::RoomWaiter,
+                      private upstream::LinkHolder,
                       private RelayOwner {
  public:
   Session(Shard& shard, std::uint64_t id, net::Stream::Socket socket, const net::Peer& peer, const std::string& listener,
@@ -67,6 +68,8 @@ class Session final : public net::Turn::Member,
   // commands
   Step handle(Args args);
   Step greet_first(Args args);
+  [[nodiscard]] bool within_rate();
+  Step decide();
   Step judged(const policy::Permit& permit);
   Step refuse(const command::Analysis& analysis, Args args);
   Step deny(const policy::Denial& denial);
@@ -108,6 +111,7 @@ class Session final : public net::Turn::Member,
 
   // large requests
   void upload_begin();
+  [[nodiscard]] bool upload_admit();
   void upload_argument(std::size_t length);
   void upload_chunk(std::string_view bytes);
   void upload_end();
@@ -121,11 +125,13 @@ class Session final : public net::Turn::Member,
   void on_reply(const upstream::Awaiting& awaiting, const upstream::ReplyPart& part) override;
   void on_lost(const upstream::Awaiting& awaiting, bool maybe_executed) override;
   void on_room() override;
+  void on_loan_lost() override;
   void on_relay_reply(const upstream::Awaiting& awaiting, const upstream::ReplyPart& part) override;
   void on_relay_bytes() override;
   void on_relay_down(const std::vector<upstream::Awaiting>& lost) override;
   void deliver(const upstream::Awaiting& awaiting, const upstream::ReplyPart& part);
   void one_less_in_flight();
+  void mind_room(upstream::Link& link);
 
   Shard& shard_;
   const std::uint64_t id_;
@@ -134,7 +140,7 @@ class Session final : public net::Turn::Member,
   Pause pause_ = Pause::none;
   bool reading_ = false, writing_ = false, resume_ = false;
   int pending_ops_ = 0;
-  MonoTime accepted_, progress_, expired_since_{};
+  MonoTime accepted_, progress_, paused_since_{}, expired_since_{};
   MonoTime ends_ = MonoTime::max();
   std::string leave_reason_;
 
@@ -143,6 +149,7 @@ class Session final : public net::Turn::Member,
   ReplyQueue replies_;
   Account account_;
   command::Command command_;  // the one being judged
+  bool counted_ = false, charged_ = false;  // it, as one, and against the rate: it may be judged more than once
 
   resp::Protocol protocol_ = resp::Protocol::resp2;
   std::uint32_t db_ = 0;

@@ -11,8 +11,10 @@ namespace keyward::proxy {
 using command::Kind;
 
 Session::Step Session::handle(Args args) {
-  shard_.metrics().commands.add();
-  account_.next_command();
+  if (!std::exchange(counted_, true)) {
+    shard_.metrics().commands.add();
+    account_.next_command();
+  }
   if (login_ == nullptr) return greet_first(args);
   const command::Analysis analysis = command::analyse(shard_.policy()->catalog(), args, command_);
   if (analysis.verdict != command::Verdict::ok) return refuse(analysis, args);
@@ -23,17 +25,27 @@ Session::Step Session::handle(Args args) {
     return Step::done;
   }
   if (shard_.policy().get() != policy_seen_ && !renew_policy()) return Step::again;
-  if (const std::uint32_t rate = login_->grants->limits().commands_per_second;
-      rate > 0 && !usage_->take_command(rate, shard_.clock().mono())) {
-    pause_ = Pause::rate;  // slowed down, not refused: its next second comes
-    return Step::again;
-  }
+  return within_rate() ? decide() : Step::again;
+}
+
+// False: wait. Slowed down, not refused: its next second comes.
+bool Session::within_rate() {
+  const std::uint32_t rate = login_->grants->limits().commands_per_second;
+  if (rate == 0 || charged_) return true;
+  charged_ = usage_->take_command(rate, shard_.clock().mono());
+  if (!charged_) pause_ = Pause::rate;
+  return charged_;
+}
+
+Session::Step Session::decide() {
   policy::Decision decision = login_->grants->decide(command_, {.db = db_});
   if (const auto* denial = std::get_if<policy::Denial>(&decision)) return deny(*denial);
   return judged(std::get<policy::Permit>(decision));
 }
 
 Session::Step Session::judged(const policy::Permit& permit) {
+  // Unsubscribed from everything: the ordinary lanes again, once Redis has confirmed.
+  if (relay_ != nullptr && !relay_->subscribed() && !is_subscription(command_.info->kind)) return wait_idle();
   if (command_.mutates && !shard_.audit_healthy()) {
     answer_error(wire::kAuditDown);
     if (transaction_ != nullptr) transaction_->doom();

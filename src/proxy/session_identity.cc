@@ -166,7 +166,7 @@ bool Session::renew_policy() {
 Session::Step Session::reset() {
   if (in_flight_ > 0 && relay_ == nullptr) return wait_idle();
   if (relay_ != nullptr) {
-    if (in_flight_ > 0) return wait_idle();
+    if (!relay_->settled()) return wait_idle();
     relay_.reset();
     paused_link_ = nullptr;
   }

@@ -13,7 +13,19 @@ upstream::LinkKey Session::link_key() const {
   return {.user = (*login_->lease)->user, .protocol = protocol_, .db = db_};
 }
 
-upstream::Loan Session::borrow() { return shard_.pool().borrow(link_key(), (*login_->lease)->password); }
+upstream::Loan Session::borrow() {
+  upstream::Loan loan = shard_.pool().borrow(link_key(), (*login_->lease)->password);
+  loan->held_by(this);
+  return loan;
+}
+
+// Too much waits for that link's socket: no further request is taken until some of it left.
+void Session::mind_room(upstream::Link& link) {
+  if (!link.congested() || pause_ != Pause::none) return;
+  pause_ = Pause::room;
+  room_link_ = &link;
+  link.wait_for_room(*this);
+}
 
 // The one door upstream: takes the permit, keeps what the record needs, encodes what was judged.
 Session::Step Session::forward(const policy::Permit& permit, upstream::Link& link) {
@@ -22,11 +34,7 @@ Session::Step Session::forward(const policy::Permit& permit, upstream::Link& lin
   link.expect({.sink = this, .place = replies_.reserve(), .tag = draft});
   ++in_flight_;
   flight_link_ = &link;
-  if (link.congested() && pause_ == Pause::none) {
-    pause_ = Pause::room;
-    room_link_ = &link;
-    link.wait_for_room(*this);
-  }
+  mind_room(link);
   return Step::done;
 }
 
@@ -51,17 +59,17 @@ Session::Step Session::send_held(const policy::Permit& permit) {
 }
 
 Session::Step Session::send_relay(const policy::Permit& permit) {
-  if (relay_ == nullptr) {
-    if (in_flight_ > 0) return wait_idle();
-    if (held_) {
-      answer_error(wire::kPinnedState);
-      return Step::done;
-    }
+  if (relay_ == nullptr && (held_ends_ || in_flight_ > 0)) return wait_idle();
+  // One link cannot be both: the subscriptions may end, and give the link back, before the watch does.
+  if (relay_ == nullptr ? static_cast<bool>(held_) : command_.info->kind == Kind::watch) {
+    answer_error(wire::kPinnedState);
+    return Step::done;
   }
   if (!literal_channels_ready()) return channel_error_.empty() ? Step::again : deny_channel();
   if (relay_ == nullptr) relay_ = std::make_unique<Relay>(static_cast<RelayOwner&>(*this), replies_, borrow(), protocol_);
   if (is_subscription(command_.info->kind)) {
     relay_->change(command_.info->kind, command_.args);
+    mind_room(*relay_->link());
     return Step::done;
   }
   Draft* draft = account_.begin(command_, permit, login_->grants->audit().reads, db_);
@@ -69,6 +77,7 @@ Session::Step Session::send_relay(const policy::Permit& permit) {
   relay_->expect({.sink = this, .place = replies_.reserve(), .tag = draft});
   ++in_flight_;
   flight_link_ = relay_->link();
+  mind_room(*flight_link_);
   return Step::done;
 }
 

@@ -91,6 +91,7 @@ Session::Step Session::exec() {
   flight_link_ = link;
   held_ends_ = static_cast<bool>(held_);
   transaction_.reset();
+  mind_room(*link);
   return Step::done;
 }
 
@@ -109,6 +110,7 @@ Session::Step Session::exec_on_relay() {
   ++in_flight_;
   flight_link_ = relay_->link();
   transaction_.reset();
+  mind_room(*flight_link_);
   return Step::done;
 }
 

@@ -10,14 +10,27 @@ void Session::upload_begin() {
   shard_.metrics().commands.add();
   account_.next_command();
   upload_ = std::make_unique<Upload>(parser_.args(), parser_.large().total_args);
-  if (login_ == nullptr) return upload_refuse(std::string(wire::kNoAuth), 0);
-  if (expired()) return upload_refuse(std::string(wire::kExpired), 0);
-  if (transaction_ != nullptr) {
-    upload_->way = Upload::Way::collecting;
-    return;
+}
+
+// Once for each large request, before its arguments are read. False: wait for what stands in its way, then ask again.
+bool Session::upload_admit() {
+  if (login_ == nullptr || expired()) {
+    upload_->admitted = true;
+    upload_refuse(std::string(login_ == nullptr ? wire::kNoAuth : wire::kExpired), 0);
+    return true;
   }
+  if (shard_.policy().get() != policy_seen_ && !renew_policy()) return false;
   // A link of its own can only take over when nothing else is under way.
-  if (in_flight_ > 0) pause_ = Pause::idle;
+  const bool busy = in_flight_ > 0 || (relay_ != nullptr && !relay_->subscribed());
+  if (transaction_ == nullptr && busy) {
+    pause_ = Pause::idle;
+    return false;
+  }
+  if (!within_rate()) return false;
+  charged_ = false;
+  upload_->admitted = true;
+  if (transaction_ != nullptr) upload_->way = Upload::Way::collecting;
+  return true;
 }
 
 // The rest of the request is read and thrown away; then the refusal is answered.
@@ -104,8 +117,9 @@ void Session::upload_end() {
     return;
   }
   if (upload->way == Upload::Way::collecting) {
-    // Small enough to be held after all: judged like any other command.
-    (void)handle(upload->views());
+    // Small enough to be held after all: judged like any other command of a transaction, which never has to wait.
+    const command::Analysis analysis = command::analyse(shard_.policy()->catalog(), upload->views(), command_);
+    (void)(analysis.verdict == command::Verdict::ok ? decide() : refuse(analysis, upload->views()));
     return;
   }
   upload_ = std::make_unique<Upload>(*upload);

@@ -44,6 +44,7 @@ class Upload {
   std::string refusal;        // the error to answer when discarding, without "-"
   std::uint64_t ticket = 0;   // of the refusal's record
   bool sent = false;          // bytes of it left for Redis
+  bool admitted = false;      // what came before it no longer stands in its way
 
  private:
   std::size_t total_;

@@ -23,7 +23,7 @@ inline constexpr std::string_view kWatchInMulti = "ERR WATCH inside MULTI is not
 inline constexpr std::string_view kTransactionTooLarge =
     "ERR the transaction is larger than Keyward holds for one client (limits.transaction_bytes)";
 inline constexpr std::string_view kDbRange = "ERR DB index is out of range";
-inline constexpr std::string_view kDbInteger = "ERR invalid DB index";
+inline constexpr std::string_view kDbInteger = "ERR value is not an integer or out of range";
 inline constexpr std::string_view kPinnedState =
     "ERR not possible while keys are watched or channels are subscribed on this connection; finish that first";
 inline constexpr std::string_view kAuditDown =

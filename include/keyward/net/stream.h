@@ -49,6 +49,8 @@ class Stream {
   // May move fewer than asked; then wait for writability. What was not moved must be offered again,
   // unchanged and in the same order, more may follow behind it.
   IoResult write(std::string_view bytes);
+  // The peer will send no more than what waits to be read. Looks at the socket only.
+  [[nodiscard]] bool peer_ended();
   void shutdown();  // best effort: TLS close_notify and FIN
   void close();     // cancels waits
   [[nodiscard]] bool is_open() const { return socket_.is_open(); }

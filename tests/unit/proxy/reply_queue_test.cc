@@ -88,6 +88,35 @@ TEST_F(ReplyQueueTest, HeldAnswerDoesNotStreamEvenAsHead) {
   EXPECT_EQ(take(), "*2\r\n+OK\r\n+OK\r\n");
 }
 
+// A transaction's answer that became too large to hold.
+TEST_F(ReplyQueueTest, HeldAnswerThatIsLetGoStreamsFromItsBeginning) {
+  const Place place = queue_.reserve();
+  queue_.add(place, "*2\r\n", 0, true);
+  const std::uint64_t ticket = record();
+  queue_.add(place, "+1\r\n", ticket);
+  EXPECT_EQ(take(), "");
+  (void)journal_->flush();
+  EXPECT_EQ(take(), "*2\r\n+1\r\n");
+  queue_.add(place, "+2\r\n", ticket);
+  EXPECT_EQ(take(), "+2\r\n");
+  queue_.finish(place, ticket);
+  EXPECT_TRUE(queue_.drained());
+}
+
+TEST_F(ReplyQueueTest, AnswersWaitForTheEndOfAMessage) {
+  queue_.interject(">2\r\n", false);
+  queue_.answer("-NOPERM\r\n");
+  const Place place = queue_.reserve();
+  queue_.add(place, "+OK\r\n");
+  EXPECT_EQ(take(), ">2\r\n");
+  queue_.interject("+m\r\n", false);
+  EXPECT_EQ(take(), "+m\r\n");
+  queue_.interject("+n\r\n", true);
+  EXPECT_EQ(take(), "+n\r\n-NOPERM\r\n+OK\r\n");
+  queue_.finish(place);
+  EXPECT_TRUE(queue_.drained());
+}
+
 // Random interleavings against a model of ten lines.
 TEST_F(ReplyQueueTest, AgreesWithAModel) {
   std::mt19937_64 random(7);
