@@ -1,4 +1,8 @@
-// What a decision costs: 20 entries, the one that fits first, last, or missing; and what compiling a login's grants costs.
+// What a decision costs: 20 entries, the one that fits first, last, or missing; and what compiling
+// a login's grants costs.
+#include "support/temp_dir.h"
+
+#include "keyward/policy/glob.h"
 #include "keyward/policy/snapshot.h"
 
 #include <benchmark/benchmark.h>
@@ -8,9 +12,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "keyward/policy/glob.h"
-#include "support/temp_dir.h"
 
 namespace {
 
@@ -24,8 +25,8 @@ std::shared_ptr<const policy::Snapshot> twenty() {
   for (int i = 0; i < 20; ++i) {
     const std::string n = std::to_string(i);
     text += "  - name: g" + n + "\n    who: [{issuer: x, subject: \"*\"}]\n    allow:\n" +
-            "      - {commands: [\"@read\", \"@write\", publish, \"-@dangerous\"], keys: [\"team" + n + ":*\"], channels: [\"team" + n +
-            ":*\"]}\n";
+            "      - {commands: [\"@read\", \"@write\", publish, \"-@dangerous\"], keys: [\"team" +
+            n + ":*\"], channels: [\"team" + n + ":*\"]}\n";
   }
   std::ofstream(dir.file("p.yaml")) << text;
   Diagnostics diagnostics;
@@ -45,7 +46,8 @@ void decide(benchmark::State& state, const Words& words) {
   const auto snapshot = twenty();
   const auto grants = *snapshot->grants_for(someone());
   command::Command command;
-  if (command::analyse(snapshot->catalog(), words, command).verdict != command::Verdict::ok) state.SkipWithError("not a command");
+  if (command::analyse(snapshot->catalog(), words, command).verdict != command::Verdict::ok)
+    state.SkipWithError("not a command");
   for (auto _ : state) benchmark::DoNotOptimize(grants->decide(command, {}));
 }
 
@@ -62,7 +64,8 @@ void login(benchmark::State& state) {
 BENCHMARK_CAPTURE(decide, get_first_entry, Words{"GET", "team0:some:key"});
 BENCHMARK_CAPTURE(decide, get_last_entry, Words{"GET", "team19:some:key"});
 BENCHMARK_CAPTURE(decide, set_last_entry, Words{"SET", "team19:some:key", "value"});
-BENCHMARK_CAPTURE(decide, mget_5_last_entry, Words{"MGET", "team19:a", "team19:b", "team19:c", "team19:d", "team19:e"});
+BENCHMARK_CAPTURE(decide, mget_5_last_entry,
+                  Words{"MGET", "team19:a", "team19:b", "team19:c", "team19:d", "team19:e"});
 BENCHMARK_CAPTURE(decide, publish_last_entry, Words{"PUBLISH", "team19:news", "message"});
 BENCHMARK_CAPTURE(decide, ping, Words{"PING"});
 BENCHMARK_CAPTURE(decide, refused_key, Words{"GET", "other:key"});

@@ -1,9 +1,9 @@
 #include "policy/acl_rules.h"
 
-#include <algorithm>
-
 #include "policy/builtin.h"
 #include "policy/command_words.h"
+
+#include <algorithm>
 
 namespace keyward::policy {
 namespace {
@@ -13,9 +13,10 @@ using command::CommandInfo;
 
 constexpr std::uint8_t kBoth = command::kRead | command::kModify;
 
-// Sent on the links of the user by the proxy itself, or forwarded for every session; none takes a key. AUTH, HELLO,
-// RESET and QUIT are free to every user (CMD_NO_AUTH).
-constexpr std::string_view kPlumbing[] = {"ping", "echo", "multi", "exec", "discard", "unwatch", "command"};
+// Sent on the links of the user by the proxy itself, or forwarded for every session; none takes a
+// key. AUTH, HELLO, RESET and QUIT are free to every user (CMD_NO_AUTH).
+constexpr std::string_view kPlumbing[] = {"ping",    "echo",    "multi",  "exec",
+                                          "discard", "unwatch", "command"};
 
 bool knows_channels(const command::ServerVersion& version) {
   return version.major > 6 || (version.major == 6 && version.minor >= 2);
@@ -38,8 +39,9 @@ std::string key_token(const KeyPattern& pattern) {
   return "~" + pattern.glob;
 }
 
-// A selector is one argument that Redis splits like a command line (acl.c aclCreateSelectorFromOpSet, sdssplitargs):
-// a pattern with quotes, or with a byte that the splitting would eat, goes in quotes.
+// A selector is one argument that Redis splits like a command line (acl.c
+// aclCreateSelectorFromOpSet, sdssplitargs): a pattern with quotes, or with a byte that the
+// splitting would eat, goes in quotes.
 std::string selector_word(const std::string& word) {
   const auto plain = [](char c) { return c > ' ' && c <= '~' && c != '"' && c != '\''; };
   if (std::all_of(word.begin(), word.end(), plain)) return word;
@@ -61,7 +63,8 @@ std::string selector_word(const std::string& word) {
   return out + '"';
 }
 
-void add_command_tokens(const command::CommandSet& commands, const Catalog& catalog, std::vector<std::string>& out) {
+void add_command_tokens(const command::CommandSet& commands, const Catalog& catalog,
+                        std::vector<std::string>& out) {
   for (const CommandInfo& info : catalog.all()) {
     if (commands.contains(info.id) && info.on_server) out.push_back("+" + info.name);
   }
@@ -122,13 +125,15 @@ void add_union(const std::vector<Entry>& entries, const Catalog& catalog, AclRul
     if (const CommandInfo* info = catalog.by_name(name)) commands.add(info->id);
   }
   add_command_tokens(commands, catalog, rules.tokens);
-  rules.notes.emplace_back("this server has no ACL selectors (Redis 7.0): its user may combine any granted command with "
-                           "any granted key and channel, and read and write are not told apart; the proxy still decides "
-                           "entry by entry");
+  rules.notes.emplace_back(
+      "this server has no ACL selectors (Redis 7.0): its user may combine any granted command with "
+      "any granted key and channel, and read and write are not told apart; the proxy still decides "
+      "entry by entry");
 }
 
-// PSUBSCRIBE needs every one of its patterns literally in one set of permissions. They stand at the root, where "&pattern"
-// can be added one by one to a living user; no other command of the root takes a channel.
+// PSUBSCRIBE needs every one of its patterns literally in one set of permissions. They stand at the
+// root, where "&pattern" can be added one by one to a living user; no other command of the root
+// takes a channel.
 void collect_patterns(const std::vector<Entry>& entries, const Catalog& catalog, AclRules& rules) {
   const CommandInfo* psubscribe = catalog.by_name("psubscribe");
   for (const Entry& entry : entries) {
@@ -138,20 +143,23 @@ void collect_patterns(const std::vector<Entry>& entries, const Catalog& catalog,
   if (every_channel(rules.patterns)) rules.patterns = {"*"};
 }
 
-void note_what_redis_cannot_hold(const std::vector<Entry>& entries, const std::vector<std::uint32_t>& databases,
+void note_what_redis_cannot_hold(const std::vector<Entry>& entries,
+                                 const std::vector<std::uint32_t>& databases,
                                  const Catalog& catalog, AclRules& rules) {
   bool scripts = false;
   for (const CommandInfo& info : catalog.all()) {
-    scripts = scripts || (runs_script(info) && std::any_of(entries.begin(), entries.end(), [&](const Entry& entry) {
-                return entry.commands.contains(info.id);
-              }));
+    scripts = scripts || (runs_script(info) &&
+                          std::any_of(entries.begin(), entries.end(), [&](const Entry& entry) {
+                            return entry.commands.contains(info.id);
+                          }));
   }
-  const bool mixed = std::any_of(entries.begin(), entries.end(), [&](const Entry& entry) {
-    return entry.databases != databases;
-  });
+  const bool mixed = std::any_of(entries.begin(), entries.end(),
+                                 [&](const Entry& entry) { return entry.databases != databases; });
   if (scripts && mixed) {
-    rules.notes.emplace_back("scripts are granted and the entries differ in their databases: inside a script Redis applies "
-                             "every entry in every database of the user");
+    rules.notes.emplace_back(
+        "scripts are granted and the entries differ in their databases: inside a script Redis "
+        "applies "
+        "every entry in every database of the user");
   }
 }
 
@@ -165,14 +173,16 @@ AclRules compile_acl(const std::vector<Entry>& entries, const std::vector<std::u
   if (rules.checks_channels) rules.tokens.emplace_back("resetchannels");
   rules.tokens.emplace_back("-@all");
   for (const std::string_view name : kPlumbing) rules.tokens.push_back("+" + std::string(name));
-  // One word per database confines scripts too, which may call SELECT; "+select" alone would open them all.
-  for (const std::uint32_t database : databases) rules.tokens.push_back("+select|" + std::to_string(database));
+  // One word per database confines scripts too, which may call SELECT; "+select" alone would open
+  // them all.
+  for (const std::uint32_t database : databases)
+    rules.tokens.push_back("+select|" + std::to_string(database));
   collect_patterns(entries, catalog, rules);
   if (catalog.has_selectors()) {
     if (!rules.patterns.empty()) rules.tokens.emplace_back("+psubscribe");
     for (const std::string& pattern : rules.patterns) rules.tokens.push_back("&" + pattern);
-    rules.tokens.push_back(selector({"resetchannels", "-@all", "&" + std::string(kPreambleChannel), "+subscribe",
-                                     "+unsubscribe"}));
+    rules.tokens.push_back(selector({"resetchannels", "-@all", "&" + std::string(kPreambleChannel),
+                                     "+subscribe", "+unsubscribe"}));
     for (const Entry& entry : entries) rules.tokens.push_back(entry_selector(entry, catalog));
   } else {
     add_union(entries, catalog, rules);

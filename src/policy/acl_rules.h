@@ -1,4 +1,5 @@
-// Compiles Grants to the rules of a Redis ACL user that allows what they allow, for the catalog's server version.
+// Compiles Grants to the rules of a Redis ACL user that allows what they allow, for the catalog's
+// server version.
 #pragma once
 
 #include "keyward/command/catalog.h"
@@ -7,10 +8,12 @@
 namespace keyward::policy {
 
 // Tokens and notes; the probes are make_probes'.
-[[nodiscard]] AclRules compile_acl(const std::vector<Entry>& entries, const std::vector<std::uint32_t>& databases,
+[[nodiscard]] AclRules compile_acl(const std::vector<Entry>& entries,
+                                   const std::vector<std::uint32_t>& databases,
                                    const command::Catalog& catalog);
 
 // A few commands per entry that the user must and must not be allowed, in the words of ACL DRYRUN.
-[[nodiscard]] std::vector<AclRules::Probe> make_probes(const Grants& grants, const command::Catalog& catalog);
+[[nodiscard]] std::vector<AclRules::Probe> make_probes(const Grants& grants,
+                                                       const command::Catalog& catalog);
 
 }  // namespace keyward::policy

@@ -1,9 +1,10 @@
 #include "policy/assembly.h"
 
-#include <algorithm>
+#include "policy/command_words.h"
 
 #include "keyward/base/hash.h"
-#include "policy/command_words.h"
+
+#include <algorithm>
 
 namespace keyward::policy {
 namespace {
@@ -11,7 +12,8 @@ namespace {
 using command::Catalog;
 using command::CommandInfo;
 
-Result<Entry> fill_entry(const EntryModel& model, const GrantModel& grant, const identity::Principal* principal) {
+Result<Entry> fill_entry(const EntryModel& model, const GrantModel& grant,
+                         const identity::Principal* principal) {
   Entry entry;
   entry.commands = model.commands;
   entry.databases = grant.databases;
@@ -20,7 +22,8 @@ Result<Entry> fill_entry(const EntryModel& model, const GrantModel& grant, const
   for (const KeyModel& key : model.keys) {
     Result<std::string> glob = fill(key.pattern, principal);
     if (!glob) return glob.error();
-    // Redis joins the access of equal patterns; so must we, or a read-and-write would fit neither half.
+    // Redis joins the access of equal patterns; so must we, or a read-and-write would fit neither
+    // half.
     const auto same = std::find_if(entry.keys.begin(), entry.keys.end(),
                                    [&](const KeyPattern& one) { return one.glob == *glob; });
     if (same == entry.keys.end()) {
@@ -50,23 +53,25 @@ bool reads_every_key(const Entry& entry) {
   });
 }
 
-// Inside a script Redis runs KEYS and SCAN unfiltered for whoever holds them, and the proxy does not see it.
+// Inside a script Redis runs KEYS and SCAN unfiltered for whoever holds them, and the proxy does
+// not see it.
 void keep_scripts_from_scanning(Parts& parts, const Catalog& catalog) {
   const auto held = [&](const CommandInfo& info) {
     return std::any_of(parts.entries.begin(), parts.entries.end(),
                        [&](const Entry& entry) { return entry.commands.contains(info.id); });
   };
-  const bool scripts = std::any_of(catalog.all().begin(), catalog.all().end(), [&](const CommandInfo& info) {
-    return runs_script(info) && held(info);
-  });
+  const bool scripts =
+      std::any_of(catalog.all().begin(), catalog.all().end(),
+                  [&](const CommandInfo& info) { return runs_script(info) && held(info); });
   if (!scripts) return;
   for (const CommandInfo& info : catalog.all()) {
     if (!shows_keyspace(info)) continue;
     for (Entry& entry : parts.entries) {
       if (!entry.commands.contains(info.id) || reads_every_key(entry)) continue;
       entry.commands.remove(info.id);
-      parts.notes.push_back("'" + info.name + "' is taken out of " + entry.rule.text() +
-                            ": scripts are granted too, and could run it over keys outside the grant");
+      parts.notes.push_back(
+          "'" + info.name + "' is taken out of " + entry.rule.text() +
+          ": scripts are granted too, and could run it over keys outside the grant");
     }
   }
 }
@@ -79,8 +84,8 @@ void append(std::string& out, std::string_view field) {
 
 }  // namespace
 
-Result<Parts> assemble(const std::vector<const GrantModel*>& grants, const identity::Principal* principal,
-                       const Catalog& catalog) {
+Result<Parts> assemble(const std::vector<const GrantModel*>& grants,
+                       const identity::Principal* principal, const Catalog& catalog) {
   Parts parts;
   bool first = true;
   for (const GrantModel* grant : grants) {
@@ -93,7 +98,8 @@ Result<Parts> assemble(const std::vector<const GrantModel*>& grants, const ident
     Limits& limits = parts.limits;
     if (first) limits = grant->limits;
     limits.connections = more_generous(limits.connections, grant->limits.connections);
-    limits.commands_per_second = more_generous(limits.commands_per_second, grant->limits.commands_per_second);
+    limits.commands_per_second =
+        more_generous(limits.commands_per_second, grant->limits.commands_per_second);
     limits.session = more_generous(limits.session, grant->limits.session);
     parts.audit.reads = parts.audit.reads || grant->audit.reads;
     parts.names.push_back(grant->name);
@@ -103,7 +109,8 @@ Result<Parts> assemble(const std::vector<const GrantModel*>& grants, const ident
     first = false;
   }
   std::sort(parts.databases.begin(), parts.databases.end());
-  parts.databases.erase(std::unique(parts.databases.begin(), parts.databases.end()), parts.databases.end());
+  parts.databases.erase(std::unique(parts.databases.begin(), parts.databases.end()),
+                        parts.databases.end());
   keep_scripts_from_scanning(parts, catalog);
   return parts;
 }

@@ -15,12 +15,14 @@ struct Parts {
   std::vector<std::string> notes;
 };
 
-// Entries in the order of the grants, templates filled in, databases joined, limits the most generous. `principal` null:
-// example values. Errors: a template that has no usable value.
-[[nodiscard]] Result<Parts> assemble(const std::vector<const GrantModel*>& grants, const identity::Principal* principal,
+// Entries in the order of the grants, templates filled in, databases joined, limits the most
+// generous. `principal` null: example values. Errors: a template that has no usable value.
+[[nodiscard]] Result<Parts> assemble(const std::vector<const GrantModel*>& grants,
+                                     const identity::Principal* principal,
                                      const command::Catalog& catalog);
 
-// Equal for equal rights: entries, databases and limits, whoever has them and wherever they are written.
+// Equal for equal rights: entries, databases and limits, whoever has them and wherever they are
+// written.
 [[nodiscard]] std::string rights_id(const Parts& parts, const command::Catalog& catalog);
 
 }  // namespace keyward::policy

@@ -12,7 +12,8 @@ const RuleRef& session_rule() {
 bool is_session_plumbing(const command::Command& command) {
   using command::Kind;
   const command::CommandInfo& info = *command.info;
-  if (info.exposure == command::Exposure::session) return command.keys.empty() && command.channels.empty();
+  if (info.exposure == command::Exposure::session)
+    return command.keys.empty() && command.channels.empty();
   const bool preamble = info.kind == Kind::subscribe || info.kind == Kind::unsubscribe;
   return preamble && command.args.size() > 1 &&
          std::all_of(command.args.begin() + 1, command.args.end(),

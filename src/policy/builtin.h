@@ -1,15 +1,16 @@
 // What every logged-in session may do without a grant, and the words of it on its ACL user.
 #pragma once
 
-#include <span>
-#include <string_view>
-
 #include "keyward/command/command.h"
 #include "keyward/policy/decision.h"
 
+#include <span>
+#include <string_view>
+
 namespace keyward::policy {
 
-// StackExchange.Redis subscribes to it right after login and gives up when it may not; nothing is told there.
+// StackExchange.Redis subscribes to it right after login and gives up when it may not; nothing is
+// told there.
 inline constexpr std::string_view kPreambleChannel = "__Booksleeve_MasterChanged";
 
 // Stands for all of it in decisions.

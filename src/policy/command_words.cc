@@ -1,9 +1,9 @@
 #include "policy/command_words.h"
 
+#include "keyward/base/log.h"
+
 #include <algorithm>
 #include <array>
-
-#include "keyward/base/log.h"
 
 namespace keyward::policy {
 namespace {
@@ -54,7 +54,8 @@ class WordReader {
       add(node, name);
     }
     if (minus && known_ && before == set_) {
-      node.warning("-" + name + " takes nothing away: what it names is not granted by the words before it");
+      node.warning("-" + name +
+                   " takes nothing away: what it names is not granted by the words before it");
     }
   }
 
@@ -67,7 +68,8 @@ class WordReader {
     known_ = name == "all" || bit.has_value();
     if (!known_) {
       const std::string near = nearest(name, catalog_.categories());
-      return fail(node, "unknown category @" + log::printable(name, 64), near.empty() ? "" : "@" + near);
+      return fail(node, "unknown category @" + log::printable(name, 64),
+                  near.empty() ? "" : "@" + near);
     }
     for (const CommandInfo& info : catalog_.all()) {
       if (name != "all" && (info.categories & *bit) == 0) continue;
@@ -90,7 +92,8 @@ class WordReader {
     const CommandInfo* info = look_up(node, name);
     if (info == nullptr) return;
     if (info->exposure == Exposure::never && !info->container) {
-      return fail(node, "'" + name + "' is never given to clients of the proxy", "a list without it");
+      return fail(node, "'" + name + "' is never given to clients of the proxy",
+                  "a list without it");
     }
     if (!info->container) {
       if (!needs_no_grant(*info)) set_.add(info->id);
@@ -102,10 +105,14 @@ class WordReader {
       const bool help = sub->name.ends_with("|help");
       any = any || (!help && (needs_no_grant(*sub) || comes_with_category(*sub)));
       if (comes_with_category(*sub)) set_.add(sub->id);
-      if (sub->exposure == Exposure::by_name) by_name += (by_name.empty() ? "" : " or ") + sub->name;
+      if (sub->exposure == Exposure::by_name)
+        by_name += (by_name.empty() ? "" : " or ") + sub->name;
     }
     if (!any) {
-      fail(node, "'" + name + "' alone grants nothing: its subcommands are granted by their full names only", by_name);
+      fail(node,
+           "'" + name +
+               "' alone grants nothing: its subcommands are granted by their full names only",
+           by_name);
     }
   }
 
@@ -121,7 +128,8 @@ class WordReader {
     const std::size_t bar = name.find('|');
     const CommandInfo* top = bar == std::string::npos ? nullptr : catalog_.top(name.substr(0, bar));
     if (top != nullptr && !top->container) {
-      fail(node, "'" + top->name + "' has no subcommands", top->name == "select" ? "databases: [...]" : top->name);
+      fail(node, "'" + top->name + "' has no subcommands",
+           top->name == "select" ? "databases: [...]" : top->name);
       return nullptr;
     }
     std::vector<std::string> names;
@@ -154,7 +162,8 @@ command::CommandSet read_commands(const yaml::Node& words, const Catalog& catalo
   WordReader reader(catalog);
   for (const yaml::Node& word : words.list()) reader.apply(word);
   if (words.present() && reader.set().size() == 0 && !reader.failed()) {
-    words.warning("this list grants nothing: every session may run what it names, if it names anything");
+    words.warning(
+        "this list grants nothing: every session may run what it names, if it names anything");
   }
   return reader.set();
 }

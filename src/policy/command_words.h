@@ -7,10 +7,11 @@
 
 namespace keyward::policy {
 
-// "@read", "-@dangerous", "get", "config|get", each with an optional "+". A category brings in only what is
-// Exposure::normal; the name of a container brings in its subcommands that are; anything by_name wants its full name.
-// Complaints go to the Diagnostics of the words.
-[[nodiscard]] command::CommandSet read_commands(const yaml::Node& words, const command::Catalog& catalog);
+// "@read", "-@dangerous", "get", "config|get", each with an optional "+". A category brings in only
+// what is Exposure::normal; the name of a container brings in its subcommands that are; anything
+// by_name wants its full name. Complaints go to the Diagnostics of the words.
+[[nodiscard]] command::CommandSet read_commands(const yaml::Node& words,
+                                                const command::Catalog& catalog);
 
 // Runs whatever its text says: EVAL, EVALSHA, FCALL and their read-only forms.
 [[nodiscard]] bool runs_script(const command::CommandInfo& info);

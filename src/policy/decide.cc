@@ -1,10 +1,11 @@
-#include <algorithm>
-#include <charconv>
+#include "policy/builtin.h"
+#include "policy/refusal.h"
 
 #include "keyward/policy/glob.h"
 #include "keyward/policy/grants.h"
-#include "policy/builtin.h"
-#include "policy/refusal.h"
+
+#include <algorithm>
+#include <charconv>
 
 namespace keyward::policy {
 namespace {
@@ -33,39 +34,43 @@ bool every_key(const Entry& entry, std::uint8_t access) {
   });
 }
 
-// SUBSCRIBE and PUBLISH match as in Redis; PSUBSCRIBE must lie inside, since its pattern chooses what is heard.
+// SUBSCRIBE and PUBLISH match as in Redis; PSUBSCRIBE must lie inside, since its pattern chooses
+// what is heard.
 bool covers_channel(const std::string& glob, std::string_view channel, bool is_pattern) {
   if (glob == "*") return true;
   return is_pattern ? glob_contains(glob, channel) : glob_match(glob, channel);
 }
 
-// What tells or empties the keyspace whatever the key patterns say is held to them here; Redis does not.
+// What tells or empties the keyspace whatever the key patterns say is held to them here; Redis does
+// not.
 bool covers_keyspace(const Entry& entry, const Command& command) {
   if (command.info->is(command::kWrite)) return every_key(entry, command::kRead | command::kModify);
   if (every_key(entry, command::kRead)) return true;
   if (command.scan_pattern.empty()) return false;
   return std::any_of(entry.keys.begin(), entry.keys.end(), [&](const KeyPattern& pattern) {
-    return (pattern.access & command::kRead) != 0 && glob_contains(pattern.glob, command.scan_pattern);
+    return (pattern.access & command::kRead) != 0 &&
+           glob_contains(pattern.glob, command.scan_pattern);
   });
 }
 
 Fit fit(const Entry& entry, const Command& command, const Facts& facts) {
   if (!entry.commands.contains(command.info->id)) return {Step::command};
-  if (std::find(entry.databases.begin(), entry.databases.end(), facts.db) == entry.databases.end()) {
+  if (std::find(entry.databases.begin(), entry.databases.end(), facts.db) ==
+      entry.databases.end()) {
     return {Step::database};
   }
   for (const command::KeyUse& use : command.keys) {
     const std::string_view key = command.args[use.arg];
-    const bool covered = std::any_of(entry.keys.begin(), entry.keys.end(), [&](const KeyPattern& pattern) {
-      return covers(pattern, key, use.access);
-    });
+    const bool covered =
+        std::any_of(entry.keys.begin(), entry.keys.end(),
+                    [&](const KeyPattern& pattern) { return covers(pattern, key, use.access); });
     if (!covered) return {Step::key, use.arg};
   }
   for (const command::ChannelUse& use : command.channels) {
     const std::string_view channel = command.args[use.arg];
-    const bool covered = std::any_of(entry.channels.begin(), entry.channels.end(), [&](const std::string& glob) {
-      return covers_channel(glob, channel, use.pattern);
-    });
+    const bool covered = std::any_of(
+        entry.channels.begin(), entry.channels.end(),
+        [&](const std::string& glob) { return covers_channel(glob, channel, use.pattern); });
     if (!covered) return {Step::channel, use.arg};
   }
   if (command.scans_keyspace && !covers_keyspace(entry, command)) return {Step::keyspace_scan};
@@ -80,13 +85,19 @@ Fit fit(const Entry& entry, const Command& command, const Facts& facts) {
 
 DenialReason reason_of(Step step) {
   switch (step) {
-    case Step::database: return DenialReason::database;
-    case Step::key: return DenialReason::key;
-    case Step::channel: return DenialReason::channel;
-    case Step::keyspace_scan: return DenialReason::keyspace_scan;
-    case Step::limit: return DenialReason::limit;
+    case Step::database:
+      return DenialReason::database;
+    case Step::key:
+      return DenialReason::key;
+    case Step::channel:
+      return DenialReason::channel;
+    case Step::keyspace_scan:
+      return DenialReason::keyspace_scan;
+    case Step::limit:
+      return DenialReason::limit;
     case Step::command:
-    case Step::passed: break;
+    case Step::passed:
+      break;
   }
   return DenialReason::command;
 }
@@ -105,7 +116,8 @@ std::optional<std::uint32_t> selected(const Command& command) {
 
 Decision Grants::decide(const Command& command, const Facts& facts) const {
   if (command.info == nullptr) return Denial{DenialReason::command, nullptr, "no such command"};
-  if (command.info->exposure == command::Exposure::never) return refuse(DenialReason::never, command, {}, *this);
+  if (command.info->exposure == command::Exposure::never)
+    return refuse(DenialReason::never, command, {}, *this);
   if (is_session_plumbing(command)) {
     const std::optional<std::uint32_t> database = selected(command);
     if (!database || may_select(*database)) return Permit(&session_rule());
@@ -128,9 +140,9 @@ bool Grants::may_select(std::uint32_t db) const {
 }
 
 bool Grants::needs_literal_channel(std::string_view pattern) const {
-  return acl_.checks_channels && std::none_of(acl_.patterns.begin(), acl_.patterns.end(), [&](const std::string& glob) {
-    return glob == "*" || glob == pattern;
-  });
+  return acl_.checks_channels &&
+         std::none_of(acl_.patterns.begin(), acl_.patterns.end(),
+                      [&](const std::string& glob) { return glob == "*" || glob == pattern; });
 }
 
 }  // namespace keyward::policy

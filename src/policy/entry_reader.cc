@@ -1,9 +1,10 @@
 #include "policy/entry_reader.h"
 
-#include <algorithm>
+#include "policy/command_words.h"
 
 #include "keyward/policy/glob.h"
-#include "policy/command_words.h"
+
+#include <algorithm>
 
 namespace keyward::policy {
 namespace {
@@ -29,7 +30,8 @@ bool has_every_key(const EntryModel& entry, std::uint8_t access) {
 void read_keys(const yaml::Node& node, std::uint8_t access, EntryModel& entry) {
   if (!node.present()) return;
   for (const yaml::Node& item : node.list()) {
-    if (entry.keys.size() == kMostPatterns) return item.error("an entry has at most 256 key patterns");
+    if (entry.keys.size() == kMostPatterns)
+      return item.error("an entry has at most 256 key patterns");
     if (auto pattern = read_pattern(item, PatternUse::key)) {
       entry.keys.push_back({std::move(*pattern), access});
     }
@@ -47,12 +49,14 @@ bool overlaps_keyspace_events(const Pattern& pattern) {
 void read_channels(const yaml::Node& node, EntryModel& entry) {
   if (!node.present()) return;
   for (const yaml::Node& item : node.list()) {
-    if (entry.channels.size() == kMostPatterns) return item.error("an entry has at most 256 channel patterns");
+    if (entry.channels.size() == kMostPatterns)
+      return item.error("an entry has at most 256 channel patterns");
     auto pattern = read_pattern(item, PatternUse::channel);
     if (!pattern) continue;
     if (overlaps_keyspace_events(*pattern)) {
-      item.warning("this channel pattern takes in keyspace events, which tell the names of everybody's keys",
-                   "a prefix of the team's own channels");
+      item.warning(
+          "this channel pattern takes in keyspace events, which tell the names of everybody's keys",
+          "a prefix of the team's own channels");
     }
     entry.channels.push_back(std::move(*pattern));
   }
@@ -61,8 +65,13 @@ void read_channels(const yaml::Node& node, EntryModel& entry) {
 bool uses_channels(const CommandInfo& info) {
   using command::Kind;
   switch (info.kind) {
-    case Kind::subscribe: case Kind::psubscribe: case Kind::ssubscribe: case Kind::publish: return true;
-    default: return false;
+    case Kind::subscribe:
+    case Kind::psubscribe:
+    case Kind::ssubscribe:
+    case Kind::publish:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -72,18 +81,23 @@ bool has_items(const yaml::Node& node) {
 
 // Commands that reach further than the patterns beside them seem to say, or that could never pass.
 void check_reach(const yaml::Node& node, const EntryModel& entry, const Catalog& catalog) {
-  const bool keys = has_items(node.get("keys")) || has_items(node.get("read")) || has_items(node.get("write"));
+  const bool keys =
+      has_items(node.get("keys")) || has_items(node.get("read")) || has_items(node.get("write"));
   const bool channels = has_items(node.get("channels"));
   bool usable = false;  // some command has what it needs, or needs nothing
   bool keyed = false;
   for (const CommandInfo& info : catalog.all()) {
     if (!entry.commands.contains(info.id)) continue;
     if (rewrites_keyspace(info) && !has_every_key(entry, kBoth)) {
-      node.error("'" + info.name + "' reaches every key, so its entry must say so", "keys: [\"*\"] in an entry of its own");
+      node.error("'" + info.name + "' reaches every key, so its entry must say so",
+                 "keys: [\"*\"] in an entry of its own");
     }
-    if ((info.name == "randomkey" || info.name == "dbsize") && !has_every_key(entry, command::kRead)) {
-      node.warning("'" + info.name + "' will be refused: it shows the whole keyspace, and the entry has not keys: [\"*\"]",
-                   "-" + info.name);
+    if ((info.name == "randomkey" || info.name == "dbsize") &&
+        !has_every_key(entry, command::kRead)) {
+      node.warning(
+          "'" + info.name +
+              "' will be refused: it shows the whole keyspace, and the entry has not keys: [\"*\"]",
+          "-" + info.name);
     }
     const bool channel = uses_channels(info);
     const bool key = !channel && !info.key_specs.empty();
@@ -94,7 +108,8 @@ void check_reach(const yaml::Node& node, const EntryModel& entry, const Catalog&
   if (keyed) {
     node.error("the entry has no keys, and its commands use keys", "keys: [\"team:*\"]");
   } else {
-    node.error("the entry has no channels, and its commands use channels", "channels: [\"team:*\"]");
+    node.error("the entry has no channels, and its commands use channels",
+               "channels: [\"team:*\"]");
   }
 }
 
@@ -112,8 +127,8 @@ EntryModel read_entry(const yaml::Node& node, const Catalog& catalog) {
 
 }  // namespace
 
-std::vector<EntryModel> read_entries(const yaml::Node& allow, const Catalog& catalog, const std::string& grant,
-                                     const std::string& rule_file) {
+std::vector<EntryModel> read_entries(const yaml::Node& allow, const Catalog& catalog,
+                                     const std::string& grant, const std::string& rule_file) {
   std::vector<EntryModel> out;
   for (const yaml::Node& node : allow.list()) {
     if (!node.is_map()) {

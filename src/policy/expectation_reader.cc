@@ -1,7 +1,8 @@
 #include "policy/expectation_reader.h"
 
-#include "keyward/base/log.h"
 #include "policy/who_reader.h"
+
+#include "keyward/base/log.h"
 
 namespace keyward::policy {
 namespace {
@@ -23,7 +24,8 @@ json::value claim_value(const yaml::Node& node) {
   return json::string(node.text().value_or(""));
 }
 
-identity::Principal read_principal(const yaml::Node& node, const std::vector<std::string>& issuers) {
+identity::Principal read_principal(const yaml::Node& node,
+                                   const std::vector<std::string>& issuers) {
   identity::Principal principal;
   if (!node.present()) return principal;
   node.only({"issuer", "subject", "groups", "claims"});
@@ -109,7 +111,8 @@ class LineReader {
 
   void escape() {
     const char c = line_[at_++];
-    if (c == 'x' && at_ + 1 < line_.size() && hex_digit(line_[at_]) >= 0 && hex_digit(line_[at_ + 1]) >= 0) {
+    if (c == 'x' && at_ + 1 < line_.size() && hex_digit(line_[at_]) >= 0 &&
+        hex_digit(line_[at_ + 1]) >= 0) {
       word_ += static_cast<char>(hex_digit(line_[at_]) * 16 + hex_digit(line_[at_ + 1]));
       at_ += 2;
       return;
@@ -127,12 +130,14 @@ class LineReader {
 
 }  // namespace
 
-std::vector<Expectation> read_expectations(const yaml::Node& node, const std::vector<std::string>& issuers) {
+std::vector<Expectation> read_expectations(const yaml::Node& node,
+                                           const std::vector<std::string>& issuers) {
   std::vector<Expectation> out;
   if (!node.present()) return out;
   for (const yaml::Node& item : node.list()) {
     if (!item.is_map()) {
-      item.error("an `expect` case must be a map", "- {as: {issuer: okta}, allow: [\"GET team:k\"]}");
+      item.error("an `expect` case must be a map",
+                 "- {as: {issuer: okta}, allow: [\"GET team:k\"]}");
       continue;
     }
     item.only({"as", "allow", "deny"});
@@ -148,6 +153,8 @@ std::vector<Expectation> read_expectations(const yaml::Node& node, const std::ve
   return out;
 }
 
-std::optional<std::vector<std::string>> split_command(std::string_view line) { return LineReader(line).run(); }
+std::optional<std::vector<std::string>> split_command(std::string_view line) {
+  return LineReader(line).run();
+}
 
 }  // namespace keyward::policy

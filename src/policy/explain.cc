@@ -23,15 +23,18 @@ Explanation with_rule(Verdict verdict, const RuleRef* rule, std::string reason) 
 
 std::string_view name(Verdict verdict) {
   switch (verdict) {
-    case Verdict::allow: return "allow";
-    case Verdict::deny: return "deny";
-    case Verdict::error: break;
+    case Verdict::allow:
+      return "allow";
+    case Verdict::deny:
+      return "deny";
+    case Verdict::error:
+      break;
   }
   return "error";
 }
 
-Explanation explain(const Grants& grants, std::span<const std::string> argv, const command::Catalog& catalog,
-                    const Facts& facts) {
+Explanation explain(const Grants& grants, std::span<const std::string> argv,
+                    const command::Catalog& catalog, const Facts& facts) {
   const std::vector<std::string_view> args(argv.begin(), argv.end());
   if (args.empty()) return with_rule(Verdict::error, nullptr, "an empty command");
   command::Command command;
@@ -42,18 +45,20 @@ Explanation explain(const Grants& grants, std::span<const std::string> argv, con
   const Decision decision = grants.decide(command, facts);
   if (const auto* permit = std::get_if<Permit>(&decision)) {
     const RuleRef& rule = permit->rule();
-    return with_rule(Verdict::allow, &rule,
-                     rule.line == 0 ? "every session may run it" : "granted by '" + rule.grant + "'");
+    return with_rule(
+        Verdict::allow, &rule,
+        rule.line == 0 ? "every session may run it" : "granted by '" + rule.grant + "'");
   }
   const auto& denial = std::get<Denial>(decision);
   return with_rule(Verdict::deny, denial.nearest, denial.text);
 }
 
-Explanation explain(const Snapshot& snapshot, const identity::Principal& principal, std::span<const std::string> argv,
-                    const Facts& facts) {
+Explanation explain(const Snapshot& snapshot, const identity::Principal& principal,
+                    std::span<const std::string> argv, const Facts& facts) {
   const auto grants = snapshot.grants_for(principal);
   if (!grants) return with_rule(Verdict::deny, nullptr, grants.error().message());
-  if (*grants == nullptr) return with_rule(Verdict::deny, nullptr, "no grant matches this identity");
+  if (*grants == nullptr)
+    return with_rule(Verdict::deny, nullptr, "no grant matches this identity");
   return explain(**grants, argv, snapshot.catalog(), facts);
 }
 

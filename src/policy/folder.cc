@@ -1,11 +1,11 @@
 #include "policy/folder.h"
 
+#include "keyward/base/hash.h"
+
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <system_error>
-
-#include "keyward/base/hash.h"
 
 namespace keyward::policy {
 namespace {
@@ -16,7 +16,9 @@ constexpr std::size_t kMostFiles = 1000;
 constexpr int kDeepest = 8;
 constexpr std::uintmax_t kLargest = 1U << 20;
 
-bool is_policy(const fs::path& path) { return path.extension() == ".yaml" || path.extension() == ".yml"; }
+bool is_policy(const fs::path& path) {
+  return path.extension() == ".yaml" || path.extension() == ".yml";
+}
 
 bool inside(const fs::path& root, const fs::path& path) {
   const auto [end, rest] = std::mismatch(root.begin(), root.end(), path.begin(), path.end());
@@ -55,22 +57,26 @@ class Walker {
     if (code) return fail(relative, "cannot be read: " + code.message());
     if (!inside(real_, target)) return fail(relative, "is a link that leaves the policy folder");
     if (!fs::is_regular_file(target, code)) return fail(relative, "is not a regular file");
-    if (fs::file_size(target, code) > kLargest) return fail(relative, "a policy file has at most 1 MiB");
-    if (files_.size() == kMostFiles) return fail(relative, "a policy folder has at most 1000 files");
+    if (fs::file_size(target, code) > kLargest)
+      return fail(relative, "a policy file has at most 1 MiB");
+    if (files_.size() == kMostFiles)
+      return fail(relative, "a policy folder has at most 1000 files");
     std::ifstream stream(target, std::ios::binary);
     std::string content(kLargest + 1, '\0');
     stream.read(content.data(), static_cast<std::streamsize>(content.size()));
     content.resize(static_cast<std::size_t>(stream.gcount()));
     if (stream.bad() || !stream.is_open()) return fail(relative, "cannot be read");
     if (content.size() > kLargest) return fail(relative, "a policy file has at most 1 MiB");
-    files_.push_back({relative.generic_string(), (shown_ / relative).generic_string(), std::move(content)});
+    files_.push_back(
+        {relative.generic_string(), (shown_ / relative).generic_string(), std::move(content)});
   }
 
   [[nodiscard]] std::vector<PolicyFile> take() { return std::move(files_); }
 
  private:
   void fail(const fs::path& relative, std::string what) {
-    diagnostics_.error((relative.empty() ? shown_ : shown_ / relative).generic_string(), 0, 0, std::move(what));
+    diagnostics_.error((relative.empty() ? shown_ : shown_ / relative).generic_string(), 0, 0,
+                       std::move(what));
   }
 
   fs::path shown_, real_;
@@ -101,7 +107,8 @@ std::string packed_ref(const fs::path& git, const std::string& ref) {
   return {};
 }
 
-// `git`: the directory with HEAD; a worktree keeps its branches in the directory that `commondir` names.
+// `git`: the directory with HEAD; a worktree keeps its branches in the directory that `commondir`
+// names.
 std::string head_commit(const fs::path& git) {
   const std::string head = first_line(git / "HEAD");
   if (is_commit(head)) return head;
@@ -144,9 +151,11 @@ std::vector<PolicyFile> read_folder(const std::string& folder, Diagnostics& diag
   Walker walker(folder, real, diagnostics);
   walker.folder({}, 1);
   std::vector<PolicyFile> files = walker.take();
-  std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  std::sort(files.begin(), files.end(),
+            [](const auto& a, const auto& b) { return a.name < b.name; });
   if (files.empty() && diagnostics.failed() == before) {
-    diagnostics.error(folder, 0, 0, "holds no policy file", "a *.yaml file with apiVersion: keyward/v1");
+    diagnostics.error(folder, 0, 0, "holds no policy file",
+                      "a *.yaml file with apiVersion: keyward/v1");
   }
   return files;
 }

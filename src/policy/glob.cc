@@ -13,8 +13,9 @@ constexpr int kMostStars = 1000;
 // Redis compares ranges as plain `char`, which is signed where it is commonly built.
 int ordered(char c) { return static_cast<signed char>(c); }
 
-// Whether the class that starts behind `[` at `at` takes `c`; moves `at` to the last byte that belongs to the class.
-// Keeps Redis's readings of malformed classes: an unclosed one ends with the pattern, `]` may be the end of a range.
+// Whether the class that starts behind `[` at `at` takes `c`; moves `at` to the last byte that
+// belongs to the class. Keeps Redis's readings of malformed classes: an unclosed one ends with the
+// pattern, `]` may be the end of a range.
 bool class_takes(std::string_view pattern, std::size_t& at, char c) {
   const std::size_t size = pattern.size();
   const bool negated = at < size && pattern[at] == '^';
@@ -92,8 +93,8 @@ bool only_stars(std::string_view pattern) {
 bool glob_match(std::string_view pattern, std::string_view text) {
   std::size_t p = 0;
   std::size_t t = 0;
-  // Only the last `*` is ever retried: where the rest of the pattern fits nowhere behind it, moving an earlier `*`
-  // cannot help (stringmatchlen's skipLongerMatches says the same).
+  // Only the last `*` is ever retried: where the rest of the pattern fits nowhere behind it, moving
+  // an earlier `*` cannot help (stringmatchlen's skipLongerMatches says the same).
   std::size_t after_star = std::string_view::npos;
   std::size_t star_text = 0;
   int stars = 0;

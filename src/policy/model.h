@@ -1,14 +1,16 @@
-// What the files of a policy folder say, checked and compiled as far as it goes without knowing the principal.
+// What the files of a policy folder say, checked and compiled as far as it goes without knowing the
+// principal.
 #pragma once
 
-#include <cstdint>
-#include <string>
-#include <vector>
+#include "policy/pattern.h"
 
 #include "keyward/command/command_set.h"
 #include "keyward/identity/principal.h"
 #include "keyward/policy/snapshot.h"
-#include "policy/pattern.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
 
 namespace keyward::policy {
 

@@ -1,9 +1,10 @@
 #include "policy/pattern.h"
 
-#include <algorithm>
+#include "policy/claims.h"
 
 #include "keyward/base/log.h"
-#include "policy/claims.h"
+
+#include <algorithm>
 
 namespace keyward::policy {
 namespace {
@@ -11,7 +12,8 @@ namespace {
 constexpr std::size_t kLongestPattern = 512;
 constexpr std::string_view kExampleValue = "example";
 constexpr std::string_view kTemplates =
-    "{subject}, {claim.NAME}, {k8s.namespace} or {k8s.serviceaccount}, or \\{ for the character itself";
+    "{subject}, {claim.NAME}, {k8s.namespace} or {k8s.serviceaccount}, or \\{ for the character "
+    "itself";
 
 bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
@@ -57,7 +59,8 @@ class Splitter {
 
   void place() {
     const std::size_t end = text_.find('}', at_);
-    const std::string name(text_.substr(at_ + 1, end == std::string_view::npos ? end : end - at_ - 1));
+    const std::string name(
+        text_.substr(at_ + 1, end == std::string_view::npos ? end : end - at_ - 1));
     if (end == std::string_view::npos || !known_template(name)) {
       return fail("unknown template {" + log::printable(name, 64) + "}", std::string(kTemplates));
     }
@@ -92,8 +95,8 @@ void check_prefix(std::string_view text, const yaml::Node& node) {
   if (star == std::string_view::npos || star == 0) return;
   const std::string_view head = text.substr(0, star);
   const bool other_wildcard = head.find_first_of("?[\\") != std::string_view::npos;
-  const bool ends_template = head.back() == '}' && !head.ends_with("\\}") &&
-                             head.find('{') != std::string_view::npos;
+  const bool ends_template =
+      head.back() == '}' && !head.ends_with("\\}") && head.find('{') != std::string_view::npos;
   if (other_wildcard || (is_separator(head.back()) && !ends_template)) return;
   node.warning("key pattern " + log::printable(text) + " also covers names that only begin alike",
                log::printable(head) + ":*");
@@ -102,10 +105,11 @@ void check_prefix(std::string_view text, const yaml::Node& node) {
 }  // namespace
 
 bool plain_value(std::string_view value) {
-  return !value.empty() && value.size() <= 64 && std::all_of(value.begin(), value.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           c == '.' || c == '-';
-  });
+  return !value.empty() && value.size() <= 64 &&
+         std::all_of(value.begin(), value.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '_' || c == '.' || c == '-';
+         });
 }
 
 std::optional<Pattern> read_pattern(const yaml::Node& node, PatternUse use) {

@@ -1,8 +1,9 @@
-#include <algorithm>
-#include <optional>
+#include "policy/acl_rules.h"
 
 #include "keyward/policy/glob.h"
-#include "policy/acl_rules.h"
+
+#include <algorithm>
+#include <optional>
 
 namespace keyward::policy {
 namespace {
@@ -17,14 +18,36 @@ constexpr std::string_view kChannel = "@channel";
 
 // Commands of simple shape, the most telling first. Never run: ACL DRYRUN only judges them.
 const std::vector<Argv>& shapes() {
-  static const std::vector<Argv> all{
-      {"set", "@key", "v"}, {"get", "@key"}, {"del", "@key"}, {"lpush", "@key", "v"}, {"brpop", "@key", "1"},
-      {"rpop", "@key"}, {"llen", "@key"}, {"lrange", "@key", "0", "1"}, {"hset", "@key", "f", "v"}, {"hget", "@key", "f"},
-      {"hgetall", "@key"}, {"sadd", "@key", "m"}, {"smembers", "@key"}, {"zadd", "@key", "1", "m"},
-      {"zrange", "@key", "0", "1"}, {"xadd", "@key", "*", "f", "v"}, {"xlen", "@key"}, {"exists", "@key"},
-      {"type", "@key"}, {"ttl", "@key"}, {"expire", "@key", "9"}, {"incr", "@key"}, {"strlen", "@key"},
-      {"watch", "@key"}, {"publish", "@channel", "m"}, {"subscribe", "@channel"}, {"config", "get", "maxmemory"},
-      {"scan", "0"}, {"dbsize"}, {"info"}};
+  static const std::vector<Argv> all{{"set", "@key", "v"},
+                                     {"get", "@key"},
+                                     {"del", "@key"},
+                                     {"lpush", "@key", "v"},
+                                     {"brpop", "@key", "1"},
+                                     {"rpop", "@key"},
+                                     {"llen", "@key"},
+                                     {"lrange", "@key", "0", "1"},
+                                     {"hset", "@key", "f", "v"},
+                                     {"hget", "@key", "f"},
+                                     {"hgetall", "@key"},
+                                     {"sadd", "@key", "m"},
+                                     {"smembers", "@key"},
+                                     {"zadd", "@key", "1", "m"},
+                                     {"zrange", "@key", "0", "1"},
+                                     {"xadd", "@key", "*", "f", "v"},
+                                     {"xlen", "@key"},
+                                     {"exists", "@key"},
+                                     {"type", "@key"},
+                                     {"ttl", "@key"},
+                                     {"expire", "@key", "9"},
+                                     {"incr", "@key"},
+                                     {"strlen", "@key"},
+                                     {"watch", "@key"},
+                                     {"publish", "@channel", "m"},
+                                     {"subscribe", "@channel"},
+                                     {"config", "get", "maxmemory"},
+                                     {"scan", "0"},
+                                     {"dbsize"},
+                                     {"info"}};
   return all;
 }
 
@@ -67,10 +90,12 @@ class Prober {
 
   // A command that no entry has.
   void ungranted() {
-    for (const Argv& shape : std::vector<Argv>{{"flushall"}, {"shutdown"}, {"get", "keyward-probe"}}) {
+    for (const Argv& shape :
+         std::vector<Argv>{{"flushall"}, {"shutdown"}, {"get", "keyward-probe"}}) {
       const auto outcome = judge(shape);
-      const bool nowhere = outcome && outcome->refused && (outcome->reason == DenialReason::command ||
-                                                           outcome->reason == DenialReason::never);
+      const bool nowhere =
+          outcome && outcome->refused &&
+          (outcome->reason == DenialReason::command || outcome->reason == DenialReason::never);
       if (!nowhere) continue;
       push(shape, false);
       return;
@@ -94,7 +119,8 @@ class Prober {
   std::optional<Outcome> judge(const Argv& argv) const {
     const std::vector<std::string_view> views(argv.begin(), argv.end());
     command::Command command;
-    if (command::analyse(catalog_, views, command).verdict != command::Verdict::ok) return std::nullopt;
+    if (command::analyse(catalog_, views, command).verdict != command::Verdict::ok)
+      return std::nullopt;
     const Decision decision = grants_.decide(command, {db_, 0});
     if (const auto* denial = std::get_if<Denial>(&decision)) return Outcome{true, denial->reason};
     return Outcome{false, DenialReason::command};
@@ -124,7 +150,8 @@ class Prober {
     if (argv == shape) return;
     const auto outcome = judge(argv);
     if (!outcome || !outcome->refused) return;
-    if (outcome->reason == DenialReason::key || outcome->reason == DenialReason::channel) push(argv, false);
+    if (outcome->reason == DenialReason::key || outcome->reason == DenialReason::channel)
+      push(argv, false);
   }
 
   static Argv with(const Argv& shape, const std::string& name) {
@@ -136,7 +163,8 @@ class Prober {
   }
 
   void push(Argv argv, bool allowed) {
-    const bool known = std::any_of(probes_.begin(), probes_.end(), [&](const Probe& one) { return one.argv == argv; });
+    const bool known = std::any_of(probes_.begin(), probes_.end(),
+                                   [&](const Probe& one) { return one.argv == argv; });
     if (!known) probes_.push_back({std::move(argv), allowed});
   }
 

@@ -1,8 +1,8 @@
 #include "policy/refusal.h"
 
-#include <algorithm>
-
 #include "keyward/base/log.h"
+
+#include <algorithm>
 
 namespace keyward::policy {
 namespace {
@@ -13,7 +13,8 @@ std::string quoted(std::string_view text) { return "'" + std::string(text) + "'"
 
 std::string listed(const std::vector<std::string>& words) {
   std::string out;
-  for (std::size_t i = 0; i < words.size() && i < kMostListed; ++i) out += (i > 0 ? ", " : "") + words[i];
+  for (std::size_t i = 0; i < words.size() && i < kMostListed; ++i)
+    out += (i > 0 ? ", " : "") + words[i];
   if (words.size() > kMostListed) out += ", ...";
   return out;
 }
@@ -26,10 +27,13 @@ std::string contact(const Contact& one) {
 std::string whom_to_ask(const Nearest& nearest, const Grants& grants) {
   std::vector<std::string> names;
   for (const Contact& one : grants.contacts()) {
-    if (nearest.entry == nullptr || one.grant == nearest.entry->rule.grant) names.push_back(contact(one));
+    if (nearest.entry == nullptr || one.grant == nearest.entry->rule.grant)
+      names.push_back(contact(one));
   }
   if (names.empty()) return "ask for a grant";
-  return (names.size() == 1 ? "ask the owners of grant " : "ask the owners of one of your grants ") + listed(names);
+  return (names.size() == 1 ? "ask the owners of grant "
+                            : "ask the owners of one of your grants ") +
+         listed(names);
 }
 
 std::string at_rule(const Nearest& nearest) {
@@ -38,10 +42,14 @@ std::string at_rule(const Nearest& nearest) {
 
 std::string access_word(std::uint8_t access) {
   switch (access) {
-    case command::kRead: return "to read ";
-    case command::kModify: return "to write ";
-    case command::kNone: return "for ";
-    default: return "to read and write ";
+    case command::kRead:
+      return "to read ";
+    case command::kModify:
+      return "to write ";
+    case command::kNone:
+      return "for ";
+    default:
+      return "to read and write ";
   }
 }
 
@@ -59,30 +67,35 @@ std::string key_text(const command::Command& command, const Nearest& nearest) {
   }
   std::vector<std::string> patterns;
   for (const KeyPattern& pattern : nearest.entry->keys) patterns.push_back(pattern_text(pattern));
-  return "command " + quoted(command.info->name) + " is granted to you, but not " + access_word(access) +
-         "the key at argument " + std::to_string(nearest.arg) + "; granted keys: " +
-         (patterns.empty() ? "none" : listed(patterns));
+  return "command " + quoted(command.info->name) + " is granted to you, but not " +
+         access_word(access) + "the key at argument " + std::to_string(nearest.arg) +
+         "; granted keys: " + (patterns.empty() ? "none" : listed(patterns));
 }
 
 std::string channel_text(const command::Command& command, const Nearest& nearest) {
   std::vector<std::string> patterns;
-  for (const std::string& glob : nearest.entry->channels) patterns.push_back(log::printable(glob, 64));
-  return "command " + quoted(command.info->name) + " is granted to you, but not for the channel at argument " +
-         std::to_string(nearest.arg) + "; granted channels: " + (patterns.empty() ? "none" : listed(patterns));
+  for (const std::string& glob : nearest.entry->channels)
+    patterns.push_back(log::printable(glob, 64));
+  return "command " + quoted(command.info->name) +
+         " is granted to you, but not for the channel at argument " + std::to_string(nearest.arg) +
+         "; granted channels: " + (patterns.empty() ? "none" : listed(patterns));
 }
 
-std::string database_text(const command::Command& command, const Nearest& nearest, const Grants& grants) {
+std::string database_text(const command::Command& command, const Nearest& nearest,
+                          const Grants& grants) {
   const auto& databases = nearest.entry == nullptr ? grants.databases() : nearest.entry->databases;
   std::vector<std::string> numbers;
   for (const std::uint32_t database : databases) numbers.push_back(std::to_string(database));
-  return "command " + quoted(command.info->name) + " is not granted to you for this database; granted databases: " +
+  return "command " + quoted(command.info->name) +
+         " is not granted to you for this database; granted databases: " +
          (numbers.empty() ? "none" : listed(numbers));
 }
 
 std::string scan_text(const command::Command& command, const Nearest& nearest) {
   std::vector<std::string> patterns;
   for (const KeyPattern& pattern : nearest.entry->keys) {
-    if ((pattern.access & command::kRead) != 0) patterns.push_back(log::printable(pattern.glob, 64));
+    if ((pattern.access & command::kRead) != 0)
+      patterns.push_back(log::printable(pattern.glob, 64));
   }
   const std::string& name = command.info->name;
   std::string out = "command " + quoted(name) + " would reach keys outside your grant; ";
@@ -94,20 +107,27 @@ std::string text_of(DenialReason reason, const command::Command& command, const 
                     const Grants& grants) {
   const std::string name = quoted(command.info->name);
   switch (reason) {
-    case DenialReason::never: return "command " + name + " is not available to anyone through this proxy";
+    case DenialReason::never:
+      return "command " + name + " is not available to anyone through this proxy";
     case DenialReason::command: {
       const bool by_name = command.info->exposure == command::Exposure::by_name;
-      return "command " + name + " is not granted to you" + (by_name ? " (no category brings it in)" : "") + "; " +
-             whom_to_ask(nearest, grants) + " to add it";
+      return "command " + name + " is not granted to you" +
+             (by_name ? " (no category brings it in)" : "") + "; " + whom_to_ask(nearest, grants) +
+             " to add it";
     }
-    case DenialReason::key: return key_text(command, nearest) + at_rule(nearest) + "; " + whom_to_ask(nearest, grants);
+    case DenialReason::key:
+      return key_text(command, nearest) + at_rule(nearest) + "; " + whom_to_ask(nearest, grants);
     case DenialReason::channel:
-      return channel_text(command, nearest) + at_rule(nearest) + "; " + whom_to_ask(nearest, grants);
+      return channel_text(command, nearest) + at_rule(nearest) + "; " +
+             whom_to_ask(nearest, grants);
     case DenialReason::database:
-      return database_text(command, nearest, grants) + at_rule(nearest) + "; " + whom_to_ask(nearest, grants);
-    case DenialReason::keyspace_scan: return scan_text(command, nearest) + at_rule(nearest);
+      return database_text(command, nearest, grants) + at_rule(nearest) + "; " +
+             whom_to_ask(nearest, grants);
+    case DenialReason::keyspace_scan:
+      return scan_text(command, nearest) + at_rule(nearest);
     case DenialReason::limit: {
-      const std::string where = nearest.arg == 0 ? "an argument" : "argument " + std::to_string(nearest.arg);
+      const std::string where =
+          nearest.arg == 0 ? "an argument" : "argument " + std::to_string(nearest.arg);
       return where + " of " + name + " is longer than " + std::to_string(nearest.entry->max_value) +
              " bytes, the max_value of your grant" + at_rule(nearest);
     }
@@ -117,7 +137,8 @@ std::string text_of(DenialReason reason, const command::Command& command, const 
 
 }  // namespace
 
-Denial refuse(DenialReason reason, const command::Command& command, const Nearest& nearest, const Grants& grants) {
+Denial refuse(DenialReason reason, const command::Command& command, const Nearest& nearest,
+              const Grants& grants) {
   return Denial{reason, nearest.entry == nullptr ? nullptr : &nearest.entry->rule,
                 text_of(reason, command, nearest, grants)};
 }

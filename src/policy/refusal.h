@@ -11,7 +11,7 @@ struct Nearest {
 };
 
 // Tells only of the grants the principal has; names arguments by position, never by value.
-[[nodiscard]] Denial refuse(DenialReason reason, const command::Command& command, const Nearest& nearest,
-                            const Grants& grants);
+[[nodiscard]] Denial refuse(DenialReason reason, const command::Command& command,
+                            const Nearest& nearest, const Grants& grants);
 
 }  // namespace keyward::policy

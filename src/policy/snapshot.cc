@@ -1,8 +1,5 @@
 #include "keyward/policy/snapshot.h"
 
-#include <algorithm>
-#include <map>
-
 #include "policy/acl_rules.h"
 #include "policy/assembly.h"
 #include "policy/claims.h"
@@ -10,18 +7,22 @@
 #include "policy/folder.h"
 #include "policy/team_file.h"
 
+#include <algorithm>
+#include <map>
+
 namespace keyward::policy {
 
 struct Snapshot::State {
   std::vector<GrantModel> grants;
 
-  Result<std::shared_ptr<const Grants>> build(const Snapshot& snapshot, const std::vector<const GrantModel*>& which,
+  Result<std::shared_ptr<const Grants>> build(const Snapshot& snapshot,
+                                              const std::vector<const GrantModel*>& which,
                                               const identity::Principal* principal) const;
 };
 
-Result<std::shared_ptr<const Grants>> Snapshot::State::build(const Snapshot& snapshot,
-                                                             const std::vector<const GrantModel*>& which,
-                                                             const identity::Principal* principal) const {
+Result<std::shared_ptr<const Grants>> Snapshot::State::build(
+    const Snapshot& snapshot, const std::vector<const GrantModel*>& which,
+    const identity::Principal* principal) const {
   const command::Catalog& catalog = *snapshot.catalog_;
   Result<Parts> parts = assemble(which, principal, catalog);
   if (!parts) return parts.error();
@@ -45,7 +46,8 @@ namespace {
 // A name means one thing in the whole folder: refusals and records name grants without their team.
 void check_names(const std::vector<TeamModel>& teams, Diagnostics& diagnostics) {
   const auto say = [&](const Place& at, const std::string& what, const Place& other) {
-    diagnostics.error(at.file, at.line, at.column, what + " is already in " + other.file + ":" + std::to_string(other.line),
+    diagnostics.error(at.file, at.line, at.column,
+                      what + " is already in " + other.file + ":" + std::to_string(other.line),
                       "another name");
   };
   std::map<std::string, Place> names;
@@ -63,7 +65,8 @@ void check_names(const std::vector<TeamModel>& teams, Diagnostics& diagnostics) 
   }
 }
 
-void warn_of_scripts(const std::vector<TeamModel>& teams, const command::Catalog& catalog, Diagnostics& diagnostics) {
+void warn_of_scripts(const std::vector<TeamModel>& teams, const command::Catalog& catalog,
+                     Diagnostics& diagnostics) {
   for (const TeamModel& team : teams) {
     for (const GrantModel& grant : team.grants) {
       const Result<Parts> parts = assemble({&grant}, nullptr, catalog);
@@ -79,7 +82,8 @@ void warn_of_scripts(const std::vector<TeamModel>& teams, const command::Catalog
 std::vector<GrantInfo> describe(const std::vector<GrantModel>& grants) {
   std::vector<GrantInfo> out;
   for (const GrantModel& grant : grants) {
-    out.push_back({grant.name, grant.team, grant.file, grant.place.line, grant.who, grant.entries.size()});
+    out.push_back(
+        {grant.name, grant.team, grant.file, grant.place.line, grant.who, grant.entries.size()});
   }
   return out;
 }
@@ -88,7 +92,8 @@ std::vector<GrantInfo> describe(const std::vector<GrantModel>& grants) {
 
 std::shared_ptr<const Snapshot> Snapshot::load(const std::string& folder,
                                                std::shared_ptr<const command::Catalog> catalog,
-                                               const std::vector<std::string>& issuers, Diagnostics& diagnostics) {
+                                               const std::vector<std::string>& issuers,
+                                               Diagnostics& diagnostics) {
   Diagnostics found;
   const std::vector<PolicyFile> files = read_folder(folder, found);
   std::vector<TeamModel> teams;
@@ -117,7 +122,8 @@ std::shared_ptr<const Snapshot> Snapshot::load(const std::string& folder,
   return failed ? nullptr : out;
 }
 
-Result<std::shared_ptr<const Grants>> Snapshot::grants_for(const identity::Principal& principal) const {
+Result<std::shared_ptr<const Grants>> Snapshot::grants_for(
+    const identity::Principal& principal) const {
   std::vector<const GrantModel*> which;
   for (const GrantModel& grant : state_->grants) {
     const bool matched = std::any_of(grant.who.begin(), grant.who.end(),

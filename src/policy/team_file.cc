@@ -1,11 +1,12 @@
 #include "policy/team_file.h"
 
-#include <algorithm>
-
-#include "keyward/base/log.h"
 #include "policy/entry_reader.h"
 #include "policy/expectation_reader.h"
 #include "policy/who_reader.h"
+
+#include "keyward/base/log.h"
+
+#include <algorithm>
 
 namespace keyward::policy {
 namespace {
@@ -18,9 +19,11 @@ constexpr std::size_t kMostDatabases = 64;
 constexpr std::int64_t kLastDatabase = 16383;
 constexpr std::int64_t kMostOfLimit = 1'000'000'000;
 
-// Part of the format, not of this version: to take such a file without them would grant something else than it says.
+// Part of the format, not of this version: to take such a file without them would grant something
+// else than it says.
 const std::vector<std::string>& later_keys() {
-  static const std::vector<std::string> keys{"namespace", "mode", "break_glass", "ttl", "lease", "template"};
+  static const std::vector<std::string> keys{"namespace", "mode",  "break_glass",
+                                             "ttl",       "lease", "template"};
   return keys;
 }
 
@@ -50,7 +53,8 @@ std::vector<std::string> read_owners(const yaml::Node& node) {
   for (const yaml::Node& item : node.list()) {
     const std::optional<std::string> owner = item.text();
     if (!owner) continue;
-    const bool printable = std::all_of(owner->begin(), owner->end(), [](char c) { return c >= ' ' && c <= '~'; });
+    const bool printable =
+        std::all_of(owner->begin(), owner->end(), [](char c) { return c >= ' ' && c <= '~'; });
     if (owner->empty() || owner->size() > 128 || !printable) {
       item.error("an owner is 1 to 128 printable ASCII characters", "team@example.com");
     } else if (out.size() == 16) {
@@ -73,7 +77,8 @@ std::vector<std::uint32_t> read_databases(const yaml::Node& node) {
   std::sort(out.begin(), out.end());
   out.erase(std::unique(out.begin(), out.end()), out.end());
   if (out.size() > kMostDatabases) node.error("a grant has at most 64 databases");
-  if (node.is_list() && node.list().empty()) node.error("a grant needs a database", "databases: [0]");
+  if (node.is_list() && node.list().empty())
+    node.error("a grant needs a database", "databases: [0]");
   return out;
 }
 
@@ -103,8 +108,10 @@ void read_audit(const yaml::Node& node, GrantModel& grant) {
   const std::optional<std::string> level = durability.text();
   if (!level || *level == "written") return;
   const bool later = *level == "synced" || *level == "strict" || *level == "async";
-  durability.error(later ? "`durability: " + *level + "` is not supported by this version of Keyward"
-                         : "unknown durability", "written");
+  durability.error(later
+                       ? "`durability: " + *level + "` is not supported by this version of Keyward"
+                       : "unknown durability",
+                   "written");
 }
 
 GrantModel read_grant(const yaml::Node& node, const std::string& rule_file, const Catalog& catalog,
@@ -136,8 +143,8 @@ void read_version(const yaml::Node& node) {
 
 }  // namespace
 
-TeamModel read_team_file(const yaml::Node& root, const std::string& rule_file, const Catalog& catalog,
-                         const std::vector<std::string>& issuers) {
+TeamModel read_team_file(const yaml::Node& root, const std::string& rule_file,
+                         const Catalog& catalog, const std::vector<std::string>& issuers) {
   TeamModel team;
   team.place = {root.file(), root.line(), root.column()};
   if (!root.is_map()) {
@@ -151,7 +158,8 @@ TeamModel read_team_file(const yaml::Node& root, const std::string& rule_file, c
   if (name.present()) team.place = {name.file(), name.line(), name.column()};
   const std::vector<std::string> owners = read_owners(root.get("owners"));
   const yaml::Node grants = root.need("grants");
-  if (grants.is_list() && grants.list().empty()) grants.error("`grants` has no entry", "- name: airflow-worker");
+  if (grants.is_list() && grants.list().empty())
+    grants.error("`grants` has no entry", "- name: airflow-worker");
   for (const yaml::Node& node : grants.list()) {
     if (!node.is_map()) {
       node.error("a grant must be a map", "- name: airflow-worker");

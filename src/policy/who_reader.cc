@@ -1,8 +1,8 @@
 #include "policy/who_reader.h"
 
-#include <algorithm>
-
 #include "keyward/base/log.h"
+
+#include <algorithm>
 
 namespace keyward::policy {
 namespace {
@@ -15,11 +15,14 @@ Who read_one(const yaml::Node& node, const std::vector<std::string>& issuers) {
   who.issuer = read_issuer(node.need("issuer"), issuers);
   const yaml::Node subject = node.get("subject");
   who.subject = subject.text().value_or("");
-  if (subject.present() && who.subject.empty()) subject.error("an empty subject", "\"*\" for everyone of this issuer");
+  if (subject.present() && who.subject.empty())
+    subject.error("an empty subject", "\"*\" for everyone of this issuer");
   const yaml::Node groups = node.get("groups");
   who.groups = groups.texts();
-  if (groups.is_list() && groups.list().empty()) groups.error("`groups` names no group", "no `groups` at all");
-  if (std::any_of(who.groups.begin(), who.groups.end(), [](const auto& group) { return group.empty(); })) {
+  if (groups.is_list() && groups.list().empty())
+    groups.error("`groups` names no group", "no `groups` at all");
+  if (std::any_of(who.groups.begin(), who.groups.end(),
+                  [](const auto& group) { return group.empty(); })) {
     groups.error("an empty group name");
   }
   const yaml::Node claims = node.get("claims");
@@ -28,7 +31,8 @@ Who read_one(const yaml::Node& node, const std::vector<std::string>& issuers) {
       if (!value.present()) value.error("a claim needs the value it must have");
       if (const auto text = value.text()) who.claims.emplace_back(path, *text);
     }
-    if (claims.is_map() && claims.entries().empty()) claims.error("`claims` names no claim", "no `claims` at all");
+    if (claims.is_map() && claims.entries().empty())
+      claims.error("`claims` names no claim", "no `claims` at all");
   }
   if (!subject.present() && !groups.present() && !claims.present()) {
     node.error("this takes everyone of the issuer without saying so", "subject: \"*\"");
@@ -43,7 +47,8 @@ std::string read_issuer(const yaml::Node& node, const std::vector<std::string>& 
   if (!alias) return {};
   if (alias->empty()) {
     node.error("an empty issuer");
-  } else if (!issuers.empty() && std::find(issuers.begin(), issuers.end(), *alias) == issuers.end()) {
+  } else if (!issuers.empty() &&
+             std::find(issuers.begin(), issuers.end(), *alias) == issuers.end()) {
     const std::string near = nearest(*alias, issuers);
     node.error("issuer `" + log::printable(*alias, 64) + "` is not in the configuration",
                near.empty() ? "one of its aliases" : near);

@@ -1,5 +1,12 @@
-// One policy, two engines: what Grants::decide permits, Redis must permit to the compiled user. The oracle is ACL DRYRUN on
-// a real server, for random policies and random commands.
+// One policy, two engines: what Grants::decide permits, Redis must permit to the compiled user. The
+// oracle is ACL DRYRUN on a real server, for random policies and random commands.
+#include "support/command_gen.h"
+#include "support/redis_server.h"
+#include "support/temp_dir.h"
+
+#include "keyward/policy/glob.h"
+#include "keyward/policy/snapshot.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -8,12 +15,6 @@
 #include <map>
 #include <random>
 #include <set>
-
-#include "keyward/policy/glob.h"
-#include "keyward/policy/snapshot.h"
-#include "support/command_gen.h"
-#include "support/redis_server.h"
-#include "support/temp_dir.h"
 
 namespace keyward::policy {
 namespace {
@@ -34,22 +35,42 @@ const T& pick(Random& random, const std::vector<T>& from) {
   return from[random() % from.size()];
 }
 
-std::shared_ptr<const Catalog> catalog_of(const RedisServer& server, const command::ServerVersion& version) {
+std::shared_ptr<const Catalog> catalog_of(const RedisServer& server,
+                                          const command::ServerVersion& version) {
   auto catalog = Catalog::from_reply(server.raw().call({"COMMAND"}), version);
   return catalog ? *catalog : nullptr;
 }
 
-// Names, patterns and channels meet often enough that both answers come up for every kind of pattern.
+// Names, patterns and channels meet often enough that both answers come up for every kind of
+// pattern.
 const std::vector<std::string>& names() {
-  static const std::vector<std::string> all{
-      "a:1", "a:b2", "a:b:3", "b:1", "b:c", "app:x", "app2:x", "a\"q", "a'q", "a:\x06\x16" "3", "a\\x", "[x]", "{t}:1",
-      "a:\xc3\xbc", "x", "__Booksleeve_MasterChanged", "a:*", "b:?", "a:b*"};
+  static const std::vector<std::string> all{"a:1",
+                                            "a:b2",
+                                            "a:b:3",
+                                            "b:1",
+                                            "b:c",
+                                            "app:x",
+                                            "app2:x",
+                                            "a\"q",
+                                            "a'q",
+                                            "a:\x06\x16"
+                                            "3",
+                                            "a\\x",
+                                            "[x]",
+                                            "{t}:1",
+                                            "a:\xc3\xbc",
+                                            "x",
+                                            "__Booksleeve_MasterChanged",
+                                            "a:*",
+                                            "b:?",
+                                            "a:b*"};
   return all;
 }
 const std::vector<std::string>& globs() {
   static const std::vector<std::string> all{
-      "a:*", "a:b*", "b:*", "app:*", "*", "*:1", "a?1", "[ab]:[1-3]", "[^a]:*", "a\"*", "a'*", "a:\x06\x16*", "a\\\\*",
-      "\\[x]", "\\{t}:*", "a:\xc3\xbc*", "x", "a:1", "*b*", "a:[b", "b:\\?", "a:\\*"};
+      "a:*",    "a:b*", "b:*", "app:*",       "*",      "*:1",   "a?1",     "[ab]:[1-3]",
+      "[^a]:*", "a\"*", "a'*", "a:\x06\x16*", "a\\\\*", "\\[x]", "\\{t}:*", "a:\xc3\xbc*",
+      "x",      "a:1",  "*b*", "a:[b",        "b:\\?",  "a:\\*"};
   return all;
 }
 
@@ -72,7 +93,8 @@ std::string yaml_text(std::string_view text) {
 
 std::string some_globs(Random& random) {
   std::string out;
-  for (std::size_t i = 1 + random() % 3; i > 0; --i) out += (out.empty() ? "" : ", ") + yaml_text(pick(random, globs()));
+  for (std::size_t i = 1 + random() % 3; i > 0; --i)
+    out += (out.empty() ? "" : ", ") + yaml_text(pick(random, globs()));
   return "[" + out + "]";
 }
 
@@ -134,7 +156,8 @@ struct Both {
   std::shared_ptr<const Grants> full, bare;
 };
 
-std::shared_ptr<const Grants> load(const std::string& text, std::shared_ptr<const Catalog> catalog) {
+std::shared_ptr<const Grants> load(const std::string& text,
+                                   std::shared_ptr<const Catalog> catalog) {
   const test::TempDir dir;
   std::ofstream(dir.file("p.yaml"), std::ios::binary) << text;
   Diagnostics diagnostics;
@@ -182,7 +205,8 @@ Argv dry_run(const Argv& command) {
 }
 
 bool permits(const Reply& reply) {
-  return reply && reply->type == REDIS_REPLY_STATUS && std::string_view(reply->str, reply->len) == "OK";
+  return reply && reply->type == REDIS_REPLY_STATUS &&
+         std::string_view(reply->str, reply->len) == "OK";
 }
 
 std::string shown(const Argv& argv) {
@@ -194,21 +218,28 @@ std::string shown(const Argv& argv) {
 struct Judged {
   Argv argv;
   bool allowed = false;
-  bool session = false;             // allowed without a grant
+  bool session = false;              // allowed without a grant
   std::vector<std::string> literal;  // patterns to be made known first
-  std::string reason;               // of a refusal
+  std::string reason;                // of a refusal
   const CommandInfo* info = nullptr;
 };
 
 std::string reason_name(DenialReason reason) {
   switch (reason) {
-    case DenialReason::command: return "command";
-    case DenialReason::key: return "key";
-    case DenialReason::channel: return "channel";
-    case DenialReason::database: return "database";
-    case DenialReason::keyspace_scan: return "keyspace scan: an ACL does not hold it to the key patterns";
-    case DenialReason::never: return "never";
-    case DenialReason::limit: return "limit";
+    case DenialReason::command:
+      return "command";
+    case DenialReason::key:
+      return "key";
+    case DenialReason::channel:
+      return "channel";
+    case DenialReason::database:
+      return "database: an ACL knows none, and another of these besides";
+    case DenialReason::keyspace_scan:
+      return "keyspace scan: an ACL does not hold it to the key patterns";
+    case DenialReason::never:
+      return "never";
+    case DenialReason::limit:
+      return "limit";
   }
   return "?";
 }
@@ -231,13 +262,15 @@ Judged judge(const Both& both, const Catalog& catalog, Argv argv, std::uint32_t 
     if (std::holds_alternative<Permit>(both.bare->decide(command, {}))) {
       out.reason = "databases and max_value: an ACL knows neither";
     }
-    if (denial->reason == DenialReason::command && command.info->kind == command::Kind::unsubscribe) {
+    if (denial->reason == DenialReason::command &&
+        command.info->kind == command::Kind::unsubscribe) {
       out.reason = "unsubscribe: open to every user for the preamble of StackExchange.Redis";
     }
     if (denial->reason == DenialReason::key && command.info->name == "xreadgroup") {
       out.reason = "xreadgroup: judged as a write too, for it moves the group's pending list";
     }
-    if (denial->reason == DenialReason::channel && command.info->kind == command::Kind::psubscribe) {
+    if (denial->reason == DenialReason::channel &&
+        command.info->kind == command::Kind::psubscribe) {
       out.reason = "psubscribe: the patterns of one PSUBSCRIBE must lie in one entry";
     }
     return out;
@@ -246,7 +279,8 @@ Judged judge(const Both& both, const Catalog& catalog, Argv argv, std::uint32_t 
   out.session = std::get<Permit>(decision).rule().grant == "session";
   if (command.info->kind == command::Kind::psubscribe) {
     for (const command::ChannelUse& use : command.channels) {
-      if (grants.needs_literal_channel(out.argv[use.arg])) out.literal.push_back("&" + out.argv[use.arg]);
+      if (grants.needs_literal_channel(out.argv[use.arg]))
+        out.literal.push_back("&" + out.argv[use.arg]);
     }
   }
   return out;
@@ -254,8 +288,10 @@ Judged judge(const Both& both, const Catalog& catalog, Argv argv, std::uint32_t 
 
 // Commands of every session that the proxy answers, so that its upstream user need not have them.
 bool answered_by_proxy(const CommandInfo& info) {
-  static const std::set<std::string> forwarded{"ping", "echo", "multi", "exec", "discard", "unwatch", "select"};
-  return info.exposure == command::Exposure::session && !forwarded.contains(info.name) && !info.name.starts_with("command");
+  static const std::set<std::string> forwarded{"ping",    "echo",    "multi", "exec",
+                                               "discard", "unwatch", "select"};
+  return info.exposure == command::Exposure::session && !forwarded.contains(info.name) &&
+         !info.name.starts_with("command");
 }
 
 struct Table {
@@ -271,7 +307,8 @@ struct Table {
 
 class Comparison {
  public:
-  Comparison(Hiredis& redis, const Catalog& catalog, Table& table) : redis_(redis), catalog_(catalog), table_(table) {}
+  Comparison(Hiredis& redis, const Catalog& catalog, Table& table)
+      : redis_(redis), catalog_(catalog), table_(table) {}
 
   void run(const Grants& grants, const std::vector<Judged>& batch, bool exact) {
     for (const Judged& one : batch) redis_.append(dry_run(one.argv));
@@ -289,7 +326,8 @@ class Comparison {
         again.push_back(&one);
       } else {
         ++table_.wrong;
-        ADD_FAILURE() << "allowed by the proxy, refused by Redis: " << shown(one.argv) << "\n" << shown(grants.acl().tokens);
+        ADD_FAILURE() << "allowed by the proxy, refused by Redis: " << shown(one.argv) << "\n"
+                      << shown(grants.acl().tokens);
       }
     }
     for (const Judged* one : again) with_literals(grants, *one);
@@ -299,13 +337,18 @@ class Comparison {
   void stricter(const Judged& one, bool exact, const Argv& rules) {
     ++table_.rows["stricter, " + one.reason];
     // These have one meaning in both engines: a difference is a bug in one of the two compilations.
-    const bool same = one.reason == "command" || one.reason == "key" || one.reason == "channel" || one.reason == "never";
-    if (exact && same) ADD_FAILURE() << "refused by the proxy (" << one.reason << "), allowed by Redis: " << shown(one.argv) << "\n" << shown(rules);
+    const bool same = one.reason == "command" || one.reason == "key" || one.reason == "channel" ||
+                      one.reason == "never";
+    if (exact && same)
+      ADD_FAILURE() << "refused by the proxy (" << one.reason
+                    << "), allowed by Redis: " << shown(one.argv) << "\n"
+                    << shown(rules);
   }
 
   void with_literals(const Grants& grants, const Judged& one) {
     ASSERT_EQ(test::text_of(redis_.call(set_user(grants.acl(), one.literal))), "OK");
-    EXPECT_TRUE(permits(redis_.call(dry_run(one.argv)))) << shown(one.argv) << "\n" << shown(grants.acl().tokens);
+    EXPECT_TRUE(permits(redis_.call(dry_run(one.argv)))) << shown(one.argv) << "\n"
+                                                         << shown(grants.acl().tokens);
     redis_.call(set_user(grants.acl()));
     ++table_.rows["agree: allowed after the literal pattern was made known"];
   }
@@ -321,7 +364,8 @@ Argv random_argv(const Grants& grants, const Catalog& catalog, Random& random) {
     const Entry& entry = pick(random, grants.entries());
     for (int i = 0; i < 200; ++i) {
       const CommandInfo& info = pick(random, catalog.all());
-      if (entry.commands.contains(info.id) && info.on_server) return test::random_request(info, random, names());
+      if (entry.commands.contains(info.id) && info.on_server)
+        return test::random_request(info, random, names());
     }
   }
   return test::random_command(catalog, random, names());
@@ -339,7 +383,8 @@ void compare(const command::ServerVersion& version, int policies, bool exact, co
     const Both both = random_grants(catalog, random);
     const auto& grants = both.full;
     ASSERT_TRUE(grants && both.bare);
-    ASSERT_EQ(test::text_of(redis.call(set_user(grants->acl()))), "OK") << shown(grants->acl().tokens);
+    ASSERT_EQ(test::text_of(redis.call(set_user(grants->acl()))), "OK")
+        << shown(grants->acl().tokens);
     std::vector<Judged> batch;
     for (int i = 0; i < kCommandsEach; ++i) {
       const std::uint32_t db = random() % 10 == 0 ? 2 : grants->databases().front();
@@ -362,12 +407,14 @@ void compare(const command::ServerVersion& version, int policies, bool exact, co
 }
 
 TEST(PolicyParity, DecisionsAgreeWithAclDryrun) {
-  compare({.major = 7, .minor = 0, .patch = 15}, kPolicies, true, "decide against ACL DRYRUN, rules for 7.0");
+  compare({.major = 7, .minor = 0, .patch = 15}, kPolicies, true,
+          "decide against ACL DRYRUN, rules for 7.0");
 }
 
 // The rules for a server without selectors are wider by design; they must not be narrower.
 TEST(PolicyParity, RulesWithoutSelectorsAllowWhatThePolicyAllows) {
-  compare({.major = 6, .minor = 2, .patch = 14}, kPolicies / 8, false, "decide against ACL DRYRUN, rules for 6.2");
+  compare({.major = 6, .minor = 2, .patch = 14}, kPolicies / 8, false,
+          "decide against ACL DRYRUN, rules for 6.2");
 }
 
 TEST(PolicyParity, GlobMatchesAsTheServerDoes) {
@@ -394,7 +441,8 @@ TEST(PolicyParity, GlobMatchesAsTheServerDoes) {
       const Reply reply = redis.next();
       ASSERT_TRUE(reply);
       std::set<std::string> theirs;
-      for (std::size_t i = 0; i < reply->elements; ++i) theirs.insert({reply->element[i]->str, reply->element[i]->len});
+      for (std::size_t i = 0; i < reply->elements; ++i)
+        theirs.insert({reply->element[i]->str, reply->element[i]->len});
       std::set<std::string> ours;
       // KEYS takes "*" alone as every key, the empty one too; a pattern of an ACL does not.
       for (const std::string& key : keys) {
@@ -407,6 +455,32 @@ TEST(PolicyParity, GlobMatchesAsTheServerDoes) {
   EXPECT_GT(matched, 1'000);
 }
 
+// Redis wants every pattern of one PSUBSCRIBE in one place, those it holds already and those made
+// known just before.
+TEST(PolicyParity, PsubscribeMixesGrantedAndNarrowerPatterns) {
+  RedisServer server;
+  Hiredis redis = server.hiredis();
+  const auto catalog = catalog_of(server, {.major = 7, .minor = 0, .patch = 15});
+  ASSERT_TRUE(catalog);
+  const auto grants = load(
+      "apiVersion: keyward/v1\nteam: t\ngrants:\n  - name: g\n    who: [{issuer: x, subject: "
+      "\"*\"}]\n"
+      "    allow:\n      - {commands: [psubscribe], channels: [\"c:*\", \"d:*\"]}\n",
+      catalog);
+  ASSERT_TRUE(grants);
+  const Argv argv{"PSUBSCRIBE", "c:*", "c:x\"*", "d:y*"};
+  const Judged judged = judge({grants, grants}, *catalog, argv, 0);
+  EXPECT_TRUE(judged.allowed);
+  EXPECT_EQ(judged.literal, (std::vector<std::string>{"&c:x\"*", "&d:y*"}));
+  ASSERT_EQ(test::text_of(redis.call(set_user(grants->acl()))), "OK");
+  EXPECT_FALSE(permits(redis.call(dry_run(argv))));
+  EXPECT_TRUE(permits(redis.call(dry_run({"PSUBSCRIBE", "c:*", "d:*"}))));
+  ASSERT_EQ(test::text_of(redis.call(set_user(grants->acl(), judged.literal))), "OK");
+  EXPECT_TRUE(permits(redis.call(dry_run(argv))));
+  EXPECT_FALSE(permits(redis.call(dry_run({"PSUBSCRIBE", "c:z*"}))));
+  EXPECT_FALSE(permits(redis.call(dry_run({"SUBSCRIBE", "c:1"}))));
+}
+
 // What SELECT allows inside a script, the proxy cannot see: the rules must hold it.
 TEST(PolicyParity, ScriptsStayInTheGrantedDatabasesAndKeys) {
   RedisServer server;
@@ -414,9 +488,10 @@ TEST(PolicyParity, ScriptsStayInTheGrantedDatabasesAndKeys) {
   const auto catalog = catalog_of(server, {.major = 7, .minor = 0, .patch = 15});
   ASSERT_TRUE(catalog);
   const test::TempDir dir;
-  std::ofstream(dir.file("p.yaml")) << "apiVersion: keyward/v1\nteam: t\ngrants:\n  - name: g\n"
-                                       "    who: [{issuer: x, subject: \"*\"}]\n    databases: [0, 3]\n    allow:\n"
-                                       "      - {commands: [eval, get, set, scan], keys: [\"a:*\"]}\n";
+  std::ofstream(dir.file("p.yaml"))
+      << "apiVersion: keyward/v1\nteam: t\ngrants:\n  - name: g\n"
+         "    who: [{issuer: x, subject: \"*\"}]\n    databases: [0, 3]\n    allow:\n"
+         "      - {commands: [eval, get, set, scan], keys: [\"a:*\"]}\n";
   Diagnostics diagnostics;
   const auto snapshot = Snapshot::load(dir.path(), catalog, {}, diagnostics);
   ASSERT_TRUE(snapshot) << diagnostics.text();

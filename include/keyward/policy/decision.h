@@ -1,4 +1,5 @@
-// The answer to "may they": a Permit that only decide() can make, or a Denial. Both say by which rule.
+// The answer to "may they": a Permit that only decide() can make, or a Denial. Both say by which
+// rule.
 #pragma once
 
 #include <cstdint>
@@ -12,9 +13,9 @@ class Grants;
 
 // Names a rule for people; lives as long as its Snapshot.
 struct RuleRef {
-  std::string grant;   // "airflow-worker"
-  std::string file;    // relative to the policy folder
-  int line = 0;        // of the allow entry
+  std::string grant;  // "airflow-worker"
+  std::string file;   // relative to the policy folder
+  int line = 0;       // of the allow entry
   [[nodiscard]] std::string text() const { return file + ":" + std::to_string(line); }
 };
 
@@ -30,8 +31,8 @@ class Permit {
 };
 
 enum class DenialReason : std::uint8_t {
-  command,        // no entry has the command
-  key,            // an entry has the command, none covers all its keys with that access
+  command,  // no entry has the command
+  key,      // an entry has the command, none covers all its keys with that access
   channel,
   database,
   keyspace_scan,  // SCAN/KEYS/RANDOMKEY/DBSIZE that could show foreign names
@@ -42,7 +43,8 @@ enum class DenialReason : std::uint8_t {
 struct Denial {
   DenialReason reason = DenialReason::command;
   const RuleRef* nearest = nullptr;  // the entry that came closest; may be null
-  // Client-visible text after "NOPERM ", names the command or key class and what to ask for; no values, no other teams.
+  // Client-visible text after "NOPERM ", names the command or key class and what to ask for; no
+  // values, no other teams.
   std::string text;
 };
 

@@ -1,12 +1,13 @@
-// Why a command is allowed or refused: the same decision as the proxy's, told for people and scripts.
+// Why a command is allowed or refused: the same decision as the proxy's, told for people and
+// scripts.
 #pragma once
+
+#include "keyward/policy/grants.h"
+#include "keyward/policy/snapshot.h"
 
 #include <span>
 #include <string>
 #include <string_view>
-
-#include "keyward/policy/grants.h"
-#include "keyward/policy/snapshot.h"
 
 namespace keyward::policy {
 
@@ -14,11 +15,12 @@ struct Explanation {
   enum class Verdict {
     allow,
     deny,   // the policy refuses it
-    error,  // no command that the proxy would judge: unknown, wrong arity, ambiguous grammar; refused as well
+    error,  // no command that the proxy would judge: unknown, wrong arity, ambiguous grammar;
+            // refused as well
   };
   Verdict verdict = Verdict::error;
-  std::string rule;    // grant that allows it, or that came closest; may be empty
-  std::string file;    // of that rule, relative to the policy folder
+  std::string rule;  // grant that allows it, or that came closest; may be empty
+  std::string file;  // of that rule, relative to the policy folder
   int line = 0;
   std::string reason;  // the text a client would see, or what allows it
 };

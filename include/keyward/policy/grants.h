@@ -1,5 +1,10 @@
-// The rights of one principal under one policy version: what decide() judges by and what the ACL user is compiled from.
+// The rights of one principal under one policy version: what decide() judges by and what the ACL
+// user is compiled from.
 #pragma once
+
+#include "keyward/command/command.h"
+#include "keyward/command/command_set.h"
+#include "keyward/policy/decision.h"
 
 #include <chrono>
 #include <cstdint>
@@ -8,32 +13,29 @@
 #include <string_view>
 #include <vector>
 
-#include "keyward/command/command.h"
-#include "keyward/command/command_set.h"
-#include "keyward/policy/decision.h"
-
 namespace keyward::policy {
 
 struct KeyPattern {
-  std::string glob;          // Redis glob, as ACL key patterns
-  std::uint8_t access = 3;   // bits: 1 read, 2 write
+  std::string glob;         // Redis glob, as ACL key patterns
+  std::uint8_t access = 3;  // bits: 1 read, 2 write
 };
 
-// One `allow` entry, claims templates filled in. A command must fit inside one entry. One entry = one ACL selector.
+// One `allow` entry, claims templates filled in. A command must fit inside one entry. One entry =
+// one ACL selector.
 struct Entry {
   command::CommandSet commands;
   std::vector<KeyPattern> keys;
-  std::vector<std::string> channels;   // Redis globs
+  std::vector<std::string> channels;     // Redis globs
   std::vector<std::uint32_t> databases;  // of its grant; empty = {0}
-  std::uint64_t max_value = 0;         // bytes of one argument; 0 = no limit
+  std::uint64_t max_value = 0;           // bytes of one argument; 0 = no limit
   RuleRef rule;
 };
 
 // Of several grants the most generous value holds; a grant that does not name a limit sets none.
 struct Limits {
-  std::uint32_t connections = 0;          // 0 = no limit
+  std::uint32_t connections = 0;  // 0 = no limit
   std::uint32_t commands_per_second = 0;
-  std::chrono::seconds session{0};        // 0 = the token's life
+  std::chrono::seconds session{0};  // 0 = the token's life
 };
 
 struct AuditSettings {
@@ -42,7 +44,8 @@ struct AuditSettings {
 
 struct Facts {
   std::uint32_t db = 0;
-  // Declared bytes of the longest argument that is streamed, so that it is not in Command::args; 0 = none is.
+  // Declared bytes of the longest argument that is streamed, so that it is not in Command::args; 0
+  // = none is.
   std::uint64_t streamed = 0;
 };
 
@@ -54,29 +57,33 @@ struct Contact {
 
 // The rules of a Redis ACL user that allows what these grants allow, for one server version.
 struct AclRules {
-  std::vector<std::string> tokens;   // what follows "SETUSER name reset on #hash": "resetkeys", "resetchannels", "-@all", "+ping", "(~k +get)" ...
-  struct Probe {                     // for ACL DRYRUN after the user was made
+  std::vector<std::string> tokens;  // what follows "SETUSER name reset on #hash": "resetkeys",
+                                    // "resetchannels", "-@all", "+ping", "(~k +get)" ...
+  struct Probe {                    // for ACL DRYRUN after the user was made
     std::vector<std::string> argv;
     bool allowed = false;
   };
   std::vector<Probe> probes;
-  bool checks_channels = true;       // false before Redis 6.2
-  std::vector<std::string> patterns; // that PSUBSCRIBE may name literally, for needs_literal_channel()
-  std::vector<std::string> notes;    // where the server's rules are wider than ours ("6.2 has no selectors: ...")
+  bool checks_channels = true;  // false before Redis 6.2
+  std::vector<std::string>
+      patterns;  // that PSUBSCRIBE may name literally, for needs_literal_channel()
+  std::vector<std::string>
+      notes;  // where the server's rules are wider than ours ("6.2 has no selectors: ...")
 };
 
 class Grants {
  public:
-  // `command` as command::analyse left it with Verdict::ok. Allocates only for a Denial's text. The Permit and the
-  // Denial point into these Grants.
+  // `command` as command::analyse left it with Verdict::ok. Allocates only for a Denial's text. The
+  // Permit and the Denial point into these Grants.
   [[nodiscard]] Decision decide(const command::Command& command, const Facts& facts) const;
   // SELECT n.
   [[nodiscard]] bool may_select(std::uint32_t db) const;
   // The databases named by any grant.
   [[nodiscard]] const std::vector<std::uint32_t>& databases() const { return databases_; }
   [[nodiscard]] const AclRules& acl() const { return acl_; }
-  // A literal "&pattern" that must be added to the ACL user before PSUBSCRIBE `pattern` (already permitted) reaches Redis;
-  // false when the compiled rules hold it literally or allow every channel.
+  // A literal "&pattern" that must be added to the ACL user before PSUBSCRIBE `pattern` (already
+  // permitted) reaches Redis; false when the compiled rules hold it literally or allow every
+  // channel.
   [[nodiscard]] bool needs_literal_channel(std::string_view pattern) const;
   // Hash of everything that decides (entries, databases, limits): equal rights, equal id.
   [[nodiscard]] const std::string& rights_id() const { return rights_id_; }

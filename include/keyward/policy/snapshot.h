@@ -1,23 +1,23 @@
 // One loaded policy folder: immutable, shared by all threads, loaded as a whole or not at all.
 #pragma once
 
-#include <memory>
-#include <string>
-#include <vector>
-
 #include "keyward/base/diagnostics.h"
 #include "keyward/base/result.h"
 #include "keyward/command/catalog.h"
 #include "keyward/identity/principal.h"
 #include "keyward/policy/grants.h"
 
+#include <memory>
+#include <string>
+#include <vector>
+
 namespace keyward::policy {
 
 // One line of a grant's `who`: every set part must hold.
 struct Who {
-  std::string issuer;                 // alias
-  std::string subject;                // exact, or a glob when it contains *
-  std::vector<std::string> groups;    // any of these
+  std::string issuer;                                       // alias
+  std::string subject;                                      // exact, or a glob when it contains *
+  std::vector<std::string> groups;                          // any of these
   std::vector<std::pair<std::string, std::string>> claims;  // dotted path = exact value
 };
 
@@ -30,22 +30,30 @@ struct GrantInfo {
 
 class Snapshot {
  public:
-  // Reads every *.yaml below `folder` (or the one file). All errors at once; runs every `expect` case; null when anything
-  // failed. `issuers`: aliases of the configuration, unknown ones in `who` are errors; empty = any alias is taken.
-  [[nodiscard]] static std::shared_ptr<const Snapshot> load(const std::string& folder,
-                                                            std::shared_ptr<const command::Catalog> catalog,
-                                                            const std::vector<std::string>& issuers,
-                                                            Diagnostics& diagnostics);
-  // Every grant whose `who` matches, templates filled in; null when none matches. Errors: a claim value that a key template
-  // must not take (Errc::forbidden, message starts with "template_value").
-  [[nodiscard]] Result<std::shared_ptr<const Grants>> grants_for(const identity::Principal& principal) const;
+  // Reads every *.yaml below `folder` (or the one file). All errors at once; runs every `expect`
+  // case; null when anything failed. `issuers`: aliases of the configuration, unknown ones in `who`
+  // are errors; empty = any alias is taken.
+  [[nodiscard]] static std::shared_ptr<const Snapshot> load(
+      const std::string& folder, std::shared_ptr<const command::Catalog> catalog,
+      const std::vector<std::string>& issuers, Diagnostics& diagnostics);
+  // Every grant whose `who` matches, templates filled in; null when none matches. Errors: a claim
+  // value that a key template must not take (Errc::forbidden, message starts with
+  // "template_value").
+  [[nodiscard]] Result<std::shared_ptr<const Grants>> grants_for(
+      const identity::Principal& principal) const;
   // The grant by name alone, with example values in its templates: for the command line.
   [[nodiscard]] Result<std::shared_ptr<const Grants>> grants_named(std::string_view grant) const;
   [[nodiscard]] const std::vector<GrantInfo>& grants() const { return grants_; }
-  [[nodiscard]] const std::string& version() const { return version_; }   // hash of the content, 16 hex digits
-  [[nodiscard]] const std::string& commit() const { return commit_; }     // git commit of the folder, may be empty
+  [[nodiscard]] const std::string& version() const {
+    return version_;
+  }  // hash of the content, 16 hex digits
+  [[nodiscard]] const std::string& commit() const {
+    return commit_;
+  }  // git commit of the folder, may be empty
   [[nodiscard]] const command::Catalog& catalog() const { return *catalog_; }
-  [[nodiscard]] std::size_t expectations() const { return expectations_; }  // cases that ran, all of them held
+  [[nodiscard]] std::size_t expectations() const {
+    return expectations_;
+  }  // cases that ran, all of them held
 
  private:
   Snapshot() = default;

@@ -1,9 +1,9 @@
 #include "policy/command_words.h"
 
+#include "keyward/base/diagnostics.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include "keyward/base/diagnostics.h"
 
 namespace keyward::policy {
 namespace {
@@ -19,7 +19,9 @@ class CommandWords : public testing::Test {
     diagnostics_ = Diagnostics();
     return read_commands(yaml::parse("f", list, diagnostics_), *catalog_);
   }
-  bool has(const command::CommandSet& set, std::string_view name) { return set.contains(catalog_->by_name(name)->id); }
+  bool has(const command::CommandSet& set, std::string_view name) {
+    return set.contains(catalog_->by_name(name)->id);
+  }
 
   std::shared_ptr<const Catalog> catalog_ = Catalog::built_in();
   Diagnostics diagnostics_;

@@ -1,10 +1,10 @@
+#include "unit/policy/policy_folder.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 #include <new>
-
-#include "unit/policy/policy_folder.h"
 
 namespace {
 // Counts while it is on; one thread.
@@ -16,6 +16,10 @@ int allocations = 0;
   if (counting) ++allocations;
   if (void* memory = std::malloc(size)) return memory;
   throw std::bad_alloc();
+}
+[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  if (counting) ++allocations;
+  return std::malloc(size);
 }
 [[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
 [[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
@@ -94,7 +98,8 @@ TEST(Decide, HoldsScansToTheReadableKeys) {
   EXPECT_EQ(verdict(*grants, {"SCAN", "0", "MATCH", "*"}), "deny");
   EXPECT_EQ(verdict(*grants, {"KEYS", "a:*"}), "allow");
   PolicyFolder whole;
-  const auto every = grants_of(whole.grant("    allow:\n      - {commands: [dbsize, scan, flushdb], keys: [\"*\"]}\n"));
+  const auto every = grants_of(
+      whole.grant("    allow:\n      - {commands: [dbsize, scan, flushdb], keys: [\"*\"]}\n"));
   ASSERT_TRUE(every) << whole.said();
   EXPECT_EQ(verdict(*every, {"SCAN", "0"}), "allow");
   EXPECT_EQ(verdict(*every, {"DBSIZE"}), "allow");
@@ -103,15 +108,17 @@ TEST(Decide, HoldsScansToTheReadableKeys) {
 
 TEST(Decide, FlushWantsAnEntryForEveryKey) {
   PolicyFolder folder;
-  EXPECT_EQ(grants_of(folder.grant("    allow:\n      - {commands: [flushdb], keys: [\"a:*\"]}\n")), nullptr);
+  EXPECT_EQ(grants_of(folder.grant("    allow:\n      - {commands: [flushdb], keys: [\"a:*\"]}\n")),
+            nullptr);
   EXPECT_THAT(folder.said(), HasSubstr("'flushdb' reaches every key"));
 }
 
 TEST(Decide, TakesScansFromThoseWhoMayRunScripts) {
   PolicyFolder folder;
-  const auto grants = grants_of(folder.grant("    allow:\n      - {commands: [eval, get], keys: [\"a:*\"]}\n"
-                                             "      - {commands: [scan, keys], keys: [\"a:*\"]}\n"
-                                             "      - {commands: [scan], read: [\"*\"]}\n"));
+  const auto grants =
+      grants_of(folder.grant("    allow:\n      - {commands: [eval, get], keys: [\"a:*\"]}\n"
+                             "      - {commands: [scan, keys], keys: [\"a:*\"]}\n"
+                             "      - {commands: [scan], read: [\"*\"]}\n"));
   ASSERT_TRUE(grants) << folder.said();
   EXPECT_EQ(verdict(*grants, {"KEYS", "a:*"}), "deny");
   EXPECT_EQ(verdict(*grants, {"SCAN", "0"}), "allow");
@@ -125,14 +132,26 @@ TEST(Decide, SessionPlumbingNeedsNoGrantAndNeverMeansNever) {
   PolicyFolder folder;
   const auto grants = grants_of(folder.grant("    allow: [{commands: [get], keys: [\"a:*\"]}]\n"));
   ASSERT_TRUE(grants) << folder.said();
-  for (const std::vector<std::string>& argv : std::vector<std::vector<std::string>>{
-           {"PING"}, {"MULTI"}, {"EXEC"}, {"CLIENT", "SETNAME", "x"}, {"ECHO", "x"}, {"COMMAND", "DOCS"}, {"INFO"},
-           {"SUBSCRIBE", "__Booksleeve_MasterChanged"}}) {
+  for (const std::vector<std::string>& argv :
+       std::vector<std::vector<std::string>>{{"PING"},
+                                             {"MULTI"},
+                                             {"EXEC"},
+                                             {"CLIENT", "SETNAME", "x"},
+                                             {"ECHO", "x"},
+                                             {"COMMAND", "DOCS"},
+                                             {"INFO"},
+                                             {"SUBSCRIBE", "__Booksleeve_MasterChanged"}}) {
     EXPECT_EQ(verdict(*grants, argv), "allow") << argv[0];
   }
-  for (const std::vector<std::string>& argv : std::vector<std::vector<std::string>>{
-           {"WATCH", "a:1"}, {"CONFIG", "GET", "x"}, {"MONITOR"}, {"ACL", "WHOAMI"}, {"FLUSHALL"}, {"SUBSCRIBE", "x"},
-           {"PUBLISH", "__Booksleeve_MasterChanged", "x"}, {"SUBSCRIBE", "__Booksleeve_MasterChanged", "x"}}) {
+  for (const std::vector<std::string>& argv :
+       std::vector<std::vector<std::string>>{{"WATCH", "a:1"},
+                                             {"CONFIG", "GET", "x"},
+                                             {"MONITOR"},
+                                             {"ACL", "WHOAMI"},
+                                             {"FLUSHALL"},
+                                             {"SUBSCRIBE", "x"},
+                                             {"PUBLISH", "__Booksleeve_MasterChanged", "x"},
+                                             {"SUBSCRIBE", "__Booksleeve_MasterChanged", "x"}}) {
     EXPECT_EQ(verdict(*grants, argv), "deny") << argv[0];
   }
   EXPECT_THAT(ask(*grants, {"MONITOR"}).reason, HasSubstr("not available to anyone"));
@@ -153,13 +172,20 @@ TEST(Decide, RefusalsSayWhatToDoAndNothingSecret) {
   const auto grants = grants_of(folder.grant(kMixed));
   ASSERT_TRUE(grants) << folder.said();
   EXPECT_EQ(ask(*grants, {"ZADD", "secret:1", "1", "m"}).reason,
-            "command 'zadd' is granted to you, but not to write the key at argument 1; granted keys: a:*, r:* (read), "
+            "command 'zadd' is granted to you, but not to write the key at argument 1; granted "
+            "keys: a:*, r:* (read), "
             "w:* (write) (rule team.yaml:9); ask the owners of grant 'g' (t@example.com)");
   EXPECT_EQ(ask(*grants, {"EVAL", "secret", "0"}).reason,
-            "command 'eval' is not granted to you; ask the owners of grant 'g' (t@example.com) to add it");
-  for (const std::vector<std::string>& argv : std::vector<std::vector<std::string>>{
-           {"GET", "secret"}, {"PUBLISH", "secret", "secret"}, {"SUBSCRIBE", "secret"}, {"EVAL", "secret", "1", "secret"},
-           {"SCAN", "0", "MATCH", "secret*"}, {"SET", "secret", "secret"}, {"SET", "a:1", "secret secret secret"}}) {
+            "command 'eval' is not granted to you; ask the owners of grant 'g' (t@example.com) to "
+            "add it");
+  for (const std::vector<std::string>& argv :
+       std::vector<std::vector<std::string>>{{"GET", "secret"},
+                                             {"PUBLISH", "secret", "secret"},
+                                             {"SUBSCRIBE", "secret"},
+                                             {"EVAL", "secret", "1", "secret"},
+                                             {"SCAN", "0", "MATCH", "secret*"},
+                                             {"SET", "secret", "secret"},
+                                             {"SET", "a:1", "secret secret secret"}}) {
     const Explanation why = ask(*grants, argv);
     EXPECT_EQ(name(why.verdict), "deny");
     EXPECT_THAT(why.reason, Not(HasSubstr("secret")));

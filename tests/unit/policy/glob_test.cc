@@ -9,9 +9,10 @@
 namespace keyward::policy {
 namespace {
 
-// redis 7.0 util.c stringmatchlen_impl, word for word but for case folding, which ACL patterns never use. It reads the NUL
-// behind the pattern, so it takes strings that end in one.
-bool redis_match(const char* pattern, int pattern_length, const char* string, int string_length, bool* skip) {
+// redis 7.0 util.c stringmatchlen_impl, word for word but for case folding, which ACL patterns
+// never use. It reads the NUL behind the pattern, so it takes strings that end in one.
+bool redis_match(const char* pattern, int pattern_length, const char* string, int string_length,
+                 bool* skip) {
   while (pattern_length && string_length) {
     switch (pattern[0]) {
       case '*':
@@ -21,7 +22,8 @@ bool redis_match(const char* pattern, int pattern_length, const char* string, in
         }
         if (pattern_length == 1) return true;
         while (string_length) {
-          if (redis_match(pattern + 1, pattern_length - 1, string, string_length, skip)) return true;
+          if (redis_match(pattern + 1, pattern_length - 1, string, string_length, skip))
+            return true;
           if (*skip) return false;
           string++;
           string_length--;
@@ -99,7 +101,8 @@ bool redis_match(const char* pattern, int pattern_length, const char* string, in
 
 bool redis_match(const std::string& pattern, const std::string& text) {
   bool skip = false;
-  return redis_match(pattern.c_str(), static_cast<int>(pattern.size()), text.c_str(), static_cast<int>(text.size()), &skip);
+  return redis_match(pattern.c_str(), static_cast<int>(pattern.size()), text.c_str(),
+                     static_cast<int>(text.size()), &skip);
 }
 
 std::string random_text(std::mt19937_64& random, std::string_view alphabet, std::size_t most) {
@@ -118,7 +121,8 @@ TEST(GlobMatch, AgreesWithRedisOnRandomPatterns) {
     const std::string text = random_text(random, kText, 8);
     const bool wanted = redis_match(pattern, text);
     matched += wanted ? 1 : 0;
-    ASSERT_EQ(glob_match(pattern, text), wanted) << testing::PrintToString(pattern) << " " << testing::PrintToString(text);
+    ASSERT_EQ(glob_match(pattern, text), wanted)
+        << testing::PrintToString(pattern) << " " << testing::PrintToString(text);
   }
   EXPECT_GT(matched, 10'000);
 }
@@ -157,7 +161,8 @@ TEST(GlobContains, NeverClaimsWhatMatchingRefutes) {
     for (int j = 0; j < 20; ++j) {
       const std::string text = random_text(random, "aab*[\\", 6);
       if (text.empty()) continue;
-      EXPECT_TRUE(glob_match(outer, text) || !glob_match(inner, text)) << outer << " " << inner << " " << text;
+      EXPECT_TRUE(glob_match(outer, text) || !glob_match(inner, text))
+          << outer << " " << inner << " " << text;
     }
   }
   EXPECT_GT(contained, 1'000);

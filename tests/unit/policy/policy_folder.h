@@ -1,15 +1,16 @@
 // A policy folder made of texts, loaded with the built-in catalogue.
 #pragma once
 
+#include "support/temp_dir.h"
+
+#include "keyward/policy/explain.h"
+#include "keyward/policy/snapshot.h"
+
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include "keyward/policy/explain.h"
-#include "keyward/policy/snapshot.h"
-#include "support/temp_dir.h"
 
 namespace keyward::policy::test {
 
@@ -24,7 +25,8 @@ class PolicyFolder {
   PolicyFolder& grant(const std::string& lines) {
     return file("team.yaml",
                 "apiVersion: keyward/v1\nteam: t\nowners: [t@example.com]\ngrants:\n  - name: g\n"
-                "    who: [{issuer: okta, subject: \"*\"}]\n" + lines);
+                "    who: [{issuer: okta, subject: \"*\"}]\n" +
+                    lines);
   }
   std::shared_ptr<const Snapshot> load(const std::vector<std::string>& issuers = {}) {
     diagnostics_ = Diagnostics();
@@ -34,7 +36,8 @@ class PolicyFolder {
   [[nodiscard]] std::string said() const {
     std::string text = diagnostics_.text();
     const std::string path = dir_.path() + "/";
-    for (std::size_t at = text.find(path); at != std::string::npos; at = text.find(path)) text.erase(at, path.size());
+    for (std::size_t at = text.find(path); at != std::string::npos; at = text.find(path))
+      text.erase(at, path.size());
     return text;
   }
   [[nodiscard]] const std::string& path() const { return dir_.path(); }
@@ -45,7 +48,8 @@ class PolicyFolder {
   Diagnostics diagnostics_;
 };
 
-inline identity::Principal someone(std::string subject = "w1", std::vector<std::string> groups = {}) {
+inline identity::Principal someone(std::string subject = "w1",
+                                   std::vector<std::string> groups = {}) {
   identity::Principal principal;
   principal.issuer_alias = "okta";
   principal.subject = std::move(subject);
@@ -62,12 +66,14 @@ inline std::shared_ptr<const Grants> grants_of(PolicyFolder& folder) {
   return grants ? *grants : nullptr;
 }
 
-inline Explanation ask(const Grants& grants, const std::vector<std::string>& argv, const Facts& facts = {}) {
+inline Explanation ask(const Grants& grants, const std::vector<std::string>& argv,
+                       const Facts& facts = {}) {
   return explain(grants, argv, *command::Catalog::built_in(), facts);
 }
 
 // "allow", "deny" or "error".
-inline std::string verdict(const Grants& grants, const std::vector<std::string>& argv, const Facts& facts = {}) {
+inline std::string verdict(const Grants& grants, const std::vector<std::string>& argv,
+                           const Facts& facts = {}) {
   return std::string(name(ask(grants, argv, facts).verdict));
 }
 

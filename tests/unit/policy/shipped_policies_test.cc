@@ -1,7 +1,7 @@
 // The folder policies/ of the repository: what is shipped as an example must hold.
-#include <gtest/gtest.h>
-
 #include "unit/policy/policy_folder.h"
+
+#include <gtest/gtest.h>
 
 namespace keyward::policy::test {
 namespace {
@@ -9,7 +9,8 @@ namespace {
 class ShippedPolicies : public testing::Test {
  protected:
   void SetUp() override {
-    snapshot_ = Snapshot::load(KEYWARD_SOURCE_DIR "/policies", command::Catalog::built_in(), {"okta", "eks"}, diagnostics_);
+    snapshot_ = Snapshot::load(KEYWARD_SOURCE_DIR "/policies", command::Catalog::built_in(),
+                               {"okta", "eks"}, diagnostics_);
     ASSERT_TRUE(snapshot_) << diagnostics_.text();
   }
   Diagnostics diagnostics_;

@@ -1,11 +1,11 @@
 #include "keyward/policy/snapshot.h"
 
+#include "unit/policy/policy_folder.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
-
-#include "unit/policy/policy_folder.h"
 
 namespace keyward::policy::test {
 namespace {
@@ -60,7 +60,8 @@ TEST(Snapshot, LoadsTheWholeFormat) {
 
 TEST(Snapshot, SaysEverythingThatIsWrongAtOnceWithItsPlace) {
   PolicyFolder folder;
-  const auto snapshot = folder.file("bad.yaml", R"(apiVersion: keyward/v2
+  const auto snapshot = folder
+                            .file("bad.yaml", R"(apiVersion: keyward/v2
 team: "no spaces"
 owner: [x]
 grants:
@@ -74,28 +75,37 @@ grants:
       - keys: ["x:*"]
     limits: {connections: -1, max_valu: 3}
     audit: {durability: strict}
-)").load({"okta", "eks"});
+)")
+                            .load({"okta", "eks"});
   EXPECT_FALSE(snapshot);
   const std::string said = folder.said();
   for (const char* part :
        {"bad.yaml:1:13: unknown apiVersion; write: keyward/v1", "bad.yaml:2:7: a name has 1 to 64",
-        "bad.yaml:3:1: unknown key `owner`; write: owners", "bad.yaml:6:20: issuer `octa` is not in the configuration; write: okta",
-        "bad.yaml:7:16: `namespace` is not supported by this version", "bad.yaml:8:11: `mode` is not supported",
-        "bad.yaml:10:20: unknown command 'gett'; write: get", "bad.yaml:10:26: unknown category @reed; write: @read",
-        "bad.yaml:10:35: 'monitor' is never given to clients", "bad.yaml:10:44: 'config' alone grants nothing",
-        "bad.yaml:10:52: unknown command 'config|gett'; write: config|get", "bad.yaml:11:16: a pattern cannot hold white space",
-        "bad.yaml:11:23: unknown template {claims.x}", "bad.yaml:11:39: an empty pattern", "bad.yaml:12:9: `commands` is required",
-        "unknown key `max_valu`; write: max_value", "`connections` must be", "`durability: strict` is not supported"}) {
+        "bad.yaml:3:1: unknown key `owner`; write: owners",
+        "bad.yaml:6:20: issuer `octa` is not in the configuration; write: okta",
+        "bad.yaml:7:16: `namespace` is not supported by this version",
+        "bad.yaml:8:11: `mode` is not supported",
+        "bad.yaml:10:20: unknown command 'gett'; write: get",
+        "bad.yaml:10:26: unknown category @reed; write: @read",
+        "bad.yaml:10:35: 'monitor' is never given to clients",
+        "bad.yaml:10:44: 'config' alone grants nothing",
+        "bad.yaml:10:52: unknown command 'config|gett'; write: config|get",
+        "bad.yaml:11:16: a pattern cannot hold white space",
+        "bad.yaml:11:23: unknown template {claims.x}", "bad.yaml:11:39: an empty pattern",
+        "bad.yaml:12:9: `commands` is required", "unknown key `max_valu`; write: max_value",
+        "`connections` must be", "`durability: strict` is not supported"}) {
     EXPECT_THAT(said, HasSubstr(part));
   }
 }
 
 TEST(Snapshot, RefusesWhatThisVersionDoesNotKnow) {
-  for (const char* key : {"namespace: \"a:\"", "mode: observe", "break_glass: true", "ttl: 1h", "lease: {scope: rights}",
-                          "template: celery"}) {
+  for (const char* key : {"namespace: \"a:\"", "mode: observe", "break_glass: true", "ttl: 1h",
+                          "lease: {scope: rights}", "template: celery"}) {
     PolicyFolder folder;
-    const auto snapshot =
-        folder.grant(std::string("    ") + key + "\n    allow: [{commands: [get], keys: [\"a:*\"]}]\n").load();
+    const auto snapshot = folder
+                              .grant(std::string("    ") + key +
+                                     "\n    allow: [{commands: [get], keys: [\"a:*\"]}]\n")
+                              .load();
     EXPECT_FALSE(snapshot) << key;
     EXPECT_THAT(folder.said(), HasSubstr("team.yaml:7:")) << key;
     EXPECT_THAT(folder.said(), HasSubstr("is not supported by this version")) << key;
@@ -114,23 +124,29 @@ TEST(Snapshot, RefusesAnEmptyOrMissingFolder) {
   PolicyFolder folder;
   EXPECT_FALSE(folder.load());
   Diagnostics diagnostics;
-  EXPECT_FALSE(Snapshot::load(folder.path() + "/none", command::Catalog::built_in(), {}, diagnostics));
+  EXPECT_FALSE(
+      Snapshot::load(folder.path() + "/none", command::Catalog::built_in(), {}, diagnostics));
   EXPECT_TRUE(diagnostics.failed());
 }
 
 TEST(Snapshot, FailedExpectationsAreErrorsAtTheirLines) {
   PolicyFolder folder;
-  EXPECT_FALSE(folder.grant("    allow: [{commands: [get], keys: [\"a:*\"]}]\n"
-                            "expect:\n  - as: {issuer: okta}\n    allow:\n      - GET b:1\n    deny:\n      - GET a:1\n")
+  EXPECT_FALSE(folder
+                   .grant("    allow: [{commands: [get], keys: [\"a:*\"]}]\n"
+                          "expect:\n  - as: {issuer: okta}\n    allow:\n      - GET b:1\n    "
+                          "deny:\n      - GET a:1\n")
                    .load());
-  EXPECT_THAT(folder.said(), HasSubstr("team.yaml:11:9: expected to be allowed: `GET b:1` is refused"));
-  EXPECT_THAT(folder.said(), HasSubstr("team.yaml:13:9: expected to be refused: `GET a:1` is allowed by grant 'g' (team.yaml:7)"));
+  EXPECT_THAT(folder.said(),
+              HasSubstr("team.yaml:11:9: expected to be allowed: `GET b:1` is refused"));
+  EXPECT_THAT(folder.said(), HasSubstr("team.yaml:13:9: expected to be refused: `GET a:1` is "
+                                       "allowed by grant 'g' (team.yaml:7)"));
 }
 
 TEST(Snapshot, WarnsOfADenyCaseThatShowsNothing) {
   PolicyFolder folder;
-  EXPECT_TRUE(folder.grant("    allow: [{commands: [get], keys: [\"a:*\"]}]\n"
-                           "expect:\n  - {as: {issuer: okta}, deny: [GET]}\n")
+  EXPECT_TRUE(folder
+                  .grant("    allow: [{commands: [get], keys: [\"a:*\"]}]\n"
+                         "expect:\n  - {as: {issuer: okta}, deny: [GET]}\n")
                   .load());
   EXPECT_THAT(folder.said(), HasSubstr("team.yaml:9:33: warning:"));
 }
@@ -174,7 +190,8 @@ TEST(Snapshot, LoadsOneFile) {
   PolicyFolder folder;
   folder.file("sub/data.yaml", kGood);
   Diagnostics diagnostics;
-  const auto snapshot = Snapshot::load(folder.path() + "/sub/data.yaml", command::Catalog::built_in(), {}, diagnostics);
+  const auto snapshot = Snapshot::load(folder.path() + "/sub/data.yaml",
+                                       command::Catalog::built_in(), {}, diagnostics);
   ASSERT_TRUE(snapshot) << diagnostics.text();
   EXPECT_EQ(snapshot->grants()[0].file, "data.yaml");
 }
@@ -185,7 +202,9 @@ TEST(Snapshot, KnowsTheCommitOfItsFolder) {
   folder.file("policies/data.yaml", kGood).file(".git/HEAD", "ref: refs/heads/main\n");
   const auto load = [&] {
     Diagnostics diagnostics;
-    return Snapshot::load(folder.path() + "/policies", command::Catalog::built_in(), {}, diagnostics)->commit();
+    return Snapshot::load(folder.path() + "/policies", command::Catalog::built_in(), {},
+                          diagnostics)
+        ->commit();
   };
   EXPECT_EQ(load(), "");
   folder.file(".git/packed-refs", "# pack-refs with: peeled\n" + commit + " refs/heads/main\n");
@@ -196,13 +215,15 @@ TEST(Snapshot, KnowsTheCommitOfItsFolder) {
 
 TEST(Snapshot, MatchesWhoByEveryLineOfAnEntry) {
   PolicyFolder folder;
-  const auto snapshot = folder.file("a.yaml", R"(apiVersion: keyward/v1
+  const auto snapshot = folder
+                            .file("a.yaml", R"(apiVersion: keyward/v1
 team: a
 grants:
   - name: both
     who: [{issuer: okta, subject: "w*", groups: [x, y], claims: {dep.unit: db, "kubernetes.io.namespace": ns}}]
     allow: [{commands: [get], keys: ["a:*"]}]
-)").load();
+)")
+                            .load();
   ASSERT_TRUE(snapshot) << folder.said();
   identity::Principal good = someone("w1", {"y"});
   good.claims["dep"] = {{"unit", "db"}};
@@ -233,13 +254,15 @@ grants:
 
 TEST(Snapshot, FillsTemplatesAndRefusesValuesThatWouldMoveThem) {
   PolicyFolder folder;
-  const auto snapshot = folder.file("a.yaml", R"(apiVersion: keyward/v1
+  const auto snapshot = folder
+                            .file("a.yaml", R"(apiVersion: keyward/v1
 team: a
 grants:
   - name: own
     who: [{issuer: okta, subject: "*"}]
     allow: [{commands: [get, subscribe], keys: ["u:{subject}:*", '\{tag}:{claim.unit}:*'], channels: ["c:{subject}"]}]
-)").load();
+)")
+                            .load();
   ASSERT_TRUE(snapshot) << folder.said();
   identity::Principal principal = someone("w.1");
   principal.claims["unit"] = "db";
@@ -253,7 +276,8 @@ grants:
     const auto refused = snapshot->grants_for(principal);
     ASSERT_FALSE(refused) << value;
     EXPECT_EQ(refused.error().code(), Errc::forbidden);
-    EXPECT_TRUE(refused.error().message().starts_with("template_value")) << refused.error().message();
+    EXPECT_TRUE(refused.error().message().starts_with("template_value"))
+        << refused.error().message();
     EXPECT_EQ(refused.error().message(),
               "template_value: {claim.unit} has a value other than 1 to 64 of A-Z a-z 0-9 _ . -");
   }
@@ -267,28 +291,33 @@ grants:
 
 TEST(Snapshot, TakesKubernetesNamesFromClaimsAndSubjectWhenTheyAgree) {
   PolicyFolder folder;
-  const auto snapshot = folder.file("a.yaml", R"(apiVersion: keyward/v1
+  const auto snapshot = folder
+                            .file("a.yaml", R"(apiVersion: keyward/v1
 team: a
 grants:
   - name: own
     who: [{issuer: okta, subject: "*"}]
     allow: [{commands: [get], keys: ["{k8s.namespace}:{k8s.serviceaccount}:*"]}]
-)").load();
+)")
+                            .load();
   ASSERT_TRUE(snapshot) << folder.said();
   identity::Principal principal = someone("system:serviceaccount:airflow:worker");
   auto grants = snapshot->grants_for(principal);
   ASSERT_TRUE(grants);
   EXPECT_EQ((*grants)->entries()[0].keys[0].glob, "airflow:worker:*");
-  principal.claims["kubernetes.io"] = {{"namespace", "airflow"}, {"serviceaccount", {{"name", "worker"}}}};
+  principal.claims["kubernetes.io"] = {{"namespace", "airflow"},
+                                       {"serviceaccount", {{"name", "worker"}}}};
   EXPECT_TRUE(snapshot->grants_for(principal));
-  principal.claims["kubernetes.io"] = {{"namespace", "kube-system"}, {"serviceaccount", {{"name", "worker"}}}};
+  principal.claims["kubernetes.io"] = {{"namespace", "kube-system"},
+                                       {"serviceaccount", {{"name", "worker"}}}};
   EXPECT_FALSE(snapshot->grants_for(principal));
   EXPECT_FALSE(snapshot->grants_for(someone("worker")));
 }
 
 TEST(Snapshot, MergesGrantsByTheMostGenerousLimit) {
   PolicyFolder folder;
-  const auto snapshot = folder.file("a.yaml", R"(apiVersion: keyward/v1
+  const auto snapshot = folder
+                            .file("a.yaml", R"(apiVersion: keyward/v1
 team: a
 grants:
   - name: one
@@ -300,7 +329,8 @@ grants:
     who: [{issuer: okta, subject: w1}]
     allow: [{commands: [set], keys: ["b:*"]}]
     limits: {connections: 9, session: 2h}
-)").load();
+)")
+                            .load();
   ASSERT_TRUE(snapshot) << folder.said();
   const auto grants = *snapshot->grants_for(someone("w1", {"x"}));
   ASSERT_TRUE(grants);
@@ -319,7 +349,10 @@ grants:
 
 TEST(Snapshot, WarnsOfPrefixesThatEndInsideAName) {
   PolicyFolder folder;
-  EXPECT_TRUE(folder.grant("    allow:\n      - {commands: [get], keys: [\"app*\", \"a:*\", \"*\", \"q\\x06\\x16*\", \"x\"]}\n").load());
+  EXPECT_TRUE(folder
+                  .grant("    allow:\n      - {commands: [get], keys: [\"app*\", \"a:*\", \"*\", "
+                         "\"q\\x06\\x16*\", \"x\"]}\n")
+                  .load());
   EXPECT_THAT(folder.said(), HasSubstr("team.yaml:8:34: warning: key pattern app* also covers"));
   EXPECT_EQ(folder.diagnostics().all().size(), 1U);
 }
