@@ -19,8 +19,7 @@ constexpr std::string_view kBuild = "debug";
 
 constexpr std::string_view kFeatures[] = {"tls",    "resp2", "resp3", "oidc", "policy",
                                           "leases", "audit", "admin", "dev"};
-constexpr std::string_view kServers[] = {"Redis 6.2 (without ACL selectors)", "Redis 7.0",
-                                         "Redis 7.2"};
+constexpr std::string_view kServers[] = {"Redis 7.0 (tested: 7.0.15)"};
 
 std::string joined(const auto& words) {
   std::string out;

@@ -97,7 +97,7 @@ Result<Endpoint> parse_redis_url(std::string_view text) {
   }
   const boost::urls::url_view url = *parsed;
   if (url.has_userinfo()) {
-    return invalid("no user or password in the URL: use admin_user and admin_password");
+    return invalid("no user or password in the URL: use upstream.user and upstream.password_file");
   }
   if (url.has_query() || url.has_fragment()) {
     return invalid("no options in the URL: use the settings beside it, for example tls");

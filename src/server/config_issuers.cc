@@ -72,6 +72,7 @@ void read_keys(const yaml::Node& node, const Folder& folder, identity::IssuerCon
 }
 
 void read_claims(const yaml::Node& node, identity::IssuerConfig& out) {
+  read_text(node.get("audience_claim"), out.audience_claim);
   read_text(node.get("principal_claim"), out.principal_claim);
   read_text(node.get("groups_claim"), out.groups_claim);
   read_text(node.get("label_claim"), out.label_claim);
@@ -108,6 +109,7 @@ identity::IssuerConfig read_issuer(const yaml::Node& node, const Folder& folder)
              "jwks_uri",
              "ca",
              "internal",
+             "audience_claim",
              "principal_claim",
              "groups_claim",
              "label_claim",

@@ -366,6 +366,13 @@ void Server::State::reload() {
 }
 
 void Server::State::reload_certificates() {
+  if (admin != nullptr && config.admin.endpoint.kind == net::Endpoint::Kind::tls) {
+    if (auto made = net::make_server_context(config.admin.tls)) {
+      admin->set_tls(*made);
+    } else {
+      spdlog::error("admin listener: new certificate refused, the old one stays: {}", made.error().message());
+    }
+  }
   for (const proxy::ListenerConfig& listener : config.listeners) {
     if (listener.endpoint.kind != net::Endpoint::Kind::tls) continue;
     auto made = net::make_server_context(listener.tls);
