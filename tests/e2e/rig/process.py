@@ -1,4 +1,5 @@
 """Child processes that log to a file, are waited for, and are ended by the test that started them."""
+import ctypes
 import os
 import signal
 import socket
@@ -8,6 +9,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 TOOLS_PATH = os.environ.get('PATH', '') + ':/usr/sbin:/sbin'
+
+
+def die_with_parent():
+    """In the child: nothing that a test started outlives a test run that was killed."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def free_port():
@@ -35,7 +41,7 @@ class Process:
         environment = dict(os.environ, PATH=TOOLS_PATH, **(env or {}))
         with open(self.log, 'ab') as out:
             self.popen = subprocess.Popen(self.argv, stdout=out, stderr=subprocess.STDOUT, stdin=stdin, env=environment,
-                                          cwd=cwd, start_new_session=True)
+                                          cwd=cwd, start_new_session=True, preexec_fn=die_with_parent)
 
     @property
     def pid(self):
