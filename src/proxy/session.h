@@ -116,6 +116,7 @@ class Session final : public net::Turn::Member,
   void upload_chunk(std::string_view bytes);
   void upload_end();
   void upload_refuse(std::string text, std::uint64_t ticket);
+  void upload_refused(const Upload& upload);
   [[nodiscard]] upstream::Link* upload_link();
   [[nodiscard]] std::string& upload_target();
   [[nodiscard]] std::optional<policy::Permit> upload_judge(const command::Analysis& analysis,

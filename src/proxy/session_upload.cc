@@ -40,9 +40,9 @@ void Session::upload_refuse(std::string text, std::uint64_t ticket) {
   upload_->ticket = ticket;
   if (transaction_ != nullptr) transaction_->doom();
   if (!upload_->sent) return;
-  // Redis has the beginning of a request that must never become whole.
+  // Redis has the beginning of a request that must never become whole: that link has no other use any more.
   lent_.drop();
-  if (held_ || relay_ != nullptr) leave("a large request was refused halfway");
+  upload_->ends_session = held_ || relay_ != nullptr;
 }
 
 std::optional<policy::Permit> Session::upload_judge(const command::Analysis& analysis, std::size_t length) {
@@ -110,12 +110,15 @@ void Session::upload_chunk(std::string_view bytes) {
   }
 }
 
+// The whole request was read.
+void Session::upload_refused(const Upload& upload) {
+  answer_error(upload.refusal, upload.ticket);
+  if (upload.ends_session) leave("a large request was refused halfway");
+}
+
 void Session::upload_end() {
   const std::unique_ptr<Upload> upload = std::move(upload_);
-  if (upload->way == Upload::Way::discarding) {
-    answer_error(upload->refusal, upload->ticket);
-    return;
-  }
+  if (upload->way == Upload::Way::discarding) return upload_refused(*upload);
   if (upload->way == Upload::Way::collecting) {
     // Small enough to be held after all: judged like any other command of a transaction, which never has to wait.
     const command::Analysis analysis = command::analyse(shard_.policy()->catalog(), upload->views(), command_);
@@ -126,10 +129,7 @@ void Session::upload_end() {
   const command::Analysis analysis = command::analyse(shard_.policy()->catalog(), upload_->views(), command_);
   const std::optional<policy::Permit> permit = upload_judge(analysis, 0);
   const std::unique_ptr<Upload> judged = std::move(upload_);
-  if (!permit) {
-    answer_error(judged->refusal, judged->ticket);
-    return;
-  }
+  if (!permit) return upload_refused(*judged);
   upstream::Link* link = relay_ != nullptr ? relay_->link() : held_ ? held_.get() : lent_.get();
   if (link == nullptr || link->down()) return close("the connection to Redis ended");
   judged->write_pending(link->encode_into());

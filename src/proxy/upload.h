@@ -44,6 +44,7 @@ class Upload {
   std::string refusal;        // the error to answer when discarding, without "-"
   std::uint64_t ticket = 0;   // of the refusal's record
   bool sent = false;          // bytes of it left for Redis
+  bool ends_session = false;  // it was refused halfway on a link that the session needs
   bool admitted = false;      // what came before it no longer stands in its way
 
  private:
