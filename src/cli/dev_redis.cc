@@ -114,8 +114,8 @@ std::string redis_configuration(const std::filesystem::path& folder, std::uint16
   out += "logfile \"" + (folder / "redis.log").string() + "\"\n";
   out += "daemonize no\nsave \"\"\nappendonly no\nacl-pubsub-default resetchannels\n";
   out += "user default off\n";
-  out += std::string("user ") + kAdminUser + " on #" + hex(sha256(password.reveal())) + " " +
-         kAdminRights + "\n";
+  out.append("user ").append(kAdminUser).append(" on #").append(hex(sha256(password.reveal())));
+  out.append(" ").append(kAdminRights).append("\n");
   return out;
 }
 
