@@ -18,7 +18,8 @@ constexpr std::size_t kInboxWhilePaused = 64UL * 1024;
 constexpr std::size_t kStreamHigh = 1024UL * 1024;  // of one reply on its way to a client that reads slowly
 constexpr std::size_t kStreamLow = 256UL * 1024;
 constexpr std::size_t kSubscriberHigh = 8UL * 1024 * 1024;
-constexpr std::chrono::seconds kSharedStall{2};     // a slow reader that others wait behind
+constexpr std::chrono::seconds kSharedStall{2};     // a slow reader that others wait behind: so long at any pace,
+constexpr std::size_t kSharedPace = 2UL * 1024 * 1024;  // then at least so many bytes a second
 
 std::span<char> scratch() {
   thread_local std::array<char, 64UL * 1024> bytes;
@@ -221,6 +222,7 @@ void Session::flush() {
     if (result.status == net::IoStatus::ok) {
       shard_.metrics().bytes_out.add(result.bytes);
       replies_.taken(result.bytes);
+      taken_since_ += result.bytes;
       progress_ = shard_.clock().mono();
     } else if (result.status == net::IoStatus::want_write || result.status == net::IoStatus::want_read) {
       arm_write();
@@ -300,9 +302,8 @@ void Session::tick(MonoTime now, WallTime) {
   const std::size_t held_back = replies_.bytes();
   if (held_back > 0 && (paused_link_ != nullptr || pause_ == Pause::output || phase_ == Phase::leaving ||
                         held_back > limits.output_soft)) {
-    // Who reads a little now and then still holds up the others.
     const bool others_wait = paused_link_ != nullptr && paused_link_->shared_with_others(this);
-    if (now - progress_ > limits.stall_deadline || (others_wait && now - paused_since_ > kSharedStall)) {
+    if (now - progress_ > limits.stall_deadline || (others_wait && too_slow_to_share(now))) {
       shard_.metrics().stalled_clients.add();
       return close("client does not read its replies");
     }
@@ -316,6 +317,12 @@ void Session::tick(MonoTime now, WallTime) {
   // The next command is told; who sends none is closed after the grace, subscribers at once.
   if (relay_ != nullptr && in_flight_ == 0) return close("session ended");
   if (now - ends_ > limits.expiry_grace) close("session ended");
+}
+
+// Since the link was first paused for the answers under way. Who reads a little now and then holds up the others as well.
+bool Session::too_slow_to_share(MonoTime now) const {
+  const std::chrono::duration<double> stalled = now - stalled_since_;
+  return stalled > kSharedStall && static_cast<double>(taken_since_) < stalled.count() * static_cast<double>(kSharedPace);
 }
 
 void Session::deliver(const upstream::Awaiting& awaiting, const upstream::ReplyPart& part) {
@@ -342,7 +349,10 @@ void Session::deliver(const upstream::Awaiting& awaiting, const upstream::ReplyP
     const std::size_t high = part.last ? 2 * shard_.limits().output_soft : kStreamHigh;
     if (!hold && replies_.bytes() > high && flight_link_ != nullptr && paused_link_ == nullptr) {
       paused_link_ = flight_link_;
-      paused_since_ = shard_.clock().mono();
+      if (!std::exchange(stalling_, true)) {
+        stalled_since_ = shard_.clock().mono();
+        taken_since_ = 0;
+      }
       paused_link_->pause();
       if (lent_.get() != paused_link_ && held_.get() != paused_link_ && relay_ == nullptr) paused_link_->retire();
     }
@@ -365,6 +375,7 @@ void Session::one_less_in_flight() {
   // Nothing more of ours comes on that link, however slowly the client reads what came; only subscriptions go on.
   if (relay_ == nullptr && paused_link_ != nullptr) std::exchange(paused_link_, nullptr)->resume();
   flight_link_ = nullptr;
+  stalling_ = false;
   end_pins();
   resume(Pause::idle);
   maybe_reap();

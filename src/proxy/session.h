@@ -63,6 +63,7 @@ class Session final : public net::Turn::Member,
   void resume(Pause ended);
   void leave(std::string_view reason);
   void relieve_link();
+  [[nodiscard]] bool too_slow_to_share(MonoTime now) const;
   void maybe_reap();
 
   // commands
@@ -141,7 +142,9 @@ class Session final : public net::Turn::Member,
   Pause pause_ = Pause::none;
   bool reading_ = false, writing_ = false, resume_ = false;
   int pending_ops_ = 0;
-  MonoTime accepted_, progress_, paused_since_{}, expired_since_{};
+  MonoTime accepted_, progress_, stalled_since_{};
+  std::size_t taken_since_ = 0;  // bytes the client took since then
+  bool stalling_ = false;        // a link was paused for the answers under way
   MonoTime ends_ = MonoTime::max();
   std::string leave_reason_;
 
