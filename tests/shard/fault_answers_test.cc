@@ -62,7 +62,12 @@ const std::vector<Named>& scripts() {
         {"EXEC"},
         {"GET", "app:k"}}},
       {"multi",
-       {{"MULTI"}, {"INCR", "app:n"}, {"BLPOP", "app:none", "0"}, {"GET", "app:k"}, {"EXEC"}, {"GET", "app:n"}}},
+       {{"MULTI"},
+        {"INCR", "app:n"},
+        {"BLPOP", "app:none", "0"},
+        {"GET", "app:k"},
+        {"EXEC"},
+        {"GET", "app:n"}}},
       {"empty multi", {{"MULTI"}, {"EXEC"}, {"GET", "app:k"}}},
       {"discard",
        {{"WATCH", "app:k"},
@@ -213,7 +218,8 @@ TEST_P(EveryLane, MessagesInPiecesArriveWholeAndInOrder) {
       const std::string text = "\r\n$7\r\nmessage" + std::to_string(number);
       ASSERT_TRUE(publisher.send({"PUBLISH", "app:news", text}));
       const std::string type = GetParam() == 3 ? ">" : "*";
-      const std::string tail = "$8\r\napp:news\r\n$" + std::to_string(text.size()) + "\r\n" + text + "\r\n";
+      const std::string tail =
+          "$8\r\napp:news\r\n$" + std::to_string(text.size()) + "\r\n" + text + "\r\n";
       EXPECT_EQ(client_.read_reply(), type + "3\r\n$7\r\nmessage\r\n" + tail);
       EXPECT_EQ(client_.read_reply(), type + "4\r\n$8\r\npmessage\r\n$6\r\napp:n*\r\n" + tail);
       EXPECT_EQ(publisher.read_reply(), ":2\r\n");
@@ -245,7 +251,8 @@ TEST_P(EveryLane, RefusalNeverLandsInsideAMessage) {
         ++refusals;
       } else {
         ++messages;
-        ASSERT_NE(one.find("message\r\n$8\r\napp:news\r\n$300\r\n" + text), std::string::npos) << one;
+        ASSERT_NE(one.find("message\r\n$8\r\napp:news\r\n$300\r\n" + text), std::string::npos)
+            << one;
       }
     }
     EXPECT_EQ(messages, 1U);

@@ -56,14 +56,17 @@ class Large : public testing::Test {
     writer.join();
     return replies;
   }
-  static std::string word(const std::string& reply) { return reply.substr(0, reply.find_first_of(" \r")); }
+  static std::string word(const std::string& reply) {
+    return reply.substr(0, reply.find_first_of(" \r"));
+  }
   std::unique_ptr<ProxyRig> rig_;
 };
 
 TEST_F(Large, ValuesOfAnySizeGoThroughWholeAndInOrder) {
   for (const int protocol : {2, 3}) {
     RawClient client = rig().client("alice", protocol);
-    for (const std::size_t size : {kStreamAbove - 1, kStreamAbove, kStreamAbove + 1, 300 * kKiB, 1024 * kKiB, 8192 * kKiB}) {
+    for (const std::size_t size :
+         {kStreamAbove - 1, kStreamAbove, kStreamAbove + 1, 300 * kKiB, 1024 * kKiB, 8192 * kKiB}) {
       const std::string value = value_of(size);
       const auto got = ask(client, {{"SET", "app:n", "1"},
                                     {"SET", "app:k", value},
@@ -104,15 +107,27 @@ TEST_F(Large, SeveralLargeArgumentsInOneRequest) {
 TEST_F(Large, InATransactionUnderAWatchAndBesideASubscription) {
   const std::string value = value_of(400 * kKiB);
   RawClient client = rig().client("alice", 3);
-  auto got = ask(client, {{"MULTI"}, {"SET", "app:k", value}, {"GET", "app:k"}, {"EXEC"}, {"STRLEN", "app:k"}});
+  auto got =
+      ask(client,
+          {{"MULTI"}, {"SET", "app:k", value}, {"GET", "app:k"}, {"EXEC"}, {"STRLEN", "app:k"}});
   EXPECT_EQ(got[1], "+QUEUED\r\n");
   EXPECT_TRUE(got[3] == "*2\r\n+OK\r\n" + bulk(value));
   EXPECT_EQ(got[4], ":409600\r\n");
-  got = ask(client, {{"WATCH", "app:j"}, {"SET", "app:k", value}, {"MULTI"}, {"SET", "app:m", value}, {"EXEC"}, {"STRLEN", "app:m"}});
+  got = ask(client, {{"WATCH", "app:j"},
+                     {"SET", "app:k", value},
+                     {"MULTI"},
+                     {"SET", "app:m", value},
+                     {"EXEC"},
+                     {"STRLEN", "app:m"}});
   EXPECT_EQ(got[1], "+OK\r\n");
   EXPECT_EQ(got[4], "*1\r\n+OK\r\n");
   EXPECT_EQ(got[5], ":409600\r\n");
-  got = ask(client, {{"SUBSCRIBE", "app:news"}, {"SET", "app:k", value}, {"GET", "app:k"}, {"UNSUBSCRIBE"}, {"SET", "app:k", value}, {"STRLEN", "app:k"}});
+  got = ask(client, {{"SUBSCRIBE", "app:news"},
+                     {"SET", "app:k", value},
+                     {"GET", "app:k"},
+                     {"UNSUBSCRIBE"},
+                     {"SET", "app:k", value},
+                     {"STRLEN", "app:k"}});
   EXPECT_EQ(got[1], "+OK\r\n");
   EXPECT_TRUE(got[2] == bulk(value));
   EXPECT_EQ(got[4], "+OK\r\n");
@@ -228,10 +243,21 @@ TEST_F(Large, TransactionAnswerTooLargeToHoldStillArrives) {
   const std::string value = value_of(900 * kKiB);
   RawClient client = rig().client();
   ASSERT_EQ(client.call({"SET", "app:k", value}), "+OK\r\n");
-  const auto got = ask(client, {{"MULTI"}, {"GET", "app:k"}, {"SET", "app:j", "v"}, {"GET", "app:k"}, {"GET", "app:k"}, {"GET", "app:k"}, {"EXEC"}, {"GET", "app:j"}});
-  EXPECT_TRUE(got[6] == "*5\r\n" + bulk(value) + "+OK\r\n" + bulk(value) + bulk(value) + bulk(value)) << got[6].size();
+  const auto got = ask(client, {{"MULTI"},
+                                {"GET", "app:k"},
+                                {"SET", "app:j", "v"},
+                                {"GET", "app:k"},
+                                {"GET", "app:k"},
+                                {"GET", "app:k"},
+                                {"EXEC"},
+                                {"GET", "app:j"}});
+  EXPECT_TRUE(got[6] ==
+              "*5\r\n" + bulk(value) + "+OK\r\n" + bulk(value) + bulk(value) + bulk(value))
+      << got[6].size();
   EXPECT_EQ(got[7], "$1\r\nv\r\n");
-  const auto too_large = ask(client, {{"MULTI"}, {"SET", "app:j", value}, {"SET", "app:j", value}, {"EXEC"}, {"GET", "app:j"}});
+  const auto too_large = ask(
+      client,
+      {{"MULTI"}, {"SET", "app:j", value}, {"SET", "app:j", value}, {"EXEC"}, {"GET", "app:j"}});
   EXPECT_EQ(word(too_large[2]), "-ERR");
   EXPECT_EQ(word(too_large[3]), "-EXECABORT");
   EXPECT_EQ(too_large[4], "$1\r\nv\r\n");
@@ -241,13 +267,16 @@ TEST_F(Large, TransactionAnswerTooLargeToHoldStillArrives) {
 class TlsClient {
  public:
   explicit TlsClient(std::uint16_t port)
-      : raw_(port), context_(SSL_CTX_new(TLS_client_method()), &SSL_CTX_free), ssl_(SSL_new(context_.get()), &SSL_free) {
+      : raw_(port),
+        context_(SSL_CTX_new(TLS_client_method()), &SSL_CTX_free),
+        ssl_(SSL_new(context_.get()), &SSL_free) {
     SSL_set_fd(ssl_.get(), raw_.fd());
     if (SSL_connect(ssl_.get()) != 1) throw std::runtime_error("no TLS");
   }
   void send(std::string_view bytes) {
     while (!bytes.empty()) {
-      const int sent = SSL_write(ssl_.get(), bytes.data(), static_cast<int>(std::min<std::size_t>(bytes.size(), 100'000)));
+      const int sent = SSL_write(ssl_.get(), bytes.data(),
+                                 static_cast<int>(std::min<std::size_t>(bytes.size(), 100'000)));
       ASSERT_GT(sent, 0);
       bytes.remove_prefix(static_cast<std::size_t>(sent));
     }
@@ -276,7 +305,8 @@ TEST_F(Large, TlsCarriesTheSame) {
   client.send(packet({{"AUTH", rig().token("alice")}}));
   ASSERT_EQ(client.read(5), "+OK\r\n");
   rig().chaos().cut_replies_into(9000);
-  client.send(packet({{"SET", "app:k", value}, {"SET", "app:n", "1"}, {"GET", "app:k"}, {"INCR", "app:n"}}));
+  client.send(packet(
+      {{"SET", "app:k", value}, {"SET", "app:n", "1"}, {"GET", "app:k"}, {"INCR", "app:n"}}));
   EXPECT_EQ(client.read(10), "+OK\r\n+OK\r\n");
   EXPECT_TRUE(client.read(bulk(value).size()) == bulk(value));
   EXPECT_EQ(client.read(4), ":2\r\n");

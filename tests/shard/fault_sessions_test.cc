@@ -48,7 +48,9 @@ class Sessions : public testing::Test {
     for (std::size_t i = 0; i < requests.size(); ++i) replies.push_back(client.read_reply());
     return replies;
   }
-  static std::string word(const std::string& reply) { return reply.substr(0, reply.find_first_of(" \r")); }
+  static std::string word(const std::string& reply) {
+    return reply.substr(0, reply.find_first_of(" \r"));
+  }
   std::unique_ptr<ProxyRig> rig_;
 };
 
@@ -76,7 +78,9 @@ TEST_F(Sessions, WatchConflictAnswersNilAndIsRecordedAsNotExecuted) {
     RawClient client = rig().client("alice", protocol);
     ASSERT_EQ(client.call({"WATCH", "app:k"}), "+OK\r\n");
     at_redis({"SET", "app:k", "other"});
-    const auto got = ask(client, {{"MULTI"}, {"SET", "app:mine", "v"}, {"INCR", "app:mine"}, {"EXEC"}, {"GET", "app:k"}});
+    const auto got = ask(
+        client,
+        {{"MULTI"}, {"SET", "app:mine", "v"}, {"INCR", "app:mine"}, {"EXEC"}, {"GET", "app:k"}});
     EXPECT_EQ(got[3], protocol == 3 ? "_\r\n" : "*-1\r\n");
     EXPECT_EQ(got[4], "$5\r\nother\r\n");
   }
@@ -86,8 +90,10 @@ TEST_F(Sessions, WatchConflictAnswersNilAndIsRecordedAsNotExecuted) {
 }
 
 TEST_F(Sessions, WatchEndsWithDiscardUnwatchAndAbortedExec) {
-  const std::vector<std::vector<Request>> endings{
-      {{"UNWATCH"}}, {{"MULTI"}, {"DISCARD"}}, {{"MULTI"}, {"GET", "secret"}, {"EXEC"}}, {{"MULTI"}, {"EXEC"}}};
+  const std::vector<std::vector<Request>> endings{{{"UNWATCH"}},
+                                                  {{"MULTI"}, {"DISCARD"}},
+                                                  {{"MULTI"}, {"GET", "secret"}, {"EXEC"}},
+                                                  {{"MULTI"}, {"EXEC"}}};
   RawClient client = rig().client();
   for (const auto& ending : endings) {
     ASSERT_EQ(client.call({"WATCH", "app:k"}), "+OK\r\n");
@@ -100,7 +106,11 @@ TEST_F(Sessions, WatchEndsWithDiscardUnwatchAndAbortedExec) {
 
 TEST_F(Sessions, WatchHoldsAcrossWhatIsDoneUnderIt) {
   RawClient client = rig().client("alice", 3);
-  (void)ask(client, {{"WATCH", "app:k"}, {"GET", "app:k"}, {"BLPOP", "app:none", "0.01"}, {"WATCH", "app:j"}, {"CLIENT", "ID"}});
+  (void)ask(client, {{"WATCH", "app:k"},
+                     {"GET", "app:k"},
+                     {"BLPOP", "app:none", "0.01"},
+                     {"WATCH", "app:j"},
+                     {"CLIENT", "ID"}});
   EXPECT_EQ(word(client.call({"SUBSCRIBE", "app:news"})), "-ERR") << "not both on one link";
   at_redis({"SET", "app:k", "changed"});
   EXPECT_EQ(ask(client, {{"MULTI"}, {"SET", "app:mine", "v"}, {"EXEC"}})[2], "_\r\n");
@@ -145,14 +155,15 @@ TEST_F(Sessions, OtherIdentityTakesOverBetweenPipelinedCommands) {
 }
 
 TEST_F(Sessions, ResetForgetsEverything) {
-  const std::vector<std::vector<Request>> states{{{"SET", "app:k", "v"}},
-                                                 {{"MULTI"}, {"SET", "app:multi", "v"}},
-                                                 {{"WATCH", "app:k"}},
-                                                 {{"WATCH", "app:k"}, {"MULTI"}},
-                                                 {{"SUBSCRIBE", "app:news"}},
-                                                 {{"SELECT", "1"}},
-                                                 {{"BLPOP", "app:none", "0.02"}},
-                                                 {{"PSUBSCRIBE", "app:n*"}, {"SUBSCRIBE", "app:a", "app:b"}}};
+  const std::vector<std::vector<Request>> states{
+      {{"SET", "app:k", "v"}},
+      {{"MULTI"}, {"SET", "app:multi", "v"}},
+      {{"WATCH", "app:k"}},
+      {{"WATCH", "app:k"}, {"MULTI"}},
+      {{"SUBSCRIBE", "app:news"}},
+      {{"SELECT", "1"}},
+      {{"BLPOP", "app:none", "0.02"}},
+      {{"PSUBSCRIBE", "app:n*"}, {"SUBSCRIBE", "app:a", "app:b"}}};
   for (const int protocol : {2, 3}) {
     for (const auto& state : states) {
       RawClient client = rig().client("alice", protocol);
@@ -183,9 +194,11 @@ TEST_F(Sessions, PolicyReloadTakesEffectBehindWhatIsUnderWay) {
   (void)ask(watching, {{"WATCH", "app:k"}});
   rig().chaos().hold_replies(true);
   ASSERT_TRUE(client.send(packet({{"SET", "app:k", "w"}, {"GET", "app:k"}})));
-  ASSERT_TRUE(eventually([&] { return rig().chaos().requests().find("$1\r\nw") != std::string::npos; }));
+  ASSERT_TRUE(
+      eventually([&] { return rig().chaos().requests().find("$1\r\nw") != std::string::npos; }));
   rig().reload(kNarrow);
-  ASSERT_TRUE(client.send(packet({{"SET", "app:k", "denied"}, {"SET", "app:narrow:k", "v"}, {"GET", "app:k"}})));
+  ASSERT_TRUE(client.send(
+      packet({{"SET", "app:k", "denied"}, {"SET", "app:narrow:k", "v"}, {"GET", "app:k"}})));
   rig().chaos().hold_replies(false);
   EXPECT_EQ(client.read_reply(), "+OK\r\n");
   EXPECT_EQ(client.read_reply(), "$1\r\nw\r\n");
@@ -196,7 +209,8 @@ TEST_F(Sessions, PolicyReloadTakesEffectBehindWhatIsUnderWay) {
   EXPECT_EQ(word(large.call({"SET", "app:large", std::string(600'000, 'x')})), "-NOPERM");
   EXPECT_EQ(word(large.call({"GET", "app:k"})), "$1");
   at_redis({"SET", "app:k", "changed"});
-  EXPECT_EQ(ask(watching, {{"MULTI"}, {"SET", "app:narrow:w", "v"}, {"EXEC"}})[2], "*-1\r\n") << "still watched";
+  EXPECT_EQ(ask(watching, {{"MULTI"}, {"SET", "app:narrow:w", "v"}, {"EXEC"}})[2], "*-1\r\n")
+      << "still watched";
   EXPECT_EQ(at_redis({"EXISTS", "app:multi", "app:large"}), ":0\r\n");
 }
 
@@ -227,7 +241,11 @@ TEST_F(Sessions, CommandRateLosesNoLargeMemberOfATransaction) {
   const std::string large(300'000, 'x');
   std::vector<Request> requests;
   for (int i = 0; i < 39; ++i) requests.push_back({"GET", "app:none"});
-  requests.insert(requests.end(), {{"MULTI"}, {"SET", "app:a", large}, {"SET", "app:b", large}, {"EXEC"}, {"SET", "app:c", large}});
+  requests.insert(requests.end(), {{"MULTI"},
+                                   {"SET", "app:a", large},
+                                   {"SET", "app:b", large},
+                                   {"EXEC"},
+                                   {"SET", "app:c", large}});
   const auto got = ask(client, requests);
   EXPECT_EQ(got[40], "+QUEUED\r\n");
   EXPECT_EQ(got[41], "+QUEUED\r\n");
@@ -243,7 +261,9 @@ TEST_F(Sessions, GrantLimitsConnectionsAndValues) {
   EXPECT_EQ(word(third.call({"AUTH", rig().token("few", "few")})), "-ERR");
   EXPECT_EQ(word(third.call({"GET", "app:k"})), "-NOAUTH");
   second.close();
-  EXPECT_TRUE(eventually([&] { return third.call({"AUTH", rig().token("few", "few")}) == "+OK\r\n"; }));
+  EXPECT_TRUE(eventually([&] {
+    return third.call({"AUTH", rig().token("few", "few")}) == "+OK\r\n";
+  }));
   EXPECT_EQ(third.call({"SET", "app:k", std::string(1024 * 1024, 'x')}), "+OK\r\n");
   EXPECT_EQ(word(third.call({"SET", "app:k", std::string(1024 * 1024 + 1, 'x')})), "-NOPERM");
   EXPECT_EQ(third.call({"STRLEN", "app:k"}), ":1048576\r\n");
@@ -269,8 +289,8 @@ TEST_F(Sessions, EndOfTheTokenEndsTheSession) {
     config.limits.expiry_grace = 1s;
     config.issuers[0].exp_leeway = 0s;
   });
-  RawClient asking = rig().connect(), idle = rig().connect(), subscriber = rig().connect(), renewing = rig().connect(),
-            blocked = rig().connect();
+  RawClient asking = rig().connect(), idle = rig().connect(), subscriber = rig().connect(),
+            renewing = rig().connect(), blocked = rig().connect();
   for (RawClient* client : {&asking, &idle, &subscriber, &renewing, &blocked}) {
     ASSERT_EQ(client->call({"AUTH", rig().token("alice", "workers", 2s)}), "+OK\r\n");
   }

@@ -88,7 +88,8 @@ TEST_F(Upstream, WriteThatNeverLeftIsRecordedAsNotExecuted) {
   // A new identity has no link yet: the login on it is answered late, or never.
   RawClient client = rig.client("carol");
   rig.chaos().hold_replies(true);
-  ASSERT_TRUE(client.send(packet({{"SET", "app:early", "v"}, {"MULTI"}, {"SET", "app:early", "w"}, {"EXEC"}})));
+  ASSERT_TRUE(client.send(
+      packet({{"SET", "app:early", "v"}, {"MULTI"}, {"SET", "app:early", "w"}, {"EXEC"}})));
   settle();
   rig.chaos().kill_links();
   (void)client.read_to_end();
@@ -118,7 +119,8 @@ TEST_F(Upstream, TransactionWhoseAnswerBreaksOffIsUnknown) {
   RawClient client = rig.client();
   ASSERT_EQ(client.call({"GET", "app:none"}), "$-1\r\n");
   rig.chaos().kill_after_reply_bytes(200'000);
-  ASSERT_TRUE(client.send(packet({{"MULTI"}, {"SET", "app:t", "v"}, {"GET", "app:big"}, {"SET", "app:t", "w"}, {"EXEC"}})));
+  ASSERT_TRUE(client.send(packet(
+      {{"MULTI"}, {"SET", "app:t", "v"}, {"GET", "app:big"}, {"SET", "app:t", "w"}, {"EXEC"}})));
   EXPECT_EQ(client.read_to_end(), "+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n");
   EXPECT_TRUE(client.closed());
   rig.expect_whole_trail();
@@ -157,7 +159,8 @@ TEST_F(Upstream, DeathUnderASubscriptionClosesItsClient) {
 TEST_F(Upstream, DeathUnderABlockingCommandClosesItsClient) {
   RawClient client = rig.client();
   ASSERT_TRUE(client.send({"BLPOP", "app:l", "0"}));
-  ASSERT_TRUE(eventually([&] { return rig.chaos().requests().find("BLPOP") != std::string::npos; }));
+  ASSERT_TRUE(
+      eventually([&] { return rig.chaos().requests().find("BLPOP") != std::string::npos; }));
   rig.chaos().kill_links();
   EXPECT_EQ(client.read_to_end(3000ms), "");
   EXPECT_TRUE(client.closed());
@@ -175,7 +178,8 @@ TEST_F(Upstream, DeathUnderALargeRequestClosesItsClient) {
     }
     const std::string request = packet({{"SET", "app:big", std::string(2'000'000, 'x')}});
     ASSERT_TRUE(client.send(std::string_view(request).substr(0, 1'000'000)));
-    ASSERT_TRUE(eventually([&] { return rig.chaos().requests().find("app:big") != std::string::npos; }));
+    ASSERT_TRUE(
+        eventually([&] { return rig.chaos().requests().find("app:big") != std::string::npos; }));
     rig.chaos().kill_links();
     settle();
     (void)client.send(std::string_view(request).substr(1'000'000));
@@ -292,7 +296,9 @@ TEST_F(Upstream, RedisRestartIsSurvived) {
 TEST_F(Upstream, NoAnswerIsEverSomebodyElses) {
   RawClient direct = rig.redis().raw();
   for (int who = 0; who < 6; ++who) {
-    ASSERT_EQ(direct.call({"SET", "app:" + std::to_string(who), std::string(40, static_cast<char>('a' + who))}), "+OK\r\n");
+    ASSERT_EQ(direct.call({"SET", "app:" + std::to_string(who),
+                           std::string(40, static_cast<char>('a' + who))}),
+              "+OK\r\n");
   }
   std::vector<RawClient> clients(6);
   std::size_t right = 0, ended = 0;

@@ -47,7 +47,8 @@ inline std::string converse(RawClient& client, std::vector<Request> requests,
 // HELLO's connection id differs between any two connections.
 inline std::string without_ids(std::string text) {
   constexpr std::string_view kField = "$2\r\nid\r\n:";
-  for (std::size_t at = text.find(kField); at != std::string::npos; at = text.find(kField, at + 1)) {
+  for (std::size_t at = text.find(kField); at != std::string::npos;
+       at = text.find(kField, at + 1)) {
     const std::size_t begin = at + kField.size();
     text.replace(begin, text.find('\r', begin) - begin, "#");
   }
