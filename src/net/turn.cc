@@ -1,7 +1,8 @@
 #include "keyward/net/turn.h"
 
-#include <algorithm>
 #include <boost/asio/post.hpp>
+
+#include <algorithm>
 
 namespace keyward::net {
 
@@ -18,7 +19,8 @@ void Turn::add(Phase phase, Member& member) {
 }
 
 void Turn::forget(Member& member) {
-  for (auto& list : lists_) std::replace(list.begin(), list.end(), &member, static_cast<Member*>(nullptr));
+  for (auto& list : lists_)
+    std::replace(list.begin(), list.end(), &member, static_cast<Member*>(nullptr));
   std::replace(running_.begin(), running_.end(), &member, static_cast<Member*>(nullptr));
 }
 

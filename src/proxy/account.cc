@@ -1,9 +1,9 @@
 #include "proxy/account.h"
 
-#include <algorithm>
-
 #include "keyward/base/hash.h"
 #include "keyward/proxy/shard.h"
+
+#include <algorithm>
 
 namespace keyward::proxy {
 
@@ -26,7 +26,9 @@ Account::Account(Shard& shard, std::uint64_t connection_id) : shard_(shard) {
   subject_.session_id = hex(random_bytes(6));
 }
 
-std::string Account::request_id() const { return subject_.session_id + "-" + std::to_string(number_); }
+std::string Account::request_id() const {
+  return subject_.session_id + "-" + std::to_string(number_);
+}
 
 std::uint64_t Account::logged_in(const Login& login) {
   const identity::Principal& principal = *login.principal;
@@ -43,7 +45,8 @@ std::uint64_t Account::logged_in(const Login& login) {
   subject_.session_expires = login.ends;
   renewed(login);
   std::string names;
-  for (const std::string& name : login.grants->grant_names()) names += (names.empty() ? "" : ",") + name;
+  for (const std::string& name : login.grants->grant_names())
+    names += (names.empty() ? "" : ",") + name;
   audit::Event event;
   event.kind = audit::Kind::login;
   event.subject = &subject_;
@@ -86,8 +89,9 @@ void Account::session_ended(std::string_view reason) {
   shard_.journal().append(event);
 }
 
-std::uint64_t Account::refused(std::string_view name, const command::Command* command, const policy::Denial* denial,
-                               std::string_view reason, std::uint32_t db) {
+std::uint64_t Account::refused(std::string_view name, const command::Command* command,
+                               const policy::Denial* denial, std::string_view reason,
+                               std::uint32_t db) {
   shard_.metrics().denied.add();
   const std::string id = request_id();
   std::string rule;
@@ -122,7 +126,8 @@ std::uint64_t Account::refused(std::string_view name, const command::Command* co
   return ticket;
 }
 
-Draft* Account::begin(const command::Command& command, const policy::Permit& permit, bool reads_too, std::uint32_t db) {
+Draft* Account::begin(const command::Command& command, const policy::Permit& permit, bool reads_too,
+                      std::uint32_t db) {
   if (!command.mutates && !(reads_too && !command.keys.empty())) return nullptr;
   Draft* draft = shard_.drafts().make(command, permit.rule());
   draft->db = db;
@@ -136,8 +141,9 @@ Draft* Account::begin(const command::Command& command, const policy::Permit& per
   return draft;
 }
 
-std::uint64_t Account::record(const Draft& draft, audit::Outcome outcome, const resp::FrameHead* head,
-                              std::string_view node, std::string_view detail) {
+std::uint64_t Account::record(const Draft& draft, audit::Outcome outcome,
+                              const resp::FrameHead* head, std::string_view node,
+                              std::string_view detail) {
   const DraftViews& views = views_of(draft);
   const std::string rule = draft.rule->text();
   audit::Event event;
@@ -174,11 +180,13 @@ std::uint64_t Account::record(const Draft& draft, audit::Outcome outcome, const 
   return std::max(ticket, shard_.journal().append(event));
 }
 
-std::uint64_t Account::answered(const Draft& draft, const resp::FrameHead& head, std::string_view node) {
+std::uint64_t Account::answered(const Draft& draft, const resp::FrameHead& head,
+                                std::string_view node) {
   return record(draft, head.is_error() ? audit::Outcome::error : audit::Outcome::ok, &head, node);
 }
 
-std::uint64_t Account::executed(const Draft& first, const upstream::ReplyPart& part, std::string_view node) {
+std::uint64_t Account::executed(const Draft& first, const upstream::ReplyPart& part,
+                                std::string_view node) {
   std::uint64_t ticket = 0;
   for (const Draft* draft = &first; draft != nullptr; draft = draft->next) {
     const resp::FrameHead* head = nullptr;
@@ -200,9 +208,11 @@ std::uint64_t Account::executed(const Draft& first, const upstream::ReplyPart& p
 
 std::uint64_t Account::lost(const Draft& first, bool maybe_executed, std::string_view node) {
   std::uint64_t ticket = 0;
-  const audit::Outcome outcome = maybe_executed ? audit::Outcome::unknown : audit::Outcome::not_executed;
+  const audit::Outcome outcome =
+      maybe_executed ? audit::Outcome::unknown : audit::Outcome::not_executed;
   for (const Draft* draft = &first; draft != nullptr; draft = draft->next) {
-    ticket = std::max(ticket, record(*draft, outcome, nullptr, node, "the connection to Redis ended first"));
+    ticket = std::max(
+        ticket, record(*draft, outcome, nullptr, node, "the connection to Redis ended first"));
   }
   return ticket;
 }

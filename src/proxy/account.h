@@ -1,21 +1,24 @@
-// What a session owes the audit trail: turns logins, decisions and outcomes into events of the shard's journal.
+// What a session owes the audit trail: turns logins, decisions and outcomes into events of the
+// shard's journal.
 #pragma once
 
-#include <string>
-#include <string_view>
+#include "proxy/draft.h"
+#include "proxy/login.h"
+#include "proxy/login_flow.h"
 
 #include "keyward/audit/event.h"
 #include "keyward/policy/decision.h"
 #include "keyward/upstream/reply_sink.h"
-#include "proxy/draft.h"
-#include "proxy/login.h"
-#include "proxy/login_flow.h"
+
+#include <string>
+#include <string_view>
 
 namespace keyward::proxy {
 
 class Shard;
 
-// Owned by one session. Every function that records answers the ticket that the client's answer must wait for.
+// Owned by one session. Every function that records answers the ticket that the client's answer
+// must wait for.
 class Account {
  public:
   Account(Shard& shard, std::uint64_t connection_id);
@@ -31,21 +34,24 @@ class Account {
   std::uint64_t login_refused(const LoginRefused& refused);
   void session_ended(std::string_view reason);
   // A command that was refused before it was analysed, or by policy.
-  std::uint64_t refused(std::string_view name, const command::Command* command, const policy::Denial* denial,
-                        std::string_view reason, std::uint32_t db);
+  std::uint64_t refused(std::string_view name, const command::Command* command,
+                        const policy::Denial* denial, std::string_view reason, std::uint32_t db);
 
   // A draft for a permitted command that must be recorded; null when it need not be.
-  [[nodiscard]] Draft* begin(const command::Command& command, const policy::Permit& permit, bool reads_too, std::uint32_t db);
+  [[nodiscard]] Draft* begin(const command::Command& command, const policy::Permit& permit,
+                             bool reads_too, std::uint32_t db);
   // The answer's first line is known: records a single command. The draft stays the caller's.
   std::uint64_t answered(const Draft& draft, const resp::FrameHead& head, std::string_view node);
-  // The answer to EXEC is complete (or too large to wait for: `part.last` false): records every member.
-  std::uint64_t executed(const Draft& first, const upstream::ReplyPart& part, std::string_view node);
+  // The answer to EXEC is complete (or too large to wait for: `part.last` false): records every
+  // member.
+  std::uint64_t executed(const Draft& first, const upstream::ReplyPart& part,
+                         std::string_view node);
   // The link ended first.
   std::uint64_t lost(const Draft& first, bool maybe_executed, std::string_view node);
 
  private:
-  std::uint64_t record(const Draft& draft, audit::Outcome outcome, const resp::FrameHead* head, std::string_view node,
-                       std::string_view detail = {});
+  std::uint64_t record(const Draft& draft, audit::Outcome outcome, const resp::FrameHead* head,
+                       std::string_view node, std::string_view detail = {});
   Shard& shard_;
   audit::Subject subject_;
   std::uint64_t number_ = 0;

@@ -28,13 +28,15 @@ Draft* Drafts::make(const command::Command& command, const policy::RuleRef& rule
   }
   draft->info = command.info;
   draft->rule = &rule;
-  for (const std::string_view arg : command.args) draft->arguments.push_back({Draft::kNoName, arg.size()});
+  for (const std::string_view arg : command.args)
+    draft->arguments.push_back({Draft::kNoName, arg.size()});
   for (const command::KeyUse& key : command.keys) {
     draft->keys.push_back(name(*draft, command, key.arg));
     draft->reads = draft->reads || (key.access & command::kRead) != 0;
     draft->writes = draft->writes || (key.access & command::kModify) != 0;
   }
-  for (const command::ChannelUse& channel : command.channels) draft->channels.push_back(name(*draft, command, channel.arg));
+  for (const command::ChannelUse& channel : command.channels)
+    draft->channels.push_back(name(*draft, command, channel.arg));
   return draft;
 }
 
@@ -60,13 +62,15 @@ void Drafts::release(Draft* draft) {
 
 const DraftViews& views_of(const Draft& draft) {
   thread_local DraftViews views;
-  // A place with the right length and no content: records show lengths of values, never their bytes.
+  // A place with the right length and no content: records show lengths of values, never their
+  // bytes.
   static constexpr char kNothing = 0;
   views.args.clear();
   views.keys.clear();
   views.channels.clear();
   for (const Draft::Argument& argument : draft.arguments) {
-    const char* data = argument.begin == Draft::kNoName ? &kNothing : draft.names.data() + argument.begin;
+    const char* data =
+        argument.begin == Draft::kNoName ? &kNothing : draft.names.data() + argument.begin;
     views.args.emplace_back(data, argument.length);
   }
   for (const std::uint32_t index : draft.keys) views.keys.push_back(views.args[index]);

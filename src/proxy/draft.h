@@ -1,16 +1,17 @@
-// What the record of a command will need when its outcome is known: kept while the command is on its way.
+// What the record of a command will need when its outcome is known: kept while the command is on
+// its way.
 #pragma once
+
+#include "keyward/audit/event.h"
+#include "keyward/base/clock.h"
+#include "keyward/command/command.h"
+#include "keyward/policy/decision.h"
 
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "keyward/audit/event.h"
-#include "keyward/base/clock.h"
-#include "keyward/command/command.h"
-#include "keyward/policy/decision.h"
 
 namespace keyward::proxy {
 
@@ -23,7 +24,8 @@ struct Draft {
   static constexpr std::uint32_t kNoName = UINT32_MAX;
 
   const command::CommandInfo* info = nullptr;
-  const policy::RuleRef* rule = nullptr;  // owned by the session's Grants, which change only when nothing is on its way
+  const policy::RuleRef* rule =
+      nullptr;  // owned by the session's Grants, which change only when nothing is on its way
   std::string names;
   std::vector<Argument> arguments;
   std::vector<std::uint32_t> keys, channels;  // indexes into arguments
@@ -31,10 +33,10 @@ struct Draft {
   std::uint32_t db = 0;
   std::uint64_t number = 0, multi_id = 0;
   MonoTime sent{};
-  std::uint32_t member = 0;       // position among the commands of its transaction
-  Draft* next = nullptr;          // the next recorded member of a transaction; also the free list
-  bool transaction = false;       // head of the members of an EXEC
-  std::uint64_t ticket = 0;       // of the record once it is made
+  std::uint32_t member = 0;  // position among the commands of its transaction
+  Draft* next = nullptr;     // the next recorded member of a transaction; also the free list
+  bool transaction = false;  // head of the members of an EXEC
+  std::uint64_t ticket = 0;  // of the record once it is made
 };
 
 // A shard's drafts, reused: no allocation in steady state.

@@ -1,18 +1,19 @@
 #include "proxy/greeting.h"
 
+#include "proxy/wire_errors.h"
+
 #include <algorithm>
 #include <cctype>
 #include <charconv>
-
-#include "proxy/wire_errors.h"
 
 namespace keyward::proxy {
 
 namespace {
 
 bool is(std::string_view word, std::string_view upper) {
-  return std::equal(word.begin(), word.end(), upper.begin(), upper.end(),
-                    [](char a, char b) { return std::toupper(static_cast<unsigned char>(a)) == b; });
+  return std::equal(word.begin(), word.end(), upper.begin(), upper.end(), [](char a, char b) {
+    return std::toupper(static_cast<unsigned char>(a)) == b;
+  });
 }
 
 GreetingRequest refuse(std::string_view error) {
@@ -42,8 +43,10 @@ GreetingRequest parse_greeting(std::span<const std::string_view> args, bool hell
   request.hello = true;
   if (args.size() == 1) return request;
   int version = 0;
-  const auto [end, error] = std::from_chars(args[1].data(), args[1].data() + args[1].size(), version);
-  if (error != std::errc() || end != args[1].data() + args[1].size()) return refuse(wire::kBadProto);
+  const auto [end, error] =
+      std::from_chars(args[1].data(), args[1].data() + args[1].size(), version);
+  if (error != std::errc() || end != args[1].data() + args[1].size())
+    return refuse(wire::kBadProto);
   if (version != 2 && version != 3) return refuse(wire::kNoProto);
   request.protocol = static_cast<resp::Protocol>(version);
   for (std::size_t i = 2; i < args.size(); ++i) {
@@ -58,7 +61,8 @@ GreetingRequest parse_greeting(std::span<const std::string_view> args, bool hell
       if (!valid_client_name(*request.name)) return refuse(wire::kClientName);
       i += 1;
     } else {
-      return refuse("ERR Syntax error in HELLO option '" + std::string(args[i].substr(0, 64)) + "'");
+      return refuse("ERR Syntax error in HELLO option '" + std::string(args[i].substr(0, 64)) +
+                    "'");
     }
   }
   return request;

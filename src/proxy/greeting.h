@@ -1,14 +1,14 @@
-// AUTH and HELLO: what the client asks for, and what Redis would answer. Pure. Source: redis acl.c authCommand, networking.c
-// helloCommand.
+// AUTH and HELLO: what the client asks for, and what Redis would answer. Pure. Source: redis acl.c
+// authCommand, networking.c helloCommand.
 #pragma once
+
+#include "keyward/resp/writer.h"
 
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-
-#include "keyward/resp/writer.h"
 
 namespace keyward::proxy {
 

@@ -1,9 +1,9 @@
 // Which way a permitted command goes, as a pure table.
 #pragma once
 
-#include <cstdint>
-
 #include "keyward/command/command.h"
+
+#include <cstdint>
 
 namespace keyward::proxy {
 

@@ -1,10 +1,10 @@
 #include "proxy/local_commands.h"
 
-#include <algorithm>
-#include <cctype>
-
 #include "proxy/greeting.h"
 #include "proxy/wire_errors.h"
+
+#include <algorithm>
+#include <cctype>
 
 namespace keyward::proxy {
 
@@ -22,11 +22,13 @@ std::string error(std::string_view text) {
   return out;
 }
 
-// One line as CLIENT INFO and CLIENT LIST show it; only what is the client's own. Source: networking.c catClientInfoString.
+// One line as CLIENT INFO and CLIENT LIST show it; only what is the client's own. Source:
+// networking.c catClientInfoString.
 std::string describe(const ClientState& state) {
   return "id=" + std::to_string(state.id) + " addr=" + state.subject.source_ip + ":" +
-         std::to_string(state.subject.source_port) + " name=" + state.name + " db=" + std::to_string(state.db) +
-         " user=" + state.subject.principal + " resp=" + std::to_string(static_cast<int>(state.protocol)) +
+         std::to_string(state.subject.source_port) + " name=" + state.name +
+         " db=" + std::to_string(state.db) + " user=" + state.subject.principal +
+         " resp=" + std::to_string(static_cast<int>(state.protocol)) +
          " lib-name=" + state.library + " lib-ver=" + state.library_version + "\n";
 }
 
@@ -37,10 +39,12 @@ std::string set_info(const command::Command& command, ClientState& state) {
     return error("ERR Unrecognized option '" + std::string(what.substr(0, 64)) + "'");
   }
   if (!valid_client_name(value) || value.size() > 256) {
-    return error("ERR " + std::string(what) + " cannot contain spaces, newlines or special characters.");
+    return error("ERR " + std::string(what) +
+                 " cannot contain spaces, newlines or special characters.");
   }
   (same_word(what, "lib-name") ? state.library : state.library_version) = value;
-  state.subject.client_library = state.library + (state.library_version.empty() ? "" : " " + state.library_version);
+  state.subject.client_library =
+      state.library + (state.library_version.empty() ? "" : " " + state.library_version);
   audit::prepare(state.subject);
   return "+OK\r\n";
 }
@@ -93,15 +97,18 @@ std::string client_reply(const command::Command& command, ClientState state) {
     return error(wire::kClusterOff);
   } else {
     const std::string_view sub = command.args.size() > 1 ? command.args[1] : std::string_view();
-    return error("ERR unknown subcommand '" + std::string(sub.substr(0, 128)) + "'. Try CLIENT HELP.");
+    return error("ERR unknown subcommand '" + std::string(sub.substr(0, 128)) +
+                 "'. Try CLIENT HELP.");
   }
   return out;
 }
 
-std::string info_reply(const ServerFacts& facts, std::span<const std::string_view> args, resp::Protocol protocol) {
+std::string info_reply(const ServerFacts& facts, std::span<const std::string_view> args,
+                       resp::Protocol protocol) {
   std::string text;
   for (const std::string_view wanted : args.subspan(1)) {
-    if (same_word(wanted, "all") || same_word(wanted, "everything") || same_word(wanted, "default")) {
+    if (same_word(wanted, "all") || same_word(wanted, "everything") ||
+        same_word(wanted, "default")) {
       text = facts.info;
       break;
     }
@@ -116,14 +123,16 @@ std::string info_reply(const ServerFacts& facts, std::span<const std::string_vie
   return out;
 }
 
-bool absorbed_preamble(const command::Command& command, resp::Protocol protocol, std::string& reply) {
+bool absorbed_preamble(const command::Command& command, resp::Protocol protocol,
+                       std::string& reply) {
   if (command.info->name != "get" || command.args[1] != "__Booksleeve_TieBreak") return false;
   resp::write_null(reply, protocol);
   return true;
 }
 
 bool allowed_while_subscribed(command::Kind kind, std::string_view name) {
-  return is_subscription(kind) || kind == command::Kind::quit || kind == command::Kind::reset || name == "ping";
+  return is_subscription(kind) || kind == command::Kind::quit || kind == command::Kind::reset ||
+         name == "ping";
 }
 
 bool is_subscription(command::Kind kind) {

@@ -1,15 +1,16 @@
-// Answers that need no Redis: CLIENT, INFO, and the harmless probes that some libraries send outside any team's prefix.
+// Answers that need no Redis: CLIENT, INFO, and the harmless probes that some libraries send
+// outside any team's prefix.
 #pragma once
-
-#include <cstdint>
-#include <span>
-#include <string>
-#include <string_view>
 
 #include "keyward/audit/event.h"
 #include "keyward/command/command.h"
 #include "keyward/proxy/shard.h"
 #include "keyward/resp/writer.h"
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
 
 namespace keyward::proxy {
 
@@ -27,10 +28,15 @@ struct ClientState {
 
 // The whole reply to a CLIENT subcommand.
 [[nodiscard]] std::string client_reply(const command::Command& command, ClientState state);
-// INFO from what is known of Redis, reduced to what client libraries read; `args` may name sections.
-[[nodiscard]] std::string info_reply(const ServerFacts& facts, std::span<const std::string_view> args, resp::Protocol protocol);
-// StackExchange.Redis asks for the key __Booksleeve_TieBreak at connect: answered "no such key", and no attack in the trail.
-[[nodiscard]] bool absorbed_preamble(const command::Command& command, resp::Protocol protocol, std::string& reply);
+// INFO from what is known of Redis, reduced to what client libraries read; `args` may name
+// sections.
+[[nodiscard]] std::string info_reply(const ServerFacts& facts,
+                                     std::span<const std::string_view> args,
+                                     resp::Protocol protocol);
+// StackExchange.Redis asks for the key __Booksleeve_TieBreak at connect: answered "no such key",
+// and no attack in the trail.
+[[nodiscard]] bool absorbed_preamble(const command::Command& command, resp::Protocol protocol,
+                                     std::string& reply);
 // RESP2 lets a subscribed connection run nothing else. Source: redis server.c processCommand.
 [[nodiscard]] bool allowed_while_subscribed(command::Kind kind, std::string_view name);
 [[nodiscard]] bool is_subscription(command::Kind kind);

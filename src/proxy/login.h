@@ -1,8 +1,6 @@
-// Who a session is, with which rights, as which Redis user. Replaced as a whole, only while none of its commands is on its way.
+// Who a session is, with which rights, as which Redis user. Replaced as a whole, only while none of
+// its commands is on its way.
 #pragma once
-
-#include <memory>
-#include <string>
 
 #include "keyward/audit/event.h"
 #include "keyward/base/clock.h"
@@ -10,12 +8,16 @@
 #include "keyward/lease/lease_client.h"
 #include "keyward/policy/grants.h"
 
+#include <memory>
+#include <string>
+
 namespace keyward::proxy {
 
 // One acquire of a lease, given back when it goes.
 class LeaseHold {
  public:
-  LeaseHold(lease::LeaseClient& client, lease::LeasePtr lease) : client_(&client), lease_(std::move(lease)) {}
+  LeaseHold(lease::LeaseClient& client, lease::LeasePtr lease)
+      : client_(&client), lease_(std::move(lease)) {}
   LeaseHold(const LeaseHold&) = delete;
   LeaseHold& operator=(const LeaseHold&) = delete;
   ~LeaseHold() { client_->release(lease_->user); }

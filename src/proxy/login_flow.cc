@@ -1,8 +1,8 @@
 #include "proxy/login_flow.h"
 
-#include <algorithm>
-
 #include "keyward/proxy/shard.h"
+
+#include <algorithm>
 
 namespace keyward::proxy {
 
@@ -11,7 +11,8 @@ namespace {
 constexpr std::chrono::hours kLongestSession{12};
 
 // A session ends with its token unless a grant says longer, for clients that cannot renew.
-WallTime session_end(const identity::Principal& principal, const policy::Limits& limits, WallTime since) {
+WallTime session_end(const identity::Principal& principal, const policy::Limits& limits,
+                     WallTime since) {
   if (limits.session.count() == 0) return principal.expires_at;
   const WallTime by_grant = since + std::min<std::chrono::seconds>(limits.session, kLongestSession);
   return std::max(principal.expires_at, by_grant);
@@ -26,13 +27,16 @@ void LoginFlow::authenticate(std::string user, Secret token) {
 }
 
 void LoginFlow::verify(bool second_try) {
-  identity::Verdict verdict = shard_.authenticator().authenticate({.user = user_, .secret = token_.reveal()}, second_try);
+  identity::Verdict verdict =
+      shard_.authenticator().authenticate({.user = user_, .secret = token_.reveal()}, second_try);
   if (auto* principal = std::get_if<std::shared_ptr<const identity::Principal>>(&verdict)) {
     token_ = Secret();
     resolve(std::move(*principal), shard_.clock().wall());
   } else if (auto* refusal = std::get_if<identity::Refusal>(&verdict)) {
-    finish(LoginRefused{refusal->reason, refusal->detail, refusal->issuer_alias, refusal->evidence});
-  } else if (auto* need = std::get_if<identity::NeedKeys>(&verdict); need != nullptr && !second_try) {
+    finish(
+        LoginRefused{refusal->reason, refusal->detail, refusal->issuer_alias, refusal->evidence});
+  } else if (auto* need = std::get_if<identity::NeedKeys>(&verdict);
+             need != nullptr && !second_try) {
     shard_.refresh_keys(need->issuer_alias, [this, alive = alive_] {
       if (*alive) verify(true);
     });
@@ -52,11 +56,12 @@ void LoginFlow::resolve(std::shared_ptr<const identity::Principal> principal, Wa
   if (policy == nullptr) return finish(LoginUndecided{"no_policy_loaded", "no policy is loaded"});
   auto grants = policy->grants_for(*principal);
   if (!grants) {
-    return finish(LoginRefused{"template_value", grants.error().message(), principal->issuer_alias, principal->evidence});
+    return finish(LoginRefused{"template_value", grants.error().message(), principal->issuer_alias,
+                               principal->evidence});
   }
   if (*grants == nullptr) {
-    return finish(LoginRefused{"no_policy", "authenticated, but no grant names this identity", principal->issuer_alias,
-                               principal->evidence});
+    return finish(LoginRefused{"no_policy", "authenticated, but no grant names this identity",
+                               principal->issuer_alias, principal->evidence});
   }
   auto login = std::make_unique<Login>();
   login->since = since;

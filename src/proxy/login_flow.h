@@ -1,20 +1,23 @@
-// From a credential to a Login: verify the token, resolve the grants, get the lease. Answers once, at once when all is cached.
+// From a credential to a Login: verify the token, resolve the grants, get the lease. Answers once,
+// at once when all is cached.
 #pragma once
+
+#include "proxy/login.h"
+
+#include "keyward/base/secret.h"
+#include "keyward/identity/authenticator.h"
 
 #include <functional>
 #include <memory>
 #include <string>
 #include <variant>
 
-#include "keyward/base/secret.h"
-#include "keyward/identity/authenticator.h"
-#include "proxy/login.h"
-
 namespace keyward::proxy {
 
 class Shard;
 
-struct LoginRefused {  // the credential is bad, or nobody granted it anything: one text for all of them
+struct LoginRefused {  // the credential is bad, or nobody granted it anything: one text for all of
+                       // them
   std::string reason, detail, issuer_alias, evidence;
 };
 struct LoginUndecided {  // we cannot tell: keys, Redis or the policy are away

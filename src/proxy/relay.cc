@@ -8,7 +8,8 @@ namespace keyward::proxy {
 
 namespace {
 
-// The first element of an array or push frame, when it is a bulk string that is all there; nullopt: more bytes are needed.
+// The first element of an array or push frame, when it is a bulk string that is all there; nullopt:
+// more bytes are needed.
 std::optional<std::string_view> first_word(std::string_view frame) {
   const std::size_t head = frame.find("\r\n");
   if (head == std::string_view::npos) return std::nullopt;
@@ -37,7 +38,8 @@ FrameKind frame_kind(std::string_view start, resp::Protocol protocol) {
   if (!word) return FrameKind::unknown_yet;
   if (*word == "message" || *word == "pmessage" || *word == "smessage") return FrameKind::message;
   if (word->ends_with("subscribe")) return FrameKind::confirmation;
-  // RESP3: any other push ("invalidate") is a message; RESP2: an array that is neither is the answer to PING.
+  // RESP3: any other push ("invalidate") is a message; RESP2: an array that is neither is the
+  // answer to PING.
   return protocol == resp::Protocol::resp3 ? FrameKind::message : FrameKind::answer;
 }
 
@@ -70,7 +72,8 @@ void Relay::change(command::Kind kind, std::span<const std::string_view> args) {
   }
   resp::write_request(link_->encode_into(), args);
   link_->push();
-  waiting_.push_back(Expected{.confirmations = confirmations, .awaiting = {.place = replies_.reserve()}});
+  waiting_.push_back(
+      Expected{.confirmations = confirmations, .awaiting = {.place = replies_.reserve()}});
 }
 
 void Relay::expect(const upstream::Awaiting& awaiting) {
@@ -116,7 +119,8 @@ void Relay::on_frame(const upstream::ReplyPart& frame) {
 
 void Relay::confirmation(std::string_view frame) {
   if (waiting_.empty() || waiting_.front().confirmations == 0) {
-    replies_.interject(frame, true);  // Redis unsubscribed us by itself (ssubscribe after a slot moved)
+    replies_.interject(frame,
+                       true);  // Redis unsubscribed us by itself (ssubscribe after a slot moved)
     return owner_.on_relay_bytes();
   }
   Expected& expected = waiting_.front();

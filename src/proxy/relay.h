@@ -1,5 +1,13 @@
-// Subscribed mode: one link of its own, whose frames are told apart into messages, confirmations and answers.
+// Subscribed mode: one link of its own, whose frames are told apart into messages, confirmations
+// and answers.
 #pragma once
+
+#include "proxy/draft.h"
+#include "proxy/reply_queue.h"
+
+#include "keyward/base/ring.h"
+#include "keyward/command/command.h"
+#include "keyward/upstream/pool.h"
 
 #include <functional>
 #include <optional>
@@ -7,15 +15,10 @@
 #include <string>
 #include <string_view>
 
-#include "keyward/base/ring.h"
-#include "keyward/command/command.h"
-#include "keyward/upstream/pool.h"
-#include "proxy/draft.h"
-#include "proxy/reply_queue.h"
-
 namespace keyward::proxy {
 
-// What a frame of a subscribed connection is. Source: redis pubsub.c; in RESP3 pushes carry '>', in RESP2 all look like arrays.
+// What a frame of a subscribed connection is. Source: redis pubsub.c; in RESP3 pushes carry '>', in
+// RESP2 all look like arrays.
 enum class FrameKind : std::uint8_t { message, confirmation, answer, unknown_yet };
 // `start` = the frame's first bytes; unknown_yet = more of them are needed.
 [[nodiscard]] FrameKind frame_kind(std::string_view start, resp::Protocol protocol);
@@ -25,8 +28,9 @@ class RelayOwner {
  public:
   virtual ~RelayOwner() = default;
   // An answer to a command that went through the relay. As upstream::ReplySink::on_reply.
-  virtual void on_relay_reply(const upstream::Awaiting& awaiting, const upstream::ReplyPart& part) = 0;
-  virtual void on_relay_bytes() = 0;   // something is ready for the client
+  virtual void on_relay_reply(const upstream::Awaiting& awaiting,
+                              const upstream::ReplyPart& part) = 0;
+  virtual void on_relay_bytes() = 0;  // something is ready for the client
   virtual void on_relay_down(const std::vector<upstream::Awaiting>& lost) = 0;
 };
 
@@ -37,14 +41,17 @@ class Relay final : private upstream::FrameSink {
   Relay(const Relay&) = delete;
   Relay& operator=(const Relay&) = delete;
 
-  // A (p|s)subscribe or -unsubscribe: counts the confirmations that will come and takes the place they fill.
+  // A (p|s)subscribe or -unsubscribe: counts the confirmations that will come and takes the place
+  // they fill.
   void change(command::Kind kind, std::span<const std::string_view> args);
   // Any other command: append it to encode_into() first.
   [[nodiscard]] std::string& encode_into() { return link_->encode_into(); }
   void expect(const upstream::Awaiting& awaiting);
   void push() { link_->push(); }
 
-  [[nodiscard]] bool subscribed() const { return !channels_.empty() || !patterns_.empty() || !shards_.empty(); }
+  [[nodiscard]] bool subscribed() const {
+    return !channels_.empty() || !patterns_.empty() || !shards_.empty();
+  }
   // Every request was answered, no frame is half way.
   [[nodiscard]] bool settled() const { return waiting_.empty() && !mid_frame_; }
   // Nothing subscribed, nothing awaited: the session may go back to its ordinary lanes.
@@ -76,7 +83,7 @@ class Relay final : private upstream::FrameSink {
   resp::Protocol protocol_;
   std::set<std::string, std::less<>> channels_, patterns_, shards_;
   Ring<Expected> waiting_;
-  std::string start_;              // of the current frame until its kind is known; all of a confirmation
+  std::string start_;  // of the current frame until its kind is known; all of a confirmation
   FrameKind kind_ = FrameKind::unknown_yet;
   bool mid_frame_ = false;
   bool answer_begun_ = false;

@@ -32,7 +32,8 @@ void ReplyQueue::finish(Place place, std::uint64_t ticket) {
   if (place == first_) release_head();
 }
 
-// The head is complete: it and every complete answer behind it become ready; what the next head has so far may stream.
+// The head is complete: it and every complete answer behind it become ready; what the next head has
+// so far may stream.
 void ReplyQueue::release_head() {
   while (!items_.empty() && !mid_message_) {
     Item& head = items_.front();

@@ -1,20 +1,22 @@
-// The answers of one client in the order of its requests, released only when the audit trail covers them. No I/O.
+// The answers of one client in the order of its requests, released only when the audit trail covers
+// them. No I/O.
 #pragma once
-
-#include <cstdint>
-#include <string>
-#include <string_view>
 
 #include "keyward/audit/receipt.h"
 #include "keyward/base/buffer.h"
 #include "keyward/base/ring.h"
 
+#include <cstdint>
+#include <string>
+#include <string_view>
+
 namespace keyward::proxy {
 
 using Place = std::uint64_t;
 
-// A request takes a place when it is read; its answer may come whenever it likes. The answer in the first place may stream,
-// those behind it wait. A ticket is the journal's number of the record that must be durable before the bytes may leave.
+// A request takes a place when it is read; its answer may come whenever it likes. The answer in the
+// first place may stream, those behind it wait. A ticket is the journal's number of the record that
+// must be durable before the bytes may leave.
 class ReplyQueue {
  public:
   [[nodiscard]] Place reserve();
@@ -24,17 +26,18 @@ class ReplyQueue {
   void finish(Place place, std::uint64_t ticket = 0);
   // reserve + add + finish in one: an answer of our own.
   void answer(std::string_view bytes, std::uint64_t ticket = 0);
-  // Bytes that belong to no request (push messages): leave before the answers that are not complete. Only between
-  // answers.
-  // `last` = the message is whole; answers wait until it is.
+  // Bytes that belong to no request (push messages): leave before the answers that are not
+  // complete. Only between answers. `last` = the message is whole; answers wait until it is.
   void interject(std::string_view bytes, bool last);
 
   // What may leave now; empty when nothing may. Stays valid until the next non-const call.
   [[nodiscard]] std::string_view takeable(const audit::Receipt& receipt) const;
   void taken(std::size_t count);
 
-  [[nodiscard]] bool idle() const { return items_.empty(); }             // every request was answered in full
-  [[nodiscard]] std::size_t open() const { return items_.size(); }       // requests without a complete answer
+  [[nodiscard]] bool idle() const { return items_.empty(); }  // every request was answered in full
+  [[nodiscard]] std::size_t open() const {
+    return items_.size();
+  }  // requests without a complete answer
   [[nodiscard]] std::size_t bytes() const { return ready_.size() + waiting_bytes_; }
   [[nodiscard]] bool drained() const { return items_.empty() && ready_.empty(); }
   void drop_all();
@@ -49,8 +52,8 @@ class ReplyQueue {
   void release_head();
   Ring<Item> items_;
   Place first_ = 1;
-  Buffer ready_;                   // bytes in first place, in order
-  std::uint64_t ready_ticket_ = 0; // the newest ticket among them
+  Buffer ready_;                    // bytes in first place, in order
+  std::uint64_t ready_ticket_ = 0;  // the newest ticket among them
   std::size_t waiting_bytes_ = 0;
   bool mid_message_ = false;
 };

@@ -1,25 +1,26 @@
 // Bytes in and out, and the life of the connection.
 #include "proxy/session.h"
 
+#include "proxy/wire_errors.h"
+
+#include "keyward/base/log.h"
+
 #include <openssl/err.h>
 
 #include <algorithm>
 #include <array>
 
-#include "keyward/base/log.h"
-#include "proxy/wire_errors.h"
-
 namespace keyward::proxy {
 
 namespace {
 
-constexpr std::size_t kReadBudget = 256UL * 1024;   // bytes per readable event: other clients get their turn
+// Bytes per readable event: other clients get their turn.
+constexpr std::size_t kReadBudget = 256UL * 1024;
 constexpr std::size_t kInboxWhilePaused = 64UL * 1024;
-constexpr std::size_t kStreamHigh = 1024UL * 1024;  // of one reply on its way to a client that reads slowly
 constexpr std::size_t kStreamLow = 256UL * 1024;
-constexpr std::size_t kSubscriberHigh = 8UL * 1024 * 1024;
-constexpr std::chrono::seconds kSharedStall{2};     // a slow reader that others wait behind: so long at any pace,
-constexpr std::size_t kSharedPace = 2UL * 1024 * 1024;  // then at least so many bytes a second
+// A slow reader that others wait behind: so long at any pace, then at least so many bytes a second.
+constexpr std::chrono::seconds kSharedStall{2};
+constexpr std::size_t kSharedPace = 2UL * 1024 * 1024;
 
 std::span<char> scratch() {
   thread_local std::array<char, 64UL * 1024> bytes;
@@ -105,8 +106,8 @@ bool Session::handshake() {
       return false;
     default:
       shard_.metrics().handshake_failures.add();
-      spdlog::info("client {}:{}: TLS handshake failed: {}", account_.subject().source_ip, account_.subject().source_port,
-                   stream_->error());
+      spdlog::info("client {}:{}: TLS handshake failed: {}", account_.subject().source_ip,
+                   account_.subject().source_port, stream_->error());
       close("tls handshake failed");
       return false;
   }
@@ -148,7 +149,8 @@ void Session::take_input(std::string_view bytes) {
   }
 }
 
-// The commander: takes requests from the input until it is used up or something has to be waited for.
+// The commander: takes requests from the input until it is used up or something has to be waited
+// for.
 std::size_t Session::consume(std::string_view input) {
   using resp::ParseStatus;
   std::size_t used = 0;
@@ -184,7 +186,8 @@ std::size_t Session::consume(std::string_view input) {
         return input.size();
     }
     used += item.consumed;
-    if (replies_.bytes() > shard_.limits().output_soft || replies_.open() > shard_.limits().inflight) {
+    if (replies_.bytes() > shard_.limits().output_soft ||
+        replies_.open() > shard_.limits().inflight) {
       pause_ = Pause::output;
     }
   }
@@ -203,7 +206,8 @@ void Session::resume(Pause ended) {
 void Session::at_turn_end(net::Phase phase) {
   if (phase == net::Phase::reap) return shard_.reap(*this);
   if (phase_ == Phase::closed) return;
-  if (relay_ != nullptr && relay_->finished() && transaction_ == nullptr && in_flight_ == 0) leave_relay();
+  if (relay_ != nullptr && relay_->finished() && transaction_ == nullptr && in_flight_ == 0)
+    leave_relay();
   if (pause_ != Pause::login) login_flow_.reset();
   if (std::exchange(resume_, false)) {
     if (!inbox_.empty()) inbox_.consume(consume(inbox_.view()));
@@ -224,7 +228,8 @@ void Session::flush() {
       replies_.taken(result.bytes);
       taken_since_ += result.bytes;
       progress_ = shard_.clock().mono();
-    } else if (result.status == net::IoStatus::want_write || result.status == net::IoStatus::want_read) {
+    } else if (result.status == net::IoStatus::want_write ||
+               result.status == net::IoStatus::want_read) {
       arm_write();
     } else {
       return close("write failed");
@@ -257,7 +262,8 @@ void Session::leave(std::string_view reason) {
 }
 
 void Session::drain() {
-  if (phase_ == Phase::handshake || (phase_ == Phase::open && login_ == nullptr)) return close("shutting down");
+  if (phase_ == Phase::handshake || (phase_ == Phase::open && login_ == nullptr))
+    return close("shutting down");
   const bool waits_long = lent_ || relay_ != nullptr || held_;
   if (waits_long && phase_ == Phase::open) return close("shutting down");
   leave("shutting down");
@@ -286,7 +292,8 @@ void Session::close(std::string_view reason) {
 }
 
 void Session::maybe_reap() {
-  if (phase_ == Phase::closed && pending_ops_ == 0 && in_flight_ == 0) shard_.turn().add(net::Phase::reap, *this);
+  if (phase_ == Phase::closed && pending_ops_ == 0 && in_flight_ == 0)
+    shard_.turn().add(net::Phase::reap, *this);
 }
 
 bool Session::expired() const { return shard_.clock().mono() >= ends_; }
@@ -300,15 +307,16 @@ void Session::tick(MonoTime now, WallTime) {
   }
   if (login_ == nullptr && now - accepted_ > limits.login_deadline) return close("login deadline");
   const std::size_t held_back = replies_.bytes();
-  if (held_back > 0 && (paused_link_ != nullptr || pause_ == Pause::output || phase_ == Phase::leaving ||
-                        held_back > limits.output_soft)) {
+  if (held_back > 0 && (paused_link_ != nullptr || pause_ == Pause::output ||
+                        phase_ == Phase::leaving || held_back > limits.output_soft)) {
     const bool others_wait = paused_link_ != nullptr && paused_link_->shared_with_others(this);
     if (now - progress_ > limits.stall_deadline || (others_wait && too_slow_to_share(now))) {
       shard_.metrics().stalled_clients.add();
       return close("client does not read its replies");
     }
   }
-  // While a command blocks and enough input waits behind it nothing is read: the client's end would go unnoticed.
+  // While a command blocks and enough input waits behind it nothing is read: the client's end would
+  // go unnoticed.
   if (!reading_ && (lent_ || held_) && in_flight_ > 0 && stream_->peer_ended()) {
     return close("client closed the connection");
   }
@@ -319,132 +327,12 @@ void Session::tick(MonoTime now, WallTime) {
   if (now - ends_ > limits.expiry_grace) close("session ended");
 }
 
-// Since the link was first paused for the answers under way. Who reads a little now and then holds up the others as well.
+// Since the link was first paused for the answers under way. Who reads a little now and then holds
+// up the others as well.
 bool Session::too_slow_to_share(MonoTime now) const {
   const std::chrono::duration<double> stalled = now - stalled_since_;
-  return stalled > kSharedStall && static_cast<double>(taken_since_) < stalled.count() * static_cast<double>(kSharedPace);
-}
-
-void Session::deliver(const upstream::Awaiting& awaiting, const upstream::ReplyPart& part) {
-  Draft* draft = static_cast<Draft*>(awaiting.tag);
-  std::uint64_t ticket = 0;
-  bool hold = false;
-  if (draft != nullptr) {
-    const std::string_view node = flight_link_ != nullptr ? std::string_view(flight_link_->node()) : std::string_view();
-    if (draft->transaction) {
-      // Members' outcomes stand inside the answer: it leaves when it is whole and recorded. One too large to hold is
-      // recorded by its head alone.
-      const bool too_large = replies_.bytes() > shard_.limits().transaction_bytes;
-      if (draft->ticket == 0 && (part.last || too_large)) draft->ticket = account_.executed(*draft, part, node);
-      hold = draft->ticket == 0;
-    } else if (part.first) {
-      draft->ticket = account_.answered(*draft, part.head, node);
-    }
-    ticket = draft->ticket;
-    if (part.last) shard_.drafts().release(draft);
-  }
-  if (phase_ != Phase::closed) {
-    replies_.add(awaiting.place, part.bytes, ticket, hold);
-    if (part.last) replies_.finish(awaiting.place, ticket);
-    const std::size_t high = part.last ? 2 * shard_.limits().output_soft : kStreamHigh;
-    if (!hold && replies_.bytes() > high && flight_link_ != nullptr && paused_link_ == nullptr) {
-      paused_link_ = flight_link_;
-      if (!std::exchange(stalling_, true)) {
-        stalled_since_ = shard_.clock().mono();
-        taken_since_ = 0;
-      }
-      paused_link_->pause();
-      if (lent_.get() != paused_link_ && held_.get() != paused_link_ && relay_ == nullptr) paused_link_->retire();
-    }
-    wake();
-  }
-}
-
-void Session::on_reply(const upstream::Awaiting& awaiting, const upstream::ReplyPart& part) {
-  deliver(awaiting, part);
-  if (part.last) one_less_in_flight();
-}
-
-void Session::on_relay_reply(const upstream::Awaiting& awaiting, const upstream::ReplyPart& part) {
-  deliver(awaiting, part);
-  if (part.last) one_less_in_flight();
-}
-
-void Session::one_less_in_flight() {
-  if (--in_flight_ > 0) return;
-  // Nothing more of ours comes on that link, however slowly the client reads what came; only subscriptions go on.
-  if (relay_ == nullptr && paused_link_ != nullptr) std::exchange(paused_link_, nullptr)->resume();
-  flight_link_ = nullptr;
-  stalling_ = false;
-  end_pins();
-  resume(Pause::idle);
-  maybe_reap();
-}
-
-// Nothing is under way: links that were needed for one answer, or for a WATCH that ended, go back.
-void Session::end_pins() {
-  lent_.give_back();
-  if (std::exchange(held_ends_, false)) held_.give_back();
-}
-
-void Session::on_lost(const upstream::Awaiting& awaiting, bool maybe_executed) {
-  if (auto* draft = static_cast<Draft*>(awaiting.tag)) {
-    // A ticket: the answer had begun, so its outcome is recorded already.
-    if (draft->ticket == 0) account_.lost(*draft, maybe_executed, flight_link_ != nullptr ? std::string_view(flight_link_->node()) : "");
-    shard_.drafts().release(draft);
-  }
-  --in_flight_;
-  paused_link_ = nullptr;
-  if (in_flight_ == 0) flight_link_ = nullptr;
-  // Silence must not pass for success, nor the next answer for this one.
-  if (phase_ == Phase::closed) {
-    maybe_reap();
-  } else {
-    close("the connection to Redis ended");
-  }
-}
-
-void Session::on_relay_down(const std::vector<upstream::Awaiting>& lost) {
-  for (const upstream::Awaiting& awaiting : lost) {
-    if (awaiting.sink == nullptr) continue;
-    if (auto* draft = static_cast<Draft*>(awaiting.tag)) {
-      if (draft->ticket == 0) account_.lost(*draft, true, "");
-      shard_.drafts().release(draft);
-    }
-    --in_flight_;
-  }
-  if (in_flight_ == 0) flight_link_ = nullptr;
-  paused_link_ = nullptr;
-  if (phase_ == Phase::closed) {
-    maybe_reap();
-  } else {
-    close("the connection to Redis ended");
-  }
-}
-
-void Session::on_relay_bytes() {
-  // A subscriber that reads slowly: Redis keeps the rest, within its own limit for subscribers.
-  if (replies_.bytes() > kSubscriberHigh && paused_link_ == nullptr && relay_->link() != nullptr) {
-    paused_link_ = relay_->link();
-    paused_link_->pause();
-  }
-  if (relay_->settled()) resume(Pause::idle);
-  wake();
-}
-
-void Session::leave_relay() {
-  if (paused_link_ == relay_->link()) paused_link_ = nullptr;
-  relay_->leave();
-  relay_.reset();
-  resume(Pause::idle);
-}
-
-// A link of ours died while nothing was awaited on it: a watch, or half a large request, went with it.
-void Session::on_loan_lost() { close("the connection to Redis ended"); }
-
-void Session::on_room() {
-  room_link_ = nullptr;
-  resume(Pause::room);
+  return stalled > kSharedStall &&
+         static_cast<double>(taken_since_) < stalled.count() * static_cast<double>(kSharedPace);
 }
 
 }  // namespace keyward::proxy

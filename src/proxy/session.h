@@ -1,19 +1,7 @@
-// One client connection: bytes in, commands judged, answers out in order. The rooms it leads through are named in handle().
+// One client connection: bytes in, commands judged, answers out in order. The rooms it leads
+// through are named in handle().
 #pragma once
 
-#include <memory>
-#include <optional>
-#include <set>
-#include <span>
-#include <string>
-#include <string_view>
-
-#include "keyward/net/acceptor.h"
-#include "keyward/net/stream.h"
-#include "keyward/net/turn.h"
-#include "keyward/proxy/shard.h"
-#include "keyward/resp/request_parser.h"
-#include "keyward/upstream/pool.h"
 #include "proxy/account.h"
 #include "proxy/greeting.h"
 #include "proxy/lane.h"
@@ -23,18 +11,33 @@
 #include "proxy/transaction.h"
 #include "proxy/upload.h"
 
+#include "keyward/net/acceptor.h"
+#include "keyward/net/stream.h"
+#include "keyward/net/turn.h"
+#include "keyward/proxy/shard.h"
+#include "keyward/resp/request_parser.h"
+#include "keyward/upstream/pool.h"
+
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+
 namespace keyward::proxy {
 
-// Owned by its shard, used on its thread. After close() it stays until the replies of its commands on shared links came in
-// (they are recorded and dropped) and no wait of the event loop refers to it.
+// Owned by its shard, used on its thread. After close() it stays until the replies of its commands
+// on shared links came in (they are recorded and dropped) and no wait of the event loop refers to
+// it.
 class Session final : public net::Turn::Member,
                       private upstream::ReplySink,
                       private upstream::RoomWaiter,
                       private upstream::LinkHolder,
                       private RelayOwner {
  public:
-  Session(Shard& shard, std::uint64_t id, net::Stream::Socket socket, const net::Peer& peer, const std::string& listener,
-          SSL_CTX* tls);
+  Session(Shard& shard, std::uint64_t id, net::Stream::Socket socket, const net::Peer& peer,
+          const std::string& listener, SSL_CTX* tls);
   ~Session() override;
   void start();
   void close(std::string_view reason);
@@ -47,9 +50,17 @@ class Session final : public net::Turn::Member,
 
  private:
   using Args = std::span<const std::string_view>;
-  enum class Phase : std::uint8_t { handshake, open, leaving, closed };  // leaving: no more input, answers still go out
+  enum class Phase : std::uint8_t {
+    handshake,
+    open,
+    leaving,
+    closed
+  };  // leaving: no more input, answers still go out
   enum class Pause : std::uint8_t { none, idle, login, channel, room, output, rate };
-  enum class Step : std::uint8_t { done, again };  // again: not consumed; handle it anew when the pause is over
+  enum class Step : std::uint8_t {
+    done,
+    again
+  };  // again: not consumed; handle it anew when the pause is over
 
   // bytes
   void arm_read();
@@ -74,7 +85,10 @@ class Session final : public net::Turn::Member,
   Step judged(const policy::Permit& permit);
   Step refuse(const command::Analysis& analysis, Args args);
   Step deny(const policy::Denial& denial);
-  void answer(std::string_view reply) { replies_.answer(reply); wake(); }
+  void answer(std::string_view reply) {
+    replies_.answer(reply);
+    wake();
+  }
   void answer_error(std::string_view text, std::uint64_t ticket = 0);
   Step wait_idle();
   bool renew_policy();
@@ -85,7 +99,8 @@ class Session final : public net::Turn::Member,
   Step greeting(bool hello);
   Step begin_login(const GreetingRequest& request);
   void login_done(const GreetingRequest& request, Place place, LoginResult result);
-  [[nodiscard]] std::string adopt(const GreetingRequest& request, std::unique_ptr<Login> fresh, std::uint64_t& ticket);
+  [[nodiscard]] std::string adopt(const GreetingRequest& request, std::unique_ptr<Login> fresh,
+                                  std::uint64_t& ticket);
   void take_login(std::unique_ptr<Login> fresh);
   Step select();
   Step multi();
@@ -149,11 +164,12 @@ class Session final : public net::Turn::Member,
   std::string leave_reason_;
 
   resp::RequestParser parser_;
-  Buffer inbox_;              // input that is not consumed yet
+  Buffer inbox_;  // input that is not consumed yet
   ReplyQueue replies_;
   Account account_;
   command::Command command_;  // the one being judged
-  bool counted_ = false, charged_ = false;  // it, as one, and against the rate: it may be judged more than once
+  bool counted_ = false,
+       charged_ = false;  // it, as one, and against the rate: it may be judged more than once
 
   resp::Protocol protocol_ = resp::Protocol::resp2;
   std::uint32_t db_ = 0;
@@ -163,18 +179,20 @@ class Session final : public net::Turn::Member,
   const policy::Snapshot* policy_seen_ = nullptr;
   std::unique_ptr<LoginFlow> login_flow_;
 
-  // Where commands are on their way: all of them on one link, so no two links can reorder one client.
+  // Where commands are on their way: all of them on one link, so no two links can reorder one
+  // client.
   std::size_t in_flight_ = 0;
   upstream::Link* flight_link_ = nullptr;
   upstream::Link* paused_link_ = nullptr;
   upstream::Link* room_link_ = nullptr;
-  upstream::Loan lent_;       // for the one blocking command or large request under way
-  upstream::Loan held_;       // while keys are watched
-  bool held_ends_ = false;    // an EXEC, DISCARD or UNWATCH is under way on it
+  upstream::Loan lent_;     // for the one blocking command or large request under way
+  upstream::Loan held_;     // while keys are watched
+  bool held_ends_ = false;  // an EXEC, DISCARD or UNWATCH is under way on it
   std::unique_ptr<Relay> relay_;
   std::unique_ptr<Transaction> transaction_;
   std::unique_ptr<Upload> upload_;
-  std::set<std::string, std::less<>> literals_;  // PSUBSCRIBE patterns that Redis knows of literally
+  std::set<std::string, std::less<>>
+      literals_;  // PSUBSCRIBE patterns that Redis knows of literally
   std::string channel_error_;
   std::uint64_t transactions_ = 0;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

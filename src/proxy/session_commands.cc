@@ -1,10 +1,10 @@
 // One command: judged, sent its way, or answered here. handle() is the table of contents.
-#include <array>
-#include <charconv>
-
 #include "proxy/local_commands.h"
 #include "proxy/session.h"
 #include "proxy/wire_errors.h"
+
+#include <array>
+#include <charconv>
 
 namespace keyward::proxy {
 
@@ -45,23 +45,33 @@ Session::Step Session::decide() {
 
 Session::Step Session::judged(const policy::Permit& permit) {
   // Unsubscribed from everything: the ordinary lanes again, once Redis has confirmed.
-  if (relay_ != nullptr && !relay_->subscribed() && !is_subscription(command_.info->kind)) return wait_idle();
+  if (relay_ != nullptr && !relay_->subscribed() && !is_subscription(command_.info->kind))
+    return wait_idle();
   if (command_.mutates && !shard_.audit_healthy()) {
     answer_error(wire::kAuditDown);
     if (transaction_ != nullptr) transaction_->doom();
     return Step::done;
   }
-  if (relay_ != nullptr && protocol_ == resp::Protocol::resp2 && !allowed_while_subscribed(command_.info->kind, command_.info->name)) {
+  if (relay_ != nullptr && protocol_ == resp::Protocol::resp2 &&
+      !allowed_while_subscribed(command_.info->kind, command_.info->name)) {
     answer_error(wire::in_subscribed_mode(command_.info->name));
     return Step::done;
   }
-  switch (lane_of(command_, {.multi = transaction_ != nullptr, .held = static_cast<bool>(held_), .relay = relay_ != nullptr})) {
-    case Lane::local: return local(permit);
-    case Lane::queued: return queue(permit);
-    case Lane::shared: return send_shared(permit);
-    case Lane::lent: return send_lent(permit);
-    case Lane::held: return send_held(permit);
-    case Lane::relay: return send_relay(permit);
+  switch (lane_of(command_, {.multi = transaction_ != nullptr,
+                             .held = static_cast<bool>(held_),
+                             .relay = relay_ != nullptr})) {
+    case Lane::local:
+      return local(permit);
+    case Lane::queued:
+      return queue(permit);
+    case Lane::shared:
+      return send_shared(permit);
+    case Lane::lent:
+      return send_lent(permit);
+    case Lane::held:
+      return send_held(permit);
+    case Lane::relay:
+      return send_relay(permit);
   }
   return Step::done;
 }
@@ -85,8 +95,8 @@ Session::Step Session::refuse(const command::Analysis& analysis, Args args) {
   std::uint64_t ticket = 0;
   if (analysis.verdict != command::Verdict::arity) {
     const bool known = analysis.verdict == command::Verdict::grammar;
-    ticket = account_.refused(known ? command_.info->name : std::string_view("(unknown)"), nullptr, nullptr,
-                              known ? "grammar" : "unknown_command", db_);
+    ticket = account_.refused(known ? command_.info->name : std::string_view("(unknown)"), nullptr,
+                              nullptr, known ? "grammar" : "unknown_command", db_);
   }
   (void)args;
   answer_error(analysis.text, ticket);
@@ -95,14 +105,15 @@ Session::Step Session::refuse(const command::Analysis& analysis, Args args) {
 }
 
 Session::Step Session::deny(const policy::Denial& denial) {
-  static constexpr std::array<std::string_view, 7> kReasons{"command", "key",   "channel", "database",
-                                                            "keyspace_scan", "never", "limit"};
+  static constexpr std::array<std::string_view, 7> kReasons{
+      "command", "key", "channel", "database", "keyspace_scan", "never", "limit"};
   if (std::string reply; absorbed_preamble(command_, protocol_, reply)) {
     answer(reply);
     return Step::done;
   }
   const std::uint64_t ticket =
-      account_.refused(command_.info->name, &command_, &denial, kReasons[static_cast<std::size_t>(denial.reason)], db_);
+      account_.refused(command_.info->name, &command_, &denial,
+                       kReasons[static_cast<std::size_t>(denial.reason)], db_);
   answer_error(wire::denied(denial.text, account_.request_id()), ticket);
   if (transaction_ != nullptr) transaction_->doom();
   return Step::done;
@@ -125,7 +136,8 @@ Session::Step Session::select() {
   if (!login_->grants->may_select(static_cast<std::uint32_t>(db))) {
     return deny({.reason = policy::DenialReason::database,
                  .nearest = nullptr,
-                 .text = "database " + std::to_string(db) + " is not granted to you; ask for it under 'databases' of your grant"});
+                 .text = "database " + std::to_string(db) +
+                         " is not granted to you; ask for it under 'databases' of your grant"});
   }
   if (static_cast<std::uint32_t>(db) != db_) {
     if (held_ends_) return wait_idle();
@@ -140,7 +152,8 @@ Session::Step Session::select() {
   return Step::done;
 }
 
-// UNSUBSCRIBE and its kin with nothing subscribed: Redis confirms all the same, with a count of zero.
+// UNSUBSCRIBE and its kin with nothing subscribed: Redis confirms all the same, with a count of
+// zero.
 Session::Step Session::unsubscribe_nothing() {
   std::string out;
   const std::size_t names = command_.args.size() - 1;
@@ -161,10 +174,14 @@ Session::Step Session::unsubscribe_nothing() {
 Session::Step Session::local(const policy::Permit&) {
   const bool in_multi = transaction_ != nullptr;
   switch (command_.info->kind) {
-    case Kind::multi: return multi();
-    case Kind::exec: return exec();
-    case Kind::discard: return discard();
-    case Kind::reset: return reset();
+    case Kind::multi:
+      return multi();
+    case Kind::exec:
+      return exec();
+    case Kind::discard:
+      return discard();
+    case Kind::reset:
+      return reset();
     case Kind::watch:
       answer_error(wire::kWatchInMulti);
       return Step::done;
@@ -181,20 +198,33 @@ Session::Step Session::local(const policy::Permit&) {
     return Step::done;
   }
   switch (command_.info->kind) {
-    case Kind::auth: return greeting(false);
-    case Kind::hello: return greeting(true);
-    case Kind::select: return select();
-    case Kind::unwatch: answer("+OK\r\n"); return Step::done;
+    case Kind::auth:
+      return greeting(false);
+    case Kind::hello:
+      return greeting(true);
+    case Kind::select:
+      return select();
+    case Kind::unwatch:
+      answer("+OK\r\n");
+      return Step::done;
     case Kind::unsubscribe:
     case Kind::punsubscribe:
-    case Kind::sunsubscribe: return unsubscribe_nothing();
-    case Kind::wait: answer_error(wire::kWait); return Step::done;
+    case Kind::sunsubscribe:
+      return unsubscribe_nothing();
+    case Kind::wait:
+      answer_error(wire::kWait);
+      return Step::done;
     case Kind::info:
       answer(info_reply(shard_.facts(), command_.args, protocol_));
       return Step::done;
     default:
-      answer(client_reply(command_, {.id = id_, .name = name_, .library = library_, .library_version = library_version_,
-                                     .db = db_, .protocol = protocol_, .subject = account_.subject(),
+      answer(client_reply(command_, {.id = id_,
+                                     .name = name_,
+                                     .library = library_,
+                                     .library_version = library_version_,
+                                     .db = db_,
+                                     .protocol = protocol_,
+                                     .subject = account_.subject(),
                                      .in_multi = false}));
       return Step::done;
   }

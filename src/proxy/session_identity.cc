@@ -1,17 +1,18 @@
 // Who the session is: AUTH, HELLO, RESET, and rights renewed when the policy changes.
-#include <algorithm>
-
 #include "proxy/session.h"
 #include "proxy/wire_errors.h"
+
+#include <algorithm>
 
 namespace keyward::proxy {
 
 using command::Kind;
 
 Session::Step Session::greet_first(Args args) {
-  const command::CommandInfo* info = shard_.policy() != nullptr ? shard_.policy()->catalog().find(args) : nullptr;
-  if (info != nullptr && (info->kind == Kind::auth || info->kind == Kind::hello || info->kind == Kind::quit ||
-                          info->kind == Kind::reset)) {
+  const command::CommandInfo* info =
+      shard_.policy() != nullptr ? shard_.policy()->catalog().find(args) : nullptr;
+  if (info != nullptr && (info->kind == Kind::auth || info->kind == Kind::hello ||
+                          info->kind == Kind::quit || info->kind == Kind::reset)) {
     const command::Analysis analysis = command::analyse(shard_.policy()->catalog(), args, command_);
     if (analysis.verdict != command::Verdict::ok) {
       answer_error(analysis.text);
@@ -57,7 +58,8 @@ Session::Step Session::greeting(bool hello) {
 }
 
 Session::Step Session::begin_login(const GreetingRequest& request) {
-  // Rights change only while nothing is under way, so every command runs under the identity that was there when it came.
+  // Rights change only while nothing is under way, so every command runs under the identity that
+  // was there when it came.
   if (in_flight_ > 0) return wait_idle();
   const std::string& address = account_.subject().source_ip;
   if (!shard_.login_allowed(address)) {
@@ -70,10 +72,11 @@ Session::Step Session::begin_login(const GreetingRequest& request) {
   GreetingRequest kept = request;  // its views die with the input
   std::optional<std::string> name;
   if (request.name) name.emplace(*request.name);
-  login_flow_ = std::make_unique<LoginFlow>(shard_, [this, kept, name, place](LoginResult result) mutable {
-    if (name) kept.name = *name;
-    login_done(kept, place, std::move(result));
-  });
+  login_flow_ =
+      std::make_unique<LoginFlow>(shard_, [this, kept, name, place](LoginResult result) mutable {
+        if (name) kept.name = *name;
+        login_done(kept, place, std::move(result));
+      });
   login_flow_->authenticate(std::string(request.user), Secret(std::string(request.secret)));
   return Step::done;
 }
@@ -101,11 +104,13 @@ void Session::login_done(const GreetingRequest& request, Place place, LoginResul
 }
 
 // The credential is good: this session is now that identity. Answers what the client gets.
-std::string Session::adopt(const GreetingRequest& request, std::unique_ptr<Login> fresh, std::uint64_t& ticket) {
+std::string Session::adopt(const GreetingRequest& request, std::unique_ptr<Login> fresh,
+                           std::uint64_t& ticket) {
   std::string reply;
   const std::string& id = fresh->principal->id;
   const bool other = login_ != nullptr && login_->principal->id != id;
-  if ((other || request.protocol.value_or(protocol_) != protocol_) && (held_ || relay_ != nullptr)) {
+  if ((other || request.protocol.value_or(protocol_) != protocol_) &&
+      (held_ || relay_ != nullptr)) {
     resp::write_error(reply, other ? wire::kOtherPrincipal : wire::kPinnedState);
     return reply;
   }
@@ -127,7 +132,8 @@ std::string Session::adopt(const GreetingRequest& request, std::unique_ptr<Login
   if (request.protocol) protocol_ = *request.protocol;
   if (request.name) name_ = *request.name;
   parser_.set_limits(shard_.limits().requests);
-  if (request.hello) return hello_reply({.version = shard_.facts().version, .protocol = protocol_, .id = id_});
+  if (request.hello)
+    return hello_reply({.version = shard_.facts().version, .protocol = protocol_, .id = id_});
   return "+OK\r\n";
 }
 
@@ -135,11 +141,13 @@ void Session::take_login(std::unique_ptr<Login> fresh) {
   login_ = std::move(fresh);
   policy_seen_ = shard_.policy().get();
   literals_.clear();
-  if (!login_->grants->may_select(db_)) db_ = login_->grants->databases().empty() ? 0 : login_->grants->databases().front();
+  if (!login_->grants->may_select(db_))
+    db_ = login_->grants->databases().empty() ? 0 : login_->grants->databases().front();
   ends_ = shard_.clock().mono() + (login_->ends - shard_.clock().wall());
 }
 
-// The policy was reloaded: the same person's rights under the new version. False: wait, then judge the command anew.
+// The policy was reloaded: the same person's rights under the new version. False: wait, then judge
+// the command anew.
 bool Session::renew_policy() {
   if (in_flight_ > 0) {
     pause_ = Pause::idle;
@@ -155,7 +163,8 @@ bool Session::renew_policy() {
       account_.renewed(*login_);
       resume(Pause::login);
     } else {
-      answer_error(wire::denied("the policy that is now in force grants you nothing", account_.request_id()));
+      answer_error(wire::denied("the policy that is now in force grants you nothing",
+                                account_.request_id()));
       leave("no grant under the new policy");
     }
   });

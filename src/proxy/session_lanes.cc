@@ -1,9 +1,9 @@
 // The ways to Redis. forward() is the one door: it takes a Permit.
-#include <algorithm>
-
 #include "proxy/local_commands.h"
 #include "proxy/session.h"
 #include "proxy/wire_errors.h"
+
+#include <algorithm>
 
 namespace keyward::proxy {
 
@@ -60,13 +60,16 @@ Session::Step Session::send_held(const policy::Permit& permit) {
 
 Session::Step Session::send_relay(const policy::Permit& permit) {
   if (relay_ == nullptr && (held_ends_ || in_flight_ > 0)) return wait_idle();
-  // One link cannot be both: the subscriptions may end, and give the link back, before the watch does.
+  // One link cannot be both: the subscriptions may end, and give the link back, before the watch
+  // does.
   if (relay_ == nullptr ? static_cast<bool>(held_) : command_.info->kind == Kind::watch) {
     answer_error(wire::kPinnedState);
     return Step::done;
   }
   if (!literal_channels_ready()) return channel_error_.empty() ? Step::again : deny_channel();
-  if (relay_ == nullptr) relay_ = std::make_unique<Relay>(static_cast<RelayOwner&>(*this), replies_, borrow(), protocol_);
+  if (relay_ == nullptr)
+    relay_ =
+        std::make_unique<Relay>(static_cast<RelayOwner&>(*this), replies_, borrow(), protocol_);
   if (is_subscription(command_.info->kind)) {
     relay_->change(command_.info->kind, command_.args);
     mind_room(*relay_->link());
@@ -81,15 +84,17 @@ Session::Step Session::send_relay(const policy::Permit& permit) {
   return Step::done;
 }
 
-// Redis compares a PSUBSCRIBE argument with the user's channel patterns by string equality: what policy allowed by containment
-// must be made known to it first.
+// Redis compares a PSUBSCRIBE argument with the user's channel patterns by string equality: what
+// policy allowed by containment must be made known to it first.
 bool Session::literal_channels_ready() {
   if (command_.info->kind != Kind::psubscribe) return true;
   const auto pattern_of = [this](const command::ChannelUse& use) { return command_.args[use.arg]; };
-  // One selector must cover a whole PSUBSCRIBE: as soon as one pattern has to be added, all of them have.
-  if (std::none_of(command_.channels.begin(), command_.channels.end(), [&](const command::ChannelUse& use) {
-        return login_->grants->needs_literal_channel(pattern_of(use));
-      })) {
+  // One selector must cover a whole PSUBSCRIBE: as soon as one pattern has to be added, all of them
+  // have.
+  if (std::none_of(command_.channels.begin(), command_.channels.end(),
+                   [&](const command::ChannelUse& use) {
+                     return login_->grants->needs_literal_channel(pattern_of(use));
+                   })) {
     return true;
   }
   for (const command::ChannelUse& use : command_.channels) {
@@ -103,15 +108,16 @@ bool Session::literal_channels_ready() {
 void Session::add_literal_channel(std::string pattern) {
   pause_ = Pause::channel;
   const std::string& user = (*login_->lease)->user;
-  shard_.leases().allow_literal_channel(user, pattern, [this, alive = alive_, pattern](Result<> result) {
-    if (!*alive || phase_ == Phase::closed) return;
-    if (result) {
-      literals_.insert(pattern);
-    } else {
-      channel_error_ = result.error().message();
-    }
-    resume(Pause::channel);
-  });
+  shard_.leases().allow_literal_channel(user, pattern,
+                                        [this, alive = alive_, pattern](Result<> result) {
+                                          if (!*alive || phase_ == Phase::closed) return;
+                                          if (result) {
+                                            literals_.insert(pattern);
+                                          } else {
+                                            channel_error_ = result.error().message();
+                                          }
+                                          resume(Pause::channel);
+                                        });
 }
 
 Session::Step Session::deny_channel() {

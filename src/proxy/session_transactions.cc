@@ -1,9 +1,9 @@
 // MULTI, what is queued, EXEC and DISCARD.
-#include <array>
-
 #include "proxy/local_commands.h"
 #include "proxy/session.h"
 #include "proxy/wire_errors.h"
+
+#include <array>
 
 namespace keyward::proxy {
 
@@ -14,7 +14,8 @@ Session::Step Session::multi() {
     answer_error(wire::kNestedMulti);
     return Step::done;
   }
-  transaction_ = std::make_unique<Transaction>(shard_.drafts(), ++transactions_, shard_.limits().transaction_bytes);
+  transaction_ = std::make_unique<Transaction>(shard_.drafts(), ++transactions_,
+                                               shard_.limits().transaction_bytes);
   answer("+OK\r\n");
   return Step::done;
 }
@@ -57,7 +58,8 @@ Session::Step Session::discard() {
   return Step::done;
 }
 
-// Ends the WATCH of a transaction that does not reach Redis. False: something is still under way there.
+// Ends the WATCH of a transaction that does not reach Redis. False: something is still under way
+// there.
 bool Session::unwatch_held() {
   if (in_flight_ > 0) {
     pause_ = Pause::idle;

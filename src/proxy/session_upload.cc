@@ -1,8 +1,9 @@
-// Requests with an argument too large to hold: judged by their small arguments, streamed on a link of their own.
-#include <algorithm>
-
+// Requests with an argument too large to hold: judged by their small arguments, streamed on a link
+// of their own.
 #include "proxy/session.h"
 #include "proxy/wire_errors.h"
+
+#include <algorithm>
 
 namespace keyward::proxy {
 
@@ -12,7 +13,8 @@ void Session::upload_begin() {
   upload_ = std::make_unique<Upload>(parser_.args(), parser_.large().total_args);
 }
 
-// Once for each large request, before its arguments are read. False: wait for what stands in its way, then ask again.
+// Once for each large request, before its arguments are read. False: wait for what stands in its
+// way, then ask again.
 bool Session::upload_admit() {
   if (login_ == nullptr || expired()) {
     upload_->admitted = true;
@@ -40,20 +42,25 @@ void Session::upload_refuse(std::string text, std::uint64_t ticket) {
   upload_->ticket = ticket;
   if (transaction_ != nullptr) transaction_->doom();
   if (!upload_->sent) return;
-  // Redis has the beginning of a request that must never become whole: that link has no other use any more.
+  // Redis has the beginning of a request that must never become whole: that link has no other use
+  // any more.
   lent_.drop();
   upload_->ends_session = held_ || relay_ != nullptr;
 }
 
-std::optional<policy::Permit> Session::upload_judge(const command::Analysis& analysis, std::size_t length) {
+std::optional<policy::Permit> Session::upload_judge(const command::Analysis& analysis,
+                                                    std::size_t length) {
   if (analysis.verdict != command::Verdict::ok) {
-    const std::uint64_t ticket = account_.refused("(large request)", nullptr, nullptr, "grammar", db_);
+    const std::uint64_t ticket =
+        account_.refused("(large request)", nullptr, nullptr, "grammar", db_);
     upload_refuse(analysis.text, ticket);
     return std::nullopt;
   }
-  policy::Decision decision = login_->grants->decide(command_, {.db = db_, .streamed = upload_->longest(length)});
+  policy::Decision decision =
+      login_->grants->decide(command_, {.db = db_, .streamed = upload_->longest(length)});
   if (const auto* denial = std::get_if<policy::Denial>(&decision)) {
-    const std::uint64_t ticket = account_.refused(command_.info->name, &command_, denial, "large request", db_);
+    const std::uint64_t ticket =
+        account_.refused(command_.info->name, &command_, denial, "large request", db_);
     upload_refuse(wire::denied(denial->text, account_.request_id()), ticket);
     return std::nullopt;
   }
@@ -65,7 +72,8 @@ std::optional<policy::Permit> Session::upload_judge(const command::Analysis& ana
 }
 
 void Session::upload_argument(std::size_t length) {
-  if (upload_->way == Upload::Way::collecting && transaction_ != nullptr && length > transaction_->room()) {
+  if (upload_->way == Upload::Way::collecting && transaction_ != nullptr &&
+      length > transaction_->room()) {
     upload_refuse(std::string(wire::kTransactionTooLarge), 0);
   }
   if (upload_->way == Upload::Way::discarding || upload_->way == Upload::Way::collecting) {
@@ -73,8 +81,9 @@ void Session::upload_argument(std::size_t length) {
     return;
   }
   const std::span<const std::string_view> head = upload_->views();
-  const command::Analysis analysis = command::analyse_head(shard_.policy()->catalog(), head,
-                                                           {.total_args = upload_->total(), .index = head.size()}, command_);
+  const command::Analysis analysis =
+      command::analyse_head(shard_.policy()->catalog(), head,
+                            {.total_args = upload_->total(), .index = head.size()}, command_);
   if (!upload_judge(analysis, length)) {
     upload_->streamed(length);
     return;
@@ -120,13 +129,16 @@ void Session::upload_end() {
   const std::unique_ptr<Upload> upload = std::move(upload_);
   if (upload->way == Upload::Way::discarding) return upload_refused(*upload);
   if (upload->way == Upload::Way::collecting) {
-    // Small enough to be held after all: judged like any other command of a transaction, which never has to wait.
-    const command::Analysis analysis = command::analyse(shard_.policy()->catalog(), upload->views(), command_);
+    // Small enough to be held after all: judged like any other command of a transaction, which
+    // never has to wait.
+    const command::Analysis analysis =
+        command::analyse(shard_.policy()->catalog(), upload->views(), command_);
     (void)(analysis.verdict == command::Verdict::ok ? decide() : refuse(analysis, upload->views()));
     return;
   }
   upload_ = std::make_unique<Upload>(*upload);
-  const command::Analysis analysis = command::analyse(shard_.policy()->catalog(), upload_->views(), command_);
+  const command::Analysis analysis =
+      command::analyse(shard_.policy()->catalog(), upload_->views(), command_);
   const std::optional<policy::Permit> permit = upload_judge(analysis, 0);
   const std::unique_ptr<Upload> judged = std::move(upload_);
   if (!permit) return upload_refused(*judged);
@@ -135,7 +147,8 @@ void Session::upload_end() {
   judged->write_pending(link->encode_into());
   Draft* draft = account_.begin(command_, *permit, login_->grants->audit().reads, db_);
   if (draft != nullptr) {
-    for (std::size_t i = 0; i < draft->arguments.size(); ++i) draft->arguments[i].length = judged->lengths()[i];
+    for (std::size_t i = 0; i < draft->arguments.size(); ++i)
+      draft->arguments[i].length = judged->lengths()[i];
   }
   const upstream::Awaiting awaiting{.sink = this, .place = replies_.reserve(), .tag = draft};
   if (relay_ != nullptr) {

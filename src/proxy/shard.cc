@@ -1,11 +1,12 @@
 #include "keyward/proxy/shard.h"
 
-#include <algorithm>
-
-#include "keyward/base/log.h"
 #include "proxy/draft.h"
 #include "proxy/session.h"
 #include "proxy/wire_errors.h"
+
+#include "keyward/base/log.h"
+
+#include <algorithm>
 
 namespace keyward::proxy {
 
@@ -30,7 +31,8 @@ struct Shard::JournalMember final : net::Turn::Member {
     const bool before = shard.journal_->healthy();
     (void)shard.journal_->flush();
     if (before && !shard.journal_->healthy()) {
-      spdlog::error("audit trail {} cannot be written: state-changing commands are refused", shard.journal_->path());
+      spdlog::error("audit trail {} cannot be written: state-changing commands are refused",
+                    shard.journal_->path());
     } else if (!before && shard.journal_->healthy()) {
       spdlog::info("audit trail {} is written again", shard.journal_->path());
       // Answers that waited for their records: nothing else will happen on those sessions.
@@ -41,7 +43,8 @@ struct Shard::JournalMember final : net::Turn::Member {
 };
 
 Shard::Shard(boost::asio::io_context& io, ShardWiring wiring, upstream::LinkSettings links,
-             std::unique_ptr<audit::Journal> journal, std::unique_ptr<identity::Authenticator> authenticator,
+             std::unique_ptr<audit::Journal> journal,
+             std::unique_ptr<identity::Authenticator> authenticator,
              std::unique_ptr<lease::LeaseClient> leases, net::Turn& turn)
     : io_(io),
       wiring_(std::move(wiring)),
@@ -67,7 +70,8 @@ audit::Journal& Shard::journal() {
   return *journal_;
 }
 
-void Shard::listen(std::unique_ptr<net::Acceptor> acceptor, ListenerConfig config, net::SslContext tls) {
+void Shard::listen(std::unique_ptr<net::Acceptor> acceptor, ListenerConfig config,
+                   net::SslContext tls) {
   auto listener = std::make_unique<Listener>();
   listener->acceptor = std::move(acceptor);
   listener->config = std::move(config);
@@ -84,14 +88,17 @@ void Shard::set_tls(const std::string& listener, net::SslContext tls) {
 void Shard::start() {
   for (auto& listener : listeners_) {
     Listener* one = listener.get();
-    one->acceptor->start([this, one](net::Stream::Socket socket, net::Peer peer) { accepted(*one, std::move(socket), peer); });
+    one->acceptor->start([this, one](net::Stream::Socket socket, net::Peer peer) {
+      accepted(*one, std::move(socket), peer);
+    });
   }
   arm_tick();
 }
 
 void Shard::accepted(Listener& listener, net::Stream::Socket socket, const net::Peer& peer) {
   metrics_.connections_total.add();
-  if (wiring_.connections->fetch_add(1, std::memory_order_relaxed) >= static_cast<std::int64_t>(limits().connections)) {
+  if (wiring_.connections->fetch_add(1, std::memory_order_relaxed) >=
+      static_cast<std::int64_t>(limits().connections)) {
     wiring_.connections->fetch_sub(1, std::memory_order_relaxed);
     metrics_.connections_refused.add();
     return;  // the socket closes: a TLS client could not read a text anyway
@@ -99,7 +106,8 @@ void Shard::accepted(Listener& listener, net::Stream::Socket socket, const net::
   metrics_.connections.add();
   const std::uint64_t id = next_id_;
   next_id_ += wiring_.id_step;
-  auto session = std::make_unique<Session>(*this, id, std::move(socket), peer, listener.config.name, listener.tls.get());
+  auto session = std::make_unique<Session>(*this, id, std::move(socket), peer, listener.config.name,
+                                           listener.tls.get());
   Session* pointer = session.get();
   sessions_.emplace(pointer, std::move(session));
   pointer->start();
@@ -145,7 +153,8 @@ void Shard::tick() {
   sessions.reserve(sessions_.size());
   for (auto& [pointer, session] : sessions_) sessions.push_back(pointer);
   for (Session* session : sessions) session->tick(now, wall);
-  std::erase_if(failures_, [&](const auto& entry) { return now - entry.second.since > kFailureWindow; });
+  std::erase_if(failures_,
+                [&](const auto& entry) { return now - entry.second.since > kFailureWindow; });
   pool_.tick(now);
   // A trail that could not be written is tried again, also when nobody asks for anything.
   if (!journal_->healthy()) turn_.add(net::Phase::journal, *journal_member_);

@@ -1,9 +1,9 @@
 #include "proxy/transaction.h"
 
+#include "keyward/resp/writer.h"
+
 #include <array>
 #include <utility>
-
-#include "keyward/resp/writer.h"
 
 namespace keyward::proxy {
 

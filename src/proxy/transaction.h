@@ -1,5 +1,8 @@
-// What a client queued between MULTI and EXEC: judged one by one, kept as bytes, sent as one block. No I/O.
+// What a client queued between MULTI and EXEC: judged one by one, kept as bytes, sent as one block.
+// No I/O.
 #pragma once
+
+#include "proxy/draft.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -7,19 +10,20 @@
 #include <string>
 #include <string_view>
 
-#include "proxy/draft.h"
-
 namespace keyward::proxy {
 
-// Rule: MULTI alone pins nothing upstream. A refusal dooms the transaction; EXEC then answers EXECABORT without going there.
+// Rule: MULTI alone pins nothing upstream. A refusal dooms the transaction; EXEC then answers
+// EXECABORT without going there.
 class Transaction {
  public:
-  Transaction(Drafts& drafts, std::uint64_t id, std::size_t limit) : drafts_(drafts), id_(id), limit_(limit) {}
+  Transaction(Drafts& drafts, std::uint64_t id, std::size_t limit)
+      : drafts_(drafts), id_(id), limit_(limit) {}
   ~Transaction() { drafts_.release(first_); }
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
 
-  // False: over the limit; the caller refuses and dooms. `draft` may be null (nothing to record); taken over when queued.
+  // False: over the limit; the caller refuses and dooms. `draft` may be null (nothing to record);
+  // taken over when queued.
   [[nodiscard]] bool queue(std::span<const std::string_view> args, Draft* draft);
   void doom() { doomed_ = true; }
   // Dooms it and forgets what was queued.
@@ -27,7 +31,9 @@ class Transaction {
   [[nodiscard]] bool doomed() const { return doomed_; }
   [[nodiscard]] std::size_t size() const { return count_; }
   [[nodiscard]] std::uint64_t id() const { return id_; }
-  [[nodiscard]] std::size_t room() const { return bytes_.size() < limit_ ? limit_ - bytes_.size() : 0; }
+  [[nodiscard]] std::size_t room() const {
+    return bytes_.size() < limit_ ? limit_ - bytes_.size() : 0;
+  }
 
   // Appends MULTI, the commands and EXEC; the first `leading()` replies to it are nobody's.
   void write_block(std::string& out) const;

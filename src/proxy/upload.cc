@@ -1,8 +1,8 @@
 #include "proxy/upload.h"
 
-#include <algorithm>
-
 #include "keyward/resp/writer.h"
+
+#include <algorithm>
 
 namespace keyward::proxy {
 

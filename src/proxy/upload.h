@@ -1,18 +1,20 @@
-// A request with an argument too large to hold: judged by its small arguments, streamed to a link of its own.
+// A request with an argument too large to hold: judged by its small arguments, streamed to a link
+// of its own.
 #pragma once
+
+#include "keyward/command/command.h"
+#include "keyward/resp/request_parser.h"
 
 #include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "keyward/command/command.h"
-#include "keyward/resp/request_parser.h"
-
 namespace keyward::proxy {
 
-// Keeps the small arguments; a streamed one is an empty place with a length. What comes behind a streamed argument is held
-// back until the whole request was judged, so Redis never sees the end of a request that was refused.
+// Keeps the small arguments; a streamed one is an empty place with a length. What comes behind a
+// streamed argument is held back until the whole request was judged, so Redis never sees the end of
+// a request that was refused.
 class Upload {
  public:
   Upload(std::span<const std::string_view> head, std::size_t total) : total_(total) {
@@ -29,7 +31,8 @@ class Upload {
   // Kept in memory instead of streamed: inside MULTI.
   void append_to_last(std::string_view bytes) { args_.back().append(bytes); }
 
-  // Appends what Redis may see before the next streamed argument (or the end): heads and held-back small arguments.
+  // Appends what Redis may see before the next streamed argument (or the end): heads and held-back
+  // small arguments.
   void write_pending(std::string& out);
   [[nodiscard]] bool complete() const { return args_.size() == total_; }
   [[nodiscard]] std::size_t total() const { return total_; }

@@ -10,7 +10,8 @@ bool Usage::connect(std::uint32_t most) {
 }
 
 bool Usage::take_command(std::uint32_t per_second, MonoTime now) {
-  const std::int64_t second = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
+  const std::int64_t second =
+      std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
   std::int64_t seen = second_.load(std::memory_order_relaxed);
   if (seen != second && second_.compare_exchange_strong(seen, second, std::memory_order_relaxed)) {
     used_.store(0, std::memory_order_relaxed);
@@ -24,7 +25,8 @@ std::shared_ptr<Usage> UsageRegistry::of(const std::string& principal) {
   std::shared_ptr<Usage> usage = place.lock();
   if (usage != nullptr) return usage;
   // A new identity is a good moment to forget those that left.
-  std::erase_if(all_, [&](const auto& entry) { return entry.first != principal && entry.second.expired(); });
+  std::erase_if(
+      all_, [&](const auto& entry) { return entry.first != principal && entry.second.expired(); });
   usage = std::make_shared<Usage>();
   place = usage;
   return usage;

@@ -21,11 +21,13 @@ std::string denied(std::string_view text, std::string_view request_id) {
 
 std::string in_subscribed_mode(std::string_view command) {
   return "ERR Can't execute '" + std::string(command) +
-         "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context";
+         "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this "
+         "context";
 }
 
 std::string not_in_multi(std::string_view command) {
-  return "ERR Command '" + std::string(command) + "' is not allowed inside a transaction through Keyward";
+  return "ERR Command '" + std::string(command) +
+         "' is not allowed inside a transaction through Keyward";
 }
 
 }  // namespace keyward::proxy::wire

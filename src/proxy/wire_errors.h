@@ -1,4 +1,5 @@
-// Every error text a client can see that is ours; first words are Redis's, so that clients act on them (docs/identity.md).
+// Every error text a client can see that is ours; first words are Redis's, so that clients act on
+// them (docs/identity.md).
 #pragma once
 
 #include <string>
@@ -8,14 +9,19 @@ namespace keyward::proxy::wire {
 
 inline constexpr std::string_view kNoAuth = "NOAUTH Authentication required.";
 inline constexpr std::string_view kExpired =
-    "NOAUTH Your session has ended because its token expired; authenticate again with a fresh token.";
+    "NOAUTH Your session has ended because its token expired; authenticate again with a fresh "
+    "token.";
 inline constexpr std::string_view kHelloNoAuth =
-    "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> "
-    "option can be used to authenticate the client and select the RESP protocol version at the same time";
+    "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO "
+    "<proto> AUTH <user> <pass> "
+    "option can be used to authenticate the client and select the RESP protocol version at the "
+    "same time";
 inline constexpr std::string_view kNoProto = "NOPROTO unsupported protocol version";
-inline constexpr std::string_view kBadProto = "ERR Protocol version is not an integer or out of range";
+inline constexpr std::string_view kBadProto =
+    "ERR Protocol version is not an integer or out of range";
 inline constexpr std::string_view kSyntax = "ERR syntax error";
-inline constexpr std::string_view kExecAbort = "EXECABORT Transaction discarded because of previous errors.";
+inline constexpr std::string_view kExecAbort =
+    "EXECABORT Transaction discarded because of previous errors.";
 inline constexpr std::string_view kExecWithoutMulti = "ERR EXEC without MULTI";
 inline constexpr std::string_view kDiscardWithoutMulti = "ERR DISCARD without MULTI";
 inline constexpr std::string_view kNestedMulti = "ERR MULTI calls can not be nested";
@@ -25,16 +31,19 @@ inline constexpr std::string_view kTransactionTooLarge =
 inline constexpr std::string_view kDbRange = "ERR DB index is out of range";
 inline constexpr std::string_view kDbInteger = "ERR value is not an integer or out of range";
 inline constexpr std::string_view kPinnedState =
-    "ERR not possible while keys are watched or channels are subscribed on this connection; finish that first";
+    "ERR not possible while keys are watched or channels are subscribed on this connection; finish "
+    "that first";
 inline constexpr std::string_view kAuditDown =
-    "ERR the audit trail cannot be written at the moment; state-changing commands are refused until it can";
+    "ERR the audit trail cannot be written at the moment; state-changing commands are refused "
+    "until it can";
 inline constexpr std::string_view kTooManyClients = "ERR max number of clients reached";
 inline constexpr std::string_view kTooManyLogins =
     "ERR too many failed logins from this address; wait a minute before the next attempt";
 inline constexpr std::string_view kGrantConnections =
     "ERR max number of clients reached for this identity (limits.connections of its grant)";
 inline constexpr std::string_view kCannotDecide =
-    "LOADING Keyward cannot check this token at the moment (issuer keys or Redis are away); try again";
+    "LOADING Keyward cannot check this token at the moment (issuer keys or Redis are away); try "
+    "again";
 inline constexpr std::string_view kOtherPrincipal =
     "ERR another identity cannot take over this connection now; open a new connection for it";
 inline constexpr std::string_view kClusterOff = "ERR This instance has cluster support disabled";
@@ -43,7 +52,8 @@ inline constexpr std::string_view kClientName =
 inline constexpr std::string_view kTracking =
     "ERR client-side caching is not offered on this connection; run without CLIENT TRACKING";
 inline constexpr std::string_view kWait =
-    "ERR WAIT cannot be answered on a shared upstream connection; use min-replicas-to-write on Redis instead";
+    "ERR WAIT cannot be answered on a shared upstream connection; use min-replicas-to-write on "
+    "Redis instead";
 
 // "WRONGPASS invalid username-password pair or user is disabled. (request 1f-3)"
 [[nodiscard]] std::string wrong_password(std::string_view request_id);

@@ -1,8 +1,8 @@
 #include "server/bootstrap.h"
 
-#include <optional>
-
 #include "server/redis_facts.h"
+
+#include <optional>
 
 namespace keyward::server {
 
@@ -10,7 +10,8 @@ namespace {
 
 // Runs the loop until `ready` or the deadline.
 template <class Ready>
-bool run_until(boost::asio::io_context& io, std::chrono::steady_clock::time_point deadline, Ready ready) {
+bool run_until(boost::asio::io_context& io, std::chrono::steady_clock::time_point deadline,
+               Ready ready) {
   while (!ready() && std::chrono::steady_clock::now() < deadline) {
     io.restart();
     io.run_one_for(std::chrono::milliseconds(50));
@@ -37,8 +38,12 @@ Result<RedisAtStart> meet_redis(boost::asio::io_context& io, upstream::Control& 
   if (!run_until(io, deadline, [&] { return control.up(); })) {
     return Error(Errc::unavailable, "cannot log in to Redis: " + progress->last_error);
   }
-  control.call({"INFO"}, [progress](Result<upstream::ControlReply> reply) { progress->info.emplace(std::move(reply)); });
-  control.call_raw({"COMMAND"}, [progress](Result<std::string> reply) { progress->command.emplace(std::move(reply)); });
+  control.call({"INFO"}, [progress](Result<upstream::ControlReply> reply) {
+    progress->info.emplace(std::move(reply));
+  });
+  control.call_raw({"COMMAND"}, [progress](Result<std::string> reply) {
+    progress->command.emplace(std::move(reply));
+  });
   if (!run_until(io, deadline, [&] { return progress->info && progress->command; })) {
     return Error(Errc::timeout, "Redis did not answer INFO and COMMAND in time");
   }
@@ -46,12 +51,15 @@ Result<RedisAtStart> meet_redis(boost::asio::io_context& io, upstream::Control& 
   if (!*progress->command) return progress->command->error();
   const upstream::ControlReply& info = progress->info->value();
   if (info.type == upstream::ControlReply::Type::error) {
-    return Error(Errc::forbidden, "Redis refused INFO to Keyward's own user: " + info.text + "; grant it +info");
+    return Error(Errc::forbidden,
+                 "Redis refused INFO to Keyward's own user: " + info.text + "; grant it +info");
   }
-  auto catalog = command::Catalog::from_reply(progress->command->value(), server_version(info.text));
+  auto catalog =
+      command::Catalog::from_reply(progress->command->value(), server_version(info.text));
   if (!catalog) {
-    return Error(Errc::forbidden, "Redis refused COMMAND to Keyward's own user; grant it +command (" +
-                                      catalog.error().message() + ")");
+    return Error(Errc::forbidden,
+                 "Redis refused COMMAND to Keyward's own user; grant it +command (" +
+                     catalog.error().message() + ")");
   }
   return RedisAtStart{.catalog = *catalog, .facts = reduce_info(info.text)};
 }

@@ -39,30 +39,41 @@ const std::vector<ShardMetric>& shard_metrics() {
   static const std::vector<ShardMetric> kAll{
       {"keyward_connections", "Client connections now", kGauge, &M::connections},
       {"keyward_connections_total", "Client connections accepted", kCount, &M::connections_total},
-      {"keyward_connections_refused_total", "Connections over limits.connections", kCount, &M::connections_refused},
-      {"keyward_handshake_failures_total", "TLS handshakes that failed", kCount, &M::handshake_failures},
+      {"keyward_connections_refused_total", "Connections over limits.connections", kCount,
+       &M::connections_refused},
+      {"keyward_handshake_failures_total", "TLS handshakes that failed", kCount,
+       &M::handshake_failures},
       {"keyward_logins_total", "Logins accepted", kCount, &M::logins},
       {"keyward_logins_refused_total", "Logins refused", kCount, &M::logins_refused},
-      {"keyward_logins_undecided_total", "Logins that could not be decided", kCount, &M::logins_undecided},
-      {"keyward_sessions_expired_total", "Commands refused because the session had ended", kCount, &M::sessions_expired},
+      {"keyward_logins_undecided_total", "Logins that could not be decided", kCount,
+       &M::logins_undecided},
+      {"keyward_sessions_expired_total", "Commands refused because the session had ended", kCount,
+       &M::sessions_expired},
       {"keyward_commands_total", "Commands received", kCount, &M::commands},
       {"keyward_denied_total", "Commands refused by policy", kCount, &M::denied},
       {"keyward_malformed_total", "Commands refused for their shape", kCount, &M::malformed},
-      {"keyward_protocol_errors_total", "Connections closed for a protocol error", kCount, &M::protocol_errors},
-      {"keyward_state_changing_total", "State-changing commands forwarded", kCount, &M::state_changing},
-      {"keyward_outcome_unknown_total", "State-changing commands whose answer was lost", kCount, &M::outcome_unknown},
-      {"keyward_drift_total", "Commands that Redis refused although policy allowed them", kCount, &M::drift},
+      {"keyward_protocol_errors_total", "Connections closed for a protocol error", kCount,
+       &M::protocol_errors},
+      {"keyward_state_changing_total", "State-changing commands forwarded", kCount,
+       &M::state_changing},
+      {"keyward_outcome_unknown_total", "State-changing commands whose answer was lost", kCount,
+       &M::outcome_unknown},
+      {"keyward_drift_total", "Commands that Redis refused although policy allowed them", kCount,
+       &M::drift},
       {"keyward_client_bytes_in_total", "Bytes from clients", kCount, &M::bytes_in},
       {"keyward_client_bytes_out_total", "Bytes to clients", kCount, &M::bytes_out},
       {"keyward_upstream_links", "Connections to Redis now", kGauge, &M::upstream_links},
       {"keyward_upstream_lent", "Of these, on loan to one client", kGauge, &M::upstream_lent},
       {"keyward_upstream_opened_total", "Connections to Redis opened", kCount, &M::upstream_opened},
-      {"keyward_upstream_ended_total", "Connections to Redis that ended", kCount, &M::upstream_lost},
+      {"keyward_upstream_ended_total", "Connections to Redis that ended", kCount,
+       &M::upstream_lost},
       {"keyward_audit_records_total", "Audit records written", kCount, &M::audit_records},
       {"keyward_audit_bytes_total", "Audit bytes written", kCount, &M::audit_bytes},
       {"keyward_audit_failures_total", "Audit writes that failed", kCount, &M::audit_failures},
-      {"keyward_audit_healthy", "1 while the audit trail can be written", kGauge, &M::audit_healthy},
-      {"keyward_stalled_clients_total", "Clients closed because they did not read", kCount, &M::stalled_clients},
+      {"keyward_audit_healthy", "1 while the audit trail can be written", kGauge,
+       &M::audit_healthy},
+      {"keyward_stalled_clients_total", "Clients closed because they did not read", kCount,
+       &M::stalled_clients},
   };
   return kAll;
 }
@@ -70,7 +81,8 @@ const std::vector<ShardMetric>& shard_metrics() {
 void add_issuers(const MetricSources& sources, std::vector<MetricFamily>& families) {
   MetricFamily keys{"keyward_issuer_keys", "Usable keys of an issuer", kGauge, {}};
   MetricFamily fetches{"keyward_issuer_fetches_total", "Key fetches of an issuer", kCount, {}};
-  MetricFamily failures{"keyward_issuer_fetch_failures_total", "Key fetches that failed", kCount, {}};
+  MetricFamily failures{
+      "keyward_issuer_fetch_failures_total", "Key fetches that failed", kCount, {}};
   for (const auto& issuer : sources.issuers) {
     const std::vector<ClientMetric::Label> labels{{"issuer", issuer.alias}};
     keys.metric.push_back(sample(kGauge, static_cast<double>(issuer.keys), labels));
@@ -89,22 +101,33 @@ std::vector<MetricFamily> metric_families(const MetricSources& sources) {
   for (const ShardMetric& metric : shard_metrics()) {
     MetricFamily family{metric.name, metric.help, metric.type, {}};
     for (std::size_t shard = 0; shard < sources.shards.size(); ++shard) {
-      family.metric.push_back(sample(metric.type, static_cast<double>((sources.shards[shard]->*metric.counter).get()),
-                                     {{"shard", std::to_string(shard)}}));
+      family.metric.push_back(
+          sample(metric.type, static_cast<double>((sources.shards[shard]->*metric.counter).get()),
+                 {{"shard", std::to_string(shard)}}));
     }
     families.push_back(std::move(family));
   }
   const auto& leases = sources.leases;
-  families.push_back(single("keyward_leases", "Redis ACL users issued now", kGauge, static_cast<double>(leases.live)));
-  families.push_back(single("keyward_leases_created_total", "ACL users created", kCount, static_cast<double>(leases.created)));
-  families.push_back(single("keyward_leases_deleted_total", "ACL users deleted", kCount, static_cast<double>(leases.deleted)));
-  families.push_back(single("keyward_leases_swept_total", "Leftover ACL users deleted", kCount, static_cast<double>(leases.swept)));
-  families.push_back(single("keyward_leases_repaired_total", "ACL users made again", kCount, static_cast<double>(leases.repaired)));
-  families.push_back(single("keyward_lease_failures_total", "ACL users that could not be made", kCount, static_cast<double>(leases.failed)));
+  families.push_back(single("keyward_leases", "Redis ACL users issued now", kGauge,
+                            static_cast<double>(leases.live)));
+  families.push_back(single("keyward_leases_created_total", "ACL users created", kCount,
+                            static_cast<double>(leases.created)));
+  families.push_back(single("keyward_leases_deleted_total", "ACL users deleted", kCount,
+                            static_cast<double>(leases.deleted)));
+  families.push_back(single("keyward_leases_swept_total", "Leftover ACL users deleted", kCount,
+                            static_cast<double>(leases.swept)));
+  families.push_back(single("keyward_leases_repaired_total", "ACL users made again", kCount,
+                            static_cast<double>(leases.repaired)));
+  families.push_back(single("keyward_lease_failures_total", "ACL users that could not be made",
+                            kCount, static_cast<double>(leases.failed)));
   add_issuers(sources, families);
-  families.push_back(single("keyward_redis_up", "1 while the control connection to Redis is up", kGauge, sources.redis_up ? 1 : 0));
-  families.push_back(single("keyward_policy_reloads_total", "Policy reloads that took effect", kCount, static_cast<double>(sources.policy_reloads)));
-  families.push_back(single("keyward_policy_reload_failures_total", "Policy reloads that were refused", kCount, static_cast<double>(sources.policy_reload_failures)));
+  families.push_back(single("keyward_redis_up", "1 while the control connection to Redis is up",
+                            kGauge, sources.redis_up ? 1 : 0));
+  families.push_back(single("keyward_policy_reloads_total", "Policy reloads that took effect",
+                            kCount, static_cast<double>(sources.policy_reloads)));
+  families.push_back(single("keyward_policy_reload_failures_total",
+                            "Policy reloads that were refused", kCount,
+                            static_cast<double>(sources.policy_reload_failures)));
   families.push_back(single("keyward_build_info", "Version in a label", kGauge, 1,
                             {{"version", KEYWARD_VERSION}, {"policy", sources.policy_version}}));
   return families;

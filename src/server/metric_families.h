@@ -1,13 +1,13 @@
 // The process's numbers as Prometheus families; names are listed in docs/metrics.md.
 #pragma once
 
-#include <prometheus/metric_family.h>
-
-#include <vector>
-
 #include "keyward/identity/key_fetcher.h"
 #include "keyward/lease/lease_service.h"
 #include "keyward/proxy/metrics.h"
+
+#include <prometheus/metric_family.h>
+
+#include <vector>
 
 namespace keyward::server {
 

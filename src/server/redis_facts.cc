@@ -15,7 +15,8 @@ std::string_view field(std::string_view info, std::string_view name) {
     const bool line_start = at == 0 || info[at - 1] == '\n';
     if (line_start && colon < info.size() && info[colon] == ':') {
       const std::size_t end = info.find_first_of("\r\n", colon);
-      return info.substr(colon + 1, (end == std::string_view::npos ? info.size() : end) - colon - 1);
+      return info.substr(colon + 1,
+                         (end == std::string_view::npos ? info.size() : end) - colon - 1);
     }
     at = colon;
   }
@@ -28,7 +29,9 @@ struct Section {
 };
 
 constexpr std::array<Section, 5> kShown{{
-    {"Server", {"redis_version", "redis_mode", "os", "arch_bits", "multiplexing_api", "gcc_version", "hz", "valkey_version"}},
+    {"Server",
+     {"redis_version", "redis_mode", "os", "arch_bits", "multiplexing_api", "gcc_version", "hz",
+      "valkey_version"}},
     {"Memory", {"maxmemory", "maxmemory_human", "maxmemory_policy"}},
     {"Persistence", {"loading", "async_loading"}},
     {"Replication", {"role", "connected_slaves"}},
@@ -48,14 +51,16 @@ command::ServerVersion server_version(std::string_view info) {
   for (int* part : {&version.major, &version.minor, &version.patch}) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *part);
     if (error != std::errc()) break;
-    text.remove_prefix(std::min<std::size_t>(text.size(), static_cast<std::size_t>(end - text.data()) + 1));
+    text.remove_prefix(
+        std::min<std::size_t>(text.size(), static_cast<std::size_t>(end - text.data()) + 1));
   }
   return version;
 }
 
 proxy::ServerFacts reduce_info(std::string_view info) {
   proxy::ServerFacts facts;
-  if (const std::string_view version = field(info, "redis_version"); !version.empty()) facts.version = version;
+  if (const std::string_view version = field(info, "redis_version"); !version.empty())
+    facts.version = version;
   for (const Section& section : kShown) {
     if (!facts.info.empty()) facts.info += "\r\n";
     facts.info.append("# ").append(section.title).append("\r\n");

@@ -1,12 +1,8 @@
 #include "keyward/server/server.h"
 
-#include <atomic>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/signal_set.hpp>
-#include <csignal>
-#include <filesystem>
-#include <fstream>
-#include <thread>
+#include "server/bootstrap.h"
+#include "server/metric_families.h"
+#include "server/redis_facts.h"
 
 #include "keyward/admin/admin_server.h"
 #include "keyward/base/log.h"
@@ -14,9 +10,15 @@
 #include "keyward/lease/lease_client.h"
 #include "keyward/policy/snapshot.h"
 #include "keyward/proxy/shard.h"
-#include "server/bootstrap.h"
-#include "server/metric_families.h"
-#include "server/redis_facts.h"
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/signal_set.hpp>
+
+#include <atomic>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <thread>
 
 namespace keyward::server {
 
@@ -79,7 +81,8 @@ struct Server::State {
   std::shared_ptr<const command::Catalog> catalog;
   std::shared_ptr<const policy::Snapshot> policy;
   std::shared_ptr<const proxy::ServerFacts> facts;
-  std::shared_ptr<std::atomic<std::int64_t>> connections = std::make_shared<std::atomic<std::int64_t>>(0);
+  std::shared_ptr<std::atomic<std::int64_t>> connections =
+      std::make_shared<std::atomic<std::int64_t>>(0);
   std::shared_ptr<proxy::UsageRegistry> usage = std::make_shared<proxy::UsageRegistry>();
   std::vector<std::unique_ptr<ShardThread>> shards;
   std::unique_ptr<admin::AdminServer> admin;
@@ -120,9 +123,12 @@ Result<> Server::State::build() {
         });
       },
       [this](const std::string& why) {
-        if (!stopping) spdlog::warn("control connection to {}: {}", config.upstream.endpoint.text(), why);
+        if (!stopping)
+          spdlog::warn("control connection to {}: {}", config.upstream.endpoint.text(), why);
       });
-  if (!redis) return Error(redis.error().code(), config.upstream.endpoint.text() + ": " + redis.error().message());
+  if (!redis)
+    return Error(redis.error().code(),
+                 config.upstream.endpoint.text() + ": " + redis.error().message());
   catalog = redis->catalog;
   facts = std::make_shared<const proxy::ServerFacts>(std::move(redis->facts));
   if (Result<> loaded = load_policy(); !loaded) return loaded;
@@ -154,7 +160,8 @@ Result<> Server::State::load_policy() {
 void Server::State::record_policy(bool initial) {
   audit::Event event;
   event.kind = audit::Kind::policy_loaded;
-  const std::string detail = policy->version() + (policy->commit().empty() ? "" : " commit " + policy->commit());
+  const std::string detail =
+      policy->version() + (policy->commit().empty() ? "" : " commit " + policy->commit());
   event.detail = detail;
   event.reason = initial ? "start" : "reload";
   journal->append(event);
@@ -185,24 +192,26 @@ Result<> Server::State::build_shards() {
         .server_name = config.upstream.tls.server_name,
         .connect_timeout = config.upstream.connect_timeout,
         .repair = [leases_of_shard](const std::string& user, std::function<void(bool)> done) {
-          leases_of_shard->repair(user, [done = std::move(done)](Result<> result) { done(result.has_value()); });
+          leases_of_shard->repair(
+              user, [done = std::move(done)](Result<> result) { done(result.has_value()); });
         }};
     proxy::ShardWiring wiring{
         .clock = clock,
         .limits = config.limits,
-        .refresh_keys = [this, shard_io](const std::string& alias, std::function<void()> done) {
-          asio::post(io, [this, shard_io, alias, done = std::move(done)] {
-            keys->refresh(alias, [shard_io, done] { asio::post(*shard_io, done); });
-          });
-        },
+        .refresh_keys =
+            [this, shard_io](const std::string& alias, std::function<void()> done) {
+              asio::post(io, [this, shard_io, alias, done = std::move(done)] {
+                keys->refresh(alias, [shard_io, done] { asio::post(*shard_io, done); });
+              });
+            },
         .connections = connections,
         .usage = usage,
         .first_id = index + 1,
         .id_step = config.shards};
     thread->shard = std::make_unique<proxy::Shard>(
         thread->io, std::move(wiring), std::move(links), std::move(*opened),
-        std::make_unique<identity::Authenticator>(config.issuers, config.user_placeholders, clock), std::move(client),
-        thread->turn);
+        std::make_unique<identity::Authenticator>(config.issuers, config.user_placeholders, clock),
+        std::move(client), thread->turn);
     thread->shard->set_policy(policy);
     thread->shard->set_facts(facts);
     if (Result<> listening = listen(*thread, index == 0); !listening) return listening;
@@ -210,7 +219,8 @@ Result<> Server::State::build_shards() {
   }
   keys = std::make_unique<identity::KeyFetcher>(
       io, config.issuers, clock,
-      [this](const std::string& alias, std::shared_ptr<const identity::KeySet> set, MonoTime fetched) {
+      [this](const std::string& alias, std::shared_ptr<const identity::KeySet> set,
+             MonoTime fetched) {
         for (auto& thread : shards) {
           asio::post(thread->io, [shard = thread->shard.get(), alias, set, fetched] {
             shard->authenticator().set_keys(alias, set, fetched);
@@ -232,7 +242,9 @@ Result<> Server::State::listen(ShardThread& thread, bool first) {
     }
     auto acceptor = net::Acceptor::listen(thread.io, listener.endpoint);
     if (!acceptor) return acceptor.error();
-    if (first) listener.endpoint.port = (*acceptor)->port();  // port 0: the other shards join the one that was taken
+    if (first)
+      listener.endpoint.port =
+          (*acceptor)->port();  // port 0: the other shards join the one that was taken
     thread.shard->listen(std::move(*acceptor), listener, tls);
   }
   return {};
@@ -248,7 +260,8 @@ Result<> Server::State::start_admin() {
   }
   admin = std::make_unique<admin::AdminServer>(
       io, config.admin.endpoint, tls,
-      admin::Sources{.readiness = [this] { return readiness(); }, .metrics = [this] { return metrics(); }});
+      admin::Sources{.readiness = [this] { return readiness(); },
+                     .metrics = [this] { return metrics(); }});
   return admin->start();
 }
 
@@ -257,12 +270,18 @@ std::vector<admin::ReadyCheck> Server::State::readiness() const {
   checks.push_back({"redis", control->up(), control->up() ? "" : "the control connection is down"});
   checks.push_back({"policy", policy != nullptr, policy != nullptr ? "" : "no policy is loaded"});
   bool healthy = journal->healthy();
-  for (const auto& thread : shards) healthy = healthy && thread->shard->metrics().audit_healthy.get() == 1;
-  checks.push_back({"audit", healthy || !ready, healthy || !ready ? "" : "the audit trail cannot be written"});
+  for (const auto& thread : shards)
+    healthy = healthy && thread->shard->metrics().audit_healthy.get() == 1;
+  checks.push_back(
+      {"audit", healthy || !ready, healthy || !ready ? "" : "the audit trail cannot be written"});
   for (const auto& issuer : keys->status()) {
-    checks.push_back({"issuer " + issuer.alias, issuer.has_keys, issuer.has_keys ? "" : issuer.last_error});
+    checks.push_back(
+        {"issuer " + issuer.alias, issuer.has_keys, issuer.has_keys ? "" : issuer.last_error});
   }
-  checks.push_back({"serving", ready && !stopping, stopping ? "shutting down" : ready ? "" : "starting"});
+  checks.push_back({"serving", ready && !stopping,
+                    stopping ? "shutting down"
+                    : ready  ? ""
+                             : "starting"});
   return checks;
 }
 
@@ -310,8 +329,8 @@ void Server::State::maybe_ready() {
   for (const proxy::ListenerConfig& listener : config.listeners) {
     spdlog::info("listening on {} ({})", listener.endpoint.text(), listener.name);
   }
-  spdlog::info("policy {} with {} grants, {} expectations held; {} shards", policy->version(), policy->grants().size(),
-               policy->expectations(), shards.size());
+  spdlog::info("policy {} with {} grants, {} expectations held; {} shards", policy->version(),
+               policy->grants().size(), policy->expectations(), shards.size());
   if (on_ready) on_ready();
 }
 
@@ -344,19 +363,22 @@ void Server::State::watch_signals() {
   });
 }
 
-// Everything is read and checked first; only then every shard gets the new values. Any failure keeps what is in force.
+// Everything is read and checked first; only then every shard gets the new values. Any failure
+// keeps what is in force.
 void Server::State::reload() {
   Diagnostics diagnostics;
   auto fresh = policy::Snapshot::load(config.policies, catalog, aliases(config), diagnostics);
   reload_certificates();
   if (fresh == nullptr) {
     ++reload_failures;
-    spdlog::error("policy reload refused, version {} stays in force:\n{}", policy->version(), diagnostics.text());
+    spdlog::error("policy reload refused, version {} stays in force:\n{}", policy->version(),
+                  diagnostics.text());
     return;
   }
   ++reloads;
   const bool changed = fresh->version() != policy->version();
-  spdlog::info("policy reload: version {} {}", fresh->version(), changed ? "is now in force" : "unchanged");
+  spdlog::info("policy reload: version {} {}", fresh->version(),
+               changed ? "is now in force" : "unchanged");
   if (!changed) return;
   policy = fresh;
   record_policy(false);
@@ -370,18 +392,22 @@ void Server::State::reload_certificates() {
     if (auto made = net::make_server_context(config.admin.tls)) {
       admin->set_tls(*made);
     } else {
-      spdlog::error("admin listener: new certificate refused, the old one stays: {}", made.error().message());
+      spdlog::error("admin listener: new certificate refused, the old one stays: {}",
+                    made.error().message());
     }
   }
   for (const proxy::ListenerConfig& listener : config.listeners) {
     if (listener.endpoint.kind != net::Endpoint::Kind::tls) continue;
     auto made = net::make_server_context(listener.tls);
     if (!made) {
-      spdlog::error("listener {}: new certificate refused, the old one stays: {}", listener.name, made.error().message());
+      spdlog::error("listener {}: new certificate refused, the old one stays: {}", listener.name,
+                    made.error().message());
       continue;
     }
     for (auto& thread : shards) {
-      asio::post(thread->io, [shard = thread->shard.get(), name = listener.name, tls = *made] { shard->set_tls(name, tls); });
+      asio::post(thread->io, [shard = thread->shard.get(), name = listener.name, tls = *made] {
+        shard->set_tls(name, tls);
+      });
     }
   }
 }
@@ -407,7 +433,8 @@ void Server::State::finish() {
 }
 
 int Server::run(std::function<void()> on_ready) {
-  // A peer that is gone and a file at its size limit are errors of one write, not the end of the process.
+  // A peer that is gone and a file at its size limit are errors of one write, not the end of the
+  // process.
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
   State& state = *state_;

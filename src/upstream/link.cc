@@ -1,10 +1,11 @@
 #include "keyward/upstream/link.h"
 
-#include <algorithm>
-#include <array>
+#include "keyward/base/log.h"
+
 #include <boost/asio/post.hpp>
 
-#include "keyward/base/log.h"
+#include <algorithm>
+#include <array>
 
 namespace keyward::upstream {
 
@@ -12,7 +13,8 @@ namespace {
 
 constexpr std::size_t kCongested = 4UL * 1024 * 1024;  // outgoing bytes above which askers wait
 constexpr std::size_t kRoom = 1UL * 1024 * 1024;       // and below which they go on
-constexpr std::size_t kReadBudget = 256UL * 1024;      // bytes per readable event: other connections get their turn
+constexpr std::size_t kReadBudget =
+    256UL * 1024;  // bytes per readable event: other connections get their turn
 constexpr int kLoginTries = 3;
 
 // One scratch buffer per shard thread is enough: bytes are consumed before the next read.
@@ -38,9 +40,10 @@ Link::~Link() {
 
 void Link::start() {
   state_ = State::connecting;
-  connecting_ = net::connect(settings_.io, settings_.endpoint, settings_.tls, settings_.server_name,
-                             settings_.connect_timeout,
-                             [this](Result<std::unique_ptr<net::Stream>> stream) { connected(std::move(stream)); });
+  connecting_ = net::connect(
+      settings_.io, settings_.endpoint, settings_.tls, settings_.server_name,
+      settings_.connect_timeout,
+      [this](Result<std::unique_ptr<net::Stream>> stream) { connected(std::move(stream)); });
 }
 
 void Link::connected(Result<std::unique_ptr<net::Stream>> stream) {
@@ -61,7 +64,8 @@ void Link::log_in() {
   ++login_tries_;
   std::string& out = login_.encode_into();
   if (key_.protocol == resp::Protocol::resp3) {
-    const std::array<std::string_view, 5> hello{"HELLO", "3", "AUTH", key_.user, password_.reveal()};
+    const std::array<std::string_view, 5> hello{"HELLO", "3", "AUTH", key_.user,
+                                                password_.reveal()};
     resp::write_request(out, hello);
   } else {
     const std::array<std::string_view, 3> auth{"AUTH", key_.user, password_.reveal()};
@@ -83,7 +87,8 @@ void Link::on_reply(const Awaiting& awaiting, const ReplyPart& part) {
   if (!part.last || down()) return;
   if (part.head.is_error()) {
     const std::string word(part.head.first_word());
-    if (awaiting.place == 1 && word == "WRONGPASS" && login_tries_ < kLoginTries && settings_.repair) {
+    if (awaiting.place == 1 && word == "WRONGPASS" && login_tries_ < kLoginTries &&
+        settings_.repair) {
       ++pending_ops_;
       settings_.repair(key_.user, [this, alive = alive_](bool repaired) {
         if (!*alive) return;
@@ -136,7 +141,8 @@ void Link::flush() {
     const net::IoResult result = stream_->write(source.outgoing());
     if (result.status == net::IoStatus::ok) {
       source.written(result.bytes);
-    } else if (result.status == net::IoStatus::want_write || result.status == net::IoStatus::want_read) {
+    } else if (result.status == net::IoStatus::want_write ||
+               result.status == net::IoStatus::want_read) {
       arm_write();
       break;
     } else {
@@ -210,7 +216,8 @@ void Link::on_readable() {
   while (budget > 0 && !paused_ && !down()) {
     const std::span<char> into = scratch();
     const net::IoResult result = stream_->read(into);
-    if (result.status == net::IoStatus::want_read || result.status == net::IoStatus::want_write) break;
+    if (result.status == net::IoStatus::want_read || result.status == net::IoStatus::want_write)
+      break;
     if (result.status != net::IoStatus::ok) {
       close("closed by Redis");
       return;
@@ -220,7 +227,8 @@ void Link::on_readable() {
       return;
     }
     budget -= std::min(budget, result.bytes);
-    // A plain socket that gave less than asked is empty; the next wait would tell at once if it is not.
+    // A plain socket that gave less than asked is empty; the next wait would tell at once if it is
+    // not.
     if (!stream_->is_tls() && result.bytes < into.size()) break;
   }
   if (down()) return;

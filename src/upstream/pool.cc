@@ -83,7 +83,8 @@ void Pool::returned(Link* link) {
 void Pool::remove(Link& link) {
   if (stopping_) return;
   ++lost_;
-  if (auto found = shared_.find(link.key()); found != shared_.end() && found->second == &link) shared_.erase(found);
+  if (auto found = shared_.find(link.key()); found != shared_.end() && found->second == &link)
+    shared_.erase(found);
   if (auto found = idle_.find(link.key()); found != idle_.end()) {
     std::erase_if(found->second, [&](const Idle& idle) { return idle.link == &link; });
     if (found->second.empty()) idle_.erase(found);

@@ -1,16 +1,18 @@
-// The end of a loop turn: everything that piled up while the ready events were handled is sent at once, in a fixed order.
-// That is where batching comes from: one write per link, one audit write, one write per client, however many commands came in.
+// The end of a loop turn: everything that piled up while the ready events were handled is sent at
+// once, in a fixed order. That is where batching comes from: one write per link, one audit write,
+// one write per client, however many commands came in.
 #pragma once
 
-#include <array>
 #include <boost/asio/io_context.hpp>
+
+#include <array>
 #include <cstdint>
 #include <vector>
 
 namespace keyward::net {
 
-// The order in which a turn ends: requests leave first so that Redis works while we go on; replies leave only after the
-// journal has them; what died is freed when nothing refers to it any more.
+// The order in which a turn ends: requests leave first so that Redis works while we go on; replies
+// leave only after the journal has them; what died is freed when nothing refers to it any more.
 enum class Phase : std::uint8_t { upstream, journal, clients, reap };
 inline constexpr std::size_t kPhases = 4;
 
@@ -32,8 +34,8 @@ class Turn {
   Turn(const Turn&) = delete;
   Turn& operator=(const Turn&) = delete;
 
-  // Calls member.at_turn_end(phase) once at the end of this turn. A member added while that phase runs is called in the same
-  // turn's next round.
+  // Calls member.at_turn_end(phase) once at the end of this turn. A member added while that phase
+  // runs is called in the same turn's next round.
   void add(Phase phase, Member& member);
   // Removes a member that is about to be destroyed.
   void forget(Member& member);

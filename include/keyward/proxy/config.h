@@ -1,34 +1,37 @@
 // Caps and deadlines of client connections, in one place.
 #pragma once
 
+#include "keyward/net/endpoint.h"
+#include "keyward/net/tls.h"
+#include "keyward/resp/limits.h"
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
 
-#include "keyward/net/endpoint.h"
-#include "keyward/net/tls.h"
-#include "keyward/resp/limits.h"
-
 namespace keyward::proxy {
 
 struct ListenerConfig {
   std::string name = "default";
-  net::Endpoint endpoint;              // Kind::tls, or Kind::tcp for a plaintext listener (loopback only)
+  net::Endpoint endpoint;  // Kind::tls, or Kind::tcp for a plaintext listener (loopback only)
   net::ServerTlsConfig tls;
 };
 
 struct ProxyLimits {
-  std::uint32_t connections = 20'000;               // of the process; beyond: refused with Redis's own text
-  std::uint32_t failed_logins_per_minute = 60;      // per source address
+  std::uint32_t connections = 20'000;  // of the process; beyond: refused with Redis's own text
+  std::uint32_t failed_logins_per_minute = 60;           // per source address
   std::chrono::milliseconds handshake_deadline{10'000};  // TLS
   std::chrono::milliseconds login_deadline{10'000};      // from accept to a successful AUTH
-  std::chrono::milliseconds stall_deadline{30'000};      // a client that does not read its replies while over output_soft
-  std::chrono::milliseconds expiry_grace{10'000};        // idle sessions are closed this long after their end
-  std::chrono::milliseconds drain_deadline{10'000};      // SIGTERM
-  std::size_t output_soft = 64UL * 1024 * 1024;     // bytes of replies held for one client before its input is paused
-  std::size_t inflight = 100'000;                   // commands of one client under way before its input is paused
+  std::chrono::milliseconds stall_deadline{
+      30'000};  // a client that does not read its replies while over output_soft
+  std::chrono::milliseconds expiry_grace{
+      10'000};  // idle sessions are closed this long after their end
+  std::chrono::milliseconds drain_deadline{10'000};  // SIGTERM
+  std::size_t output_soft =
+      64UL * 1024 * 1024;  // bytes of replies held for one client before its input is paused
+  std::size_t inflight = 100'000;  // commands of one client under way before its input is paused
   std::size_t transaction_bytes = 64UL * 1024 * 1024;  // of one MULTI
   resp::Limits requests;
 };

@@ -1,14 +1,6 @@
-// One thread's share of the proxy: its sessions, its links to Redis, its journal. Shards share nothing but immutable values.
+// One thread's share of the proxy: its sessions, its links to Redis, its journal. Shards share
+// nothing but immutable values.
 #pragma once
-
-#include <atomic>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <functional>
-#include <memory>
-#include <string>
-#include <unordered_map>
-#include <vector>
 
 #include "keyward/audit/journal.h"
 #include "keyward/base/clock.h"
@@ -22,6 +14,16 @@
 #include "keyward/proxy/metrics.h"
 #include "keyward/proxy/usage.h"
 #include "keyward/upstream/pool.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
 
 namespace keyward::proxy {
 
@@ -50,7 +52,8 @@ struct ShardWiring {
 class Shard {
  public:
   Shard(boost::asio::io_context& io, ShardWiring wiring, upstream::LinkSettings links,
-        std::unique_ptr<audit::Journal> journal, std::unique_ptr<identity::Authenticator> authenticator,
+        std::unique_ptr<audit::Journal> journal,
+        std::unique_ptr<identity::Authenticator> authenticator,
         std::unique_ptr<lease::LeaseClient> leases, net::Turn& turn);
   ~Shard();
   Shard(const Shard&) = delete;
@@ -62,7 +65,8 @@ class Shard {
   void set_facts(std::shared_ptr<const ServerFacts> facts) { facts_ = std::move(facts); }
   void set_tls(const std::string& listener, net::SslContext tls);
   void start();
-  // Stops accepting, lets commands on their way finish, closes; `done` when no session is left or the deadline passed.
+  // Stops accepting, lets commands on their way finish, closes; `done` when no session is left or
+  // the deadline passed.
   void drain(std::function<void()> done);
 
   // Drain no longer: closes every session now.
@@ -89,7 +93,9 @@ class Shard {
   // Failed logins per source address, a minute's window.
   [[nodiscard]] bool login_allowed(const std::string& address);
   void login_failed(const std::string& address);
-  [[nodiscard]] std::shared_ptr<Usage> usage_of(const std::string& principal) { return wiring_.usage->of(principal); }
+  [[nodiscard]] std::shared_ptr<Usage> usage_of(const std::string& principal) {
+    return wiring_.usage->of(principal);
+  }
   // A session ended and nothing refers to it any more.
   void reap(Session& session);
 

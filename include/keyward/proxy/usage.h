@@ -1,5 +1,8 @@
-// What one identity uses of the whole process: connections and commands, for the limits of its grants.
+// What one identity uses of the whole process: connections and commands, for the limits of its
+// grants.
 #pragma once
+
+#include "keyward/base/clock.h"
 
 #include <atomic>
 #include <chrono>
@@ -9,8 +12,6 @@
 #include <string>
 #include <unordered_map>
 
-#include "keyward/base/clock.h"
-
 namespace keyward::proxy {
 
 // Shared by the sessions of one identity on all shards.
@@ -19,9 +20,12 @@ class Usage {
   // False: that would be more than `most` (0 = no limit).
   [[nodiscard]] bool connect(std::uint32_t most);
   void disconnect() { connections_.fetch_sub(1, std::memory_order_relaxed); }
-  // Takes one command of this second's share. False: none is left; the caller waits for the next second.
+  // Takes one command of this second's share. False: none is left; the caller waits for the next
+  // second.
   [[nodiscard]] bool take_command(std::uint32_t per_second, MonoTime now);
-  [[nodiscard]] std::uint32_t connections() const { return connections_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint32_t connections() const {
+    return connections_.load(std::memory_order_relaxed);
+  }
 
  private:
   std::atomic<std::uint32_t> connections_{0};

@@ -1,12 +1,12 @@
 // Assembles everything: the control thread and the shards; start, reload, drain, stop.
 #pragma once
 
+#include "keyward/base/result.h"
+#include "keyward/server/config.h"
+
 #include <functional>
 #include <memory>
 #include <string>
-
-#include "keyward/base/result.h"
-#include "keyward/server/config.h"
 
 namespace keyward::server {
 
@@ -15,8 +15,9 @@ class Server {
   // Loads policies, connects upstream, opens listeners. Errors are ready to be shown to a person.
   [[nodiscard]] static Result<std::unique_ptr<Server>> create(Config config);
   ~Server();
-  // Serves until stop(); `on_ready` runs once when every shard accepts and Redis answered. SIGTERM and SIGINT drain and
-  // stop, SIGHUP reloads policies, certificates and issuer files. Returns the process's exit code.
+  // Serves until stop(); `on_ready` runs once when every shard accepts and Redis answered. SIGTERM
+  // and SIGINT drain and stop, SIGHUP reloads policies, certificates and issuer files. Returns the
+  // process's exit code.
   int run(std::function<void()> on_ready);
   void stop();  // any thread
 

@@ -1,11 +1,6 @@
-// One connection to Redis, logged in as one ACL user, in one protocol and database: a Pipeline with a socket around it.
+// One connection to Redis, logged in as one ACL user, in one protocol and database: a Pipeline with
+// a socket around it.
 #pragma once
-
-#include <chrono>
-#include <functional>
-#include <memory>
-#include <string>
-#include <vector>
 
 #include "keyward/base/secret.h"
 #include "keyward/net/connect.h"
@@ -14,9 +9,16 @@
 #include "keyward/resp/writer.h"
 #include "keyward/upstream/pipeline.h"
 
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
 namespace keyward::upstream {
 
-// What a connection is logged in as. Equal keys may share a link; nothing that changes connection state travels on a shared one.
+// What a connection is logged in as. Equal keys may share a link; nothing that changes connection
+// state travels on a shared one.
 struct LinkKey {
   std::string user;
   resp::Protocol protocol = resp::Protocol::resp2;
@@ -32,7 +34,8 @@ struct LinkSettings {
   net::SslContext tls;
   std::string server_name;
   std::chrono::milliseconds connect_timeout{3000};
-  // Called when Redis refuses the user's password: someone deleted the user, or Redis restarted. `done(true)` = it exists again.
+  // Called when Redis refuses the user's password: someone deleted the user, or Redis restarted.
+  // `done(true)` = it exists again.
   std::function<void(const std::string& user, std::function<void(bool)> done)> repair;
 };
 
@@ -59,8 +62,9 @@ class RoomWaiter {
   virtual void on_room() = 0;
 };
 
-// Owned by the Pool. Life: connecting -> logging in -> up -> down. Client bytes leave only after Redis accepted the login.
-// Requests may be queued from the start; if the link fails all of them are told by ReplySink::on_lost, in order.
+// Owned by the Pool. Life: connecting -> logging in -> up -> down. Client bytes leave only after
+// Redis accepted the login. Requests may be queued from the start; if the link fails all of them
+// are told by ReplySink::on_lost, in order.
 class Link final : public net::Turn::Member, private ReplySink {
  public:
   Link(LinkSettings& settings, LinkKey key, Secret password);
@@ -70,12 +74,16 @@ class Link final : public net::Turn::Member, private ReplySink {
   [[nodiscard]] const LinkKey& key() const { return key_; }
   [[nodiscard]] bool down() const { return state_ == State::down; }
   // A retired link takes no new requests; it closes itself when its last reply came.
-  void retire() { retired_ = true; finish_if_retired(); }
+  void retire() {
+    retired_ = true;
+    finish_if_retired();
+  }
   [[nodiscard]] bool usable() const { return !down() && !retired_; }
   [[nodiscard]] bool idle() const { return pipeline_.idle(); }
   [[nodiscard]] std::size_t waiting() const { return pipeline_.waiting(); }
 
-  // Append an encoded request to the returned string, then call expect(); it leaves at the end of the turn.
+  // Append an encoded request to the returned string, then call expect(); it leaves at the end of
+  // the turn.
   [[nodiscard]] std::string& encode_into();
   void expect(const Awaiting& awaiting);
   // For requests sent piece by piece: appended bytes leave, the reply is expected later.
@@ -89,9 +97,12 @@ class Link final : public net::Turn::Member, private ReplySink {
   void pause() { paused_ = true; }
   void resume();
   [[nodiscard]] bool paused() const { return paused_; }
-  [[nodiscard]] bool shared_with_others(const ReplySink* sink) const { return pipeline_.shared_with_others(sink); }
+  [[nodiscard]] bool shared_with_others(const ReplySink* sink) const {
+    return pipeline_.shared_with_others(sink);
+  }
 
-  // From now on every frame goes to `sink` instead of through the queue of expected replies. Precondition: idle().
+  // From now on every frame goes to `sink` instead of through the queue of expected replies.
+  // Precondition: idle().
   void relay_to(FrameSink* sink) { relay_ = sink; }
 
   // Who is told when this link goes down while nothing is awaited on it; null for nobody.
@@ -129,7 +140,7 @@ class Link final : public net::Turn::Member, private ReplySink {
   State state_ = State::connecting;
   std::unique_ptr<net::Stream> stream_;
   net::ConnectHandle connecting_;
-  Pipeline login_;      // AUTH/HELLO/SELECT, before anything of a client
+  Pipeline login_;  // AUTH/HELLO/SELECT, before anything of a client
   Pipeline pipeline_;
   FrameSink* relay_ = nullptr;
   LinkHolder* holder_ = nullptr;

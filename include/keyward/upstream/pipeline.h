@@ -1,21 +1,23 @@
 // Who gets the next reply: the requests on one connection in the order they were sent. No I/O.
 #pragma once
 
-#include <string>
-#include <string_view>
-
 #include "keyward/base/buffer.h"
 #include "keyward/base/ring.h"
 #include "keyward/resp/reply_scanner.h"
 #include "keyward/upstream/reply_sink.h"
 
+#include <string>
+#include <string_view>
+
 namespace keyward::upstream {
 
-// Rules: replies go to the requests in order; a reply that nobody awaits, or that would be the one to a request that has not
-// left yet, is an error of the connection (the caller closes it); after fail() nothing is delivered any more.
+// Rules: replies go to the requests in order; a reply that nobody awaits, or that would be the one
+// to a request that has not left yet, is an error of the connection (the caller closes it); after
+// fail() nothing is delivered any more.
 class Pipeline {
  public:
-  // The caller appends one encoded request (or a block that ends in the awaited one) here, then calls expect().
+  // The caller appends one encoded request (or a block that ends in the awaited one) here, then
+  // calls expect().
   [[nodiscard]] std::string& encode_into() { return outgoing_.tail(); }
   void expect(Awaiting awaiting);
 

@@ -1,18 +1,19 @@
 // A shard's links to Redis: one shared link per LinkKey, and exclusive ones on loan.
 #pragma once
 
+#include "keyward/upstream/link.h"
+
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <vector>
 
-#include "keyward/upstream/link.h"
-
 namespace keyward::upstream {
 
 class Pool;
 
-// An exclusive link. Returns to the pool clean with give_back(); dropped otherwise: the link is closed.
+// An exclusive link. Returns to the pool clean with give_back(); dropped otherwise: the link is
+// closed.
 class Loan {
  public:
   Loan() = default;
@@ -25,7 +26,8 @@ class Loan {
   [[nodiscard]] Link* operator->() const { return link_; }
   [[nodiscard]] Link& operator*() const { return *link_; }
   [[nodiscard]] Link* get() const { return link_; }
-  // Precondition: nothing of its last user is left on it (no reply awaited, no WATCH, no subscription).
+  // Precondition: nothing of its last user is left on it (no reply awaited, no WATCH, no
+  // subscription).
   void give_back();
   void drop();
 
@@ -42,7 +44,8 @@ class Pool {
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
-  // The link that all sessions with this key share; made when there is none. Never null, never down. Valid until the turn ends.
+  // The link that all sessions with this key share; made when there is none. Never null, never
+  // down. Valid until the turn ends.
   Link& shared(const LinkKey& key, const Secret& password);
   // An idle exclusive link with this key, or a new one.
   Loan borrow(const LinkKey& key, const Secret& password);

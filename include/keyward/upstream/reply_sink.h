@@ -1,11 +1,12 @@
-// Where answers from Redis are delivered: implemented by whoever asked (proxy sessions, handshakes).
+// Where answers from Redis are delivered: implemented by whoever asked (proxy sessions,
+// handshakes).
 #pragma once
+
+#include "keyward/resp/reply_scanner.h"
 
 #include <cstdint>
 #include <string_view>
 #include <vector>
-
-#include "keyward/resp/reply_scanner.h"
 
 namespace keyward::upstream {
 
@@ -17,7 +18,8 @@ struct ReplyPart {
   std::string_view bytes;
   bool first = false;  // nothing of this reply was delivered before
   bool last = false;   // the reply is complete
-  // Direct children of an array reply, when asked for (Awaiting::keep_children); complete when `last`.
+  // Direct children of an array reply, when asked for (Awaiting::keep_children); complete when
+  // `last`.
   const std::vector<resp::FrameHead>* children = nullptr;
 };
 
@@ -26,18 +28,21 @@ class ReplySink {
   virtual ~ReplySink() = default;
   // May not destroy the link it is called from.
   virtual void on_reply(const Awaiting& awaiting, const ReplyPart& part) = 0;
-  // The link ended before the reply was complete. `executed` = false: its last byte never left, so Redis cannot have run it.
+  // The link ended before the reply was complete. `executed` = false: its last byte never left, so
+  // Redis cannot have run it.
   virtual void on_lost(const Awaiting& awaiting, bool maybe_executed) = 0;
 };
 
-// One request on its way. `discard` counts leading replies that nobody reads (MULTI's +OK and the +QUEUEDs).
+// One request on its way. `discard` counts leading replies that nobody reads (MULTI's +OK and the
+// +QUEUEDs).
 struct Awaiting {
   ReplySink* sink = nullptr;
-  std::uint64_t place = 0;   // the sink's own number for it
-  void* tag = nullptr;       // the sink's own note about it; not owned here
+  std::uint64_t place = 0;  // the sink's own number for it
+  void* tag = nullptr;      // the sink's own note about it; not owned here
   std::uint32_t discard = 0;
   bool keep_children = false;
-  std::uint64_t end_offset = 0;  // position in the link's byte stream behind the request; set by Pipeline
+  std::uint64_t end_offset =
+      0;  // position in the link's byte stream behind the request; set by Pipeline
 };
 
 }  // namespace keyward::upstream

@@ -1,12 +1,12 @@
 #include "proxy/reply_queue.h"
 
+#include "keyward/audit/journal.h"
+
 #include <gtest/gtest.h>
 
 #include <deque>
 #include <filesystem>
 #include <random>
-
-#include "keyward/audit/journal.h"
 
 namespace keyward::proxy {
 namespace {
@@ -17,7 +17,8 @@ class ReplyQueueTest : public testing::Test {
   ReplyQueueTest() {
     folder_ = std::filesystem::temp_directory_path() / ("keyward-rq-" + std::to_string(::getpid()));
     std::filesystem::remove_all(folder_);
-    journal_ = std::move(*audit::Journal::open({.directory = folder_, .instance = "t", .stream = "s", .redis_label = "r"}, clock_));
+    journal_ = std::move(*audit::Journal::open(
+        {.directory = folder_, .instance = "t", .stream = "s", .redis_label = "r"}, clock_));
     (void)journal_->flush();
   }
   ~ReplyQueueTest() override {

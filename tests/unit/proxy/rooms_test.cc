@@ -1,7 +1,5 @@
-// The small pure rooms a command passes through: greeting, lanes, transaction, upload, frames of a subscribed connection.
-#include <gtest/gtest.h>
-
-#include "keyward/resp/request_parser.h"
+// The small pure rooms a command passes through: greeting, lanes, transaction, upload, frames of a
+// subscribed connection.
 #include "proxy/greeting.h"
 #include "proxy/lane.h"
 #include "proxy/local_commands.h"
@@ -9,6 +7,10 @@
 #include "proxy/transaction.h"
 #include "proxy/upload.h"
 #include "proxy/wire_errors.h"
+
+#include "keyward/resp/request_parser.h"
+
+#include <gtest/gtest.h>
 
 namespace keyward::proxy {
 namespace {
@@ -44,7 +46,8 @@ TEST(Greeting, RefusesAsRedisDoes) {
       {{"HELLO", "3", "SETNAME", "a b"}, "ERR Client names"},
       {{"HELLO", "3", "WHAT"}, "ERR Syntax error in HELLO option 'WHAT'"},
   };
-  for (const auto& [args, text] : cases) EXPECT_TRUE(parse_greeting(args, true).error.starts_with(text)) << args.back();
+  for (const auto& [args, text] : cases)
+    EXPECT_TRUE(parse_greeting(args, true).error.starts_with(text)) << args.back();
   const Args four{"AUTH", "a", "b", "c"};
   EXPECT_EQ(parse_greeting(four, false).error, wire::kSyntax);
 }
@@ -67,9 +70,10 @@ TEST(Lane, TableOfStates) {
   EXPECT_EQ(lane_of(analysed({"GET", "k"}), multi), Lane::queued);
   EXPECT_EQ(lane_of(analysed({"BLPOP", "k", "0"}), multi), Lane::queued);
   EXPECT_EQ(lane_of(analysed({"WATCH", "k"}), multi), Lane::local);
-  for (const Args& args : {Args{"AUTH", "x"}, Args{"HELLO"}, Args{"SELECT", "0"}, Args{"QUIT"}, Args{"MULTI"}, Args{"EXEC"},
-                           Args{"CLIENT", "ID"}, Args{"INFO"}}) {
-    for (const LaneState& state : {plain, multi, held, relay}) EXPECT_EQ(lane_of(analysed(args), state), Lane::local);
+  for (const Args& args : {Args{"AUTH", "x"}, Args{"HELLO"}, Args{"SELECT", "0"}, Args{"QUIT"},
+                           Args{"MULTI"}, Args{"EXEC"}, Args{"CLIENT", "ID"}, Args{"INFO"}}) {
+    for (const LaneState& state : {plain, multi, held, relay})
+      EXPECT_EQ(lane_of(analysed(args), state), Lane::local);
   }
 }
 
@@ -83,7 +87,8 @@ TEST(Transaction, IsOneBlockWithItsLeadingReplies) {
   std::string block;
   transaction.write_block(block);
   EXPECT_EQ(block,
-            "*1\r\n$5\r\nMULTI\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n*2\r\n$3\r\nGET\r\n$1\r\nk\r\n*1\r\n$4\r\nEXEC\r\n");
+            "*1\r\n$5\r\nMULTI\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n*2\r\n$3\r\nGET\r\n$"
+            "1\r\nk\r\n*1\r\n$4\r\nEXEC\r\n");
   EXPECT_EQ(transaction.leading(), 3U) << "+OK and two +QUEUED";
   Draft* members = transaction.take_drafts();
   ASSERT_NE(members, nullptr);
@@ -117,7 +122,8 @@ TEST(Draft, HoldsNamesAndLengthsButNoValue) {
   drafts.release(draft);
 }
 
-// What an Upload writes, with the streamed bytes put in between, is the request as the client sent it.
+// What an Upload writes, with the streamed bytes put in between, is the request as the client sent
+// it.
 TEST(Upload, WritesTheRequestThatWasJudged) {
   const Args head{"SET", "k"};
   Upload upload(head, 5);
@@ -140,17 +146,21 @@ TEST(Upload, WritesTheRequestThatWasJudged) {
 
 TEST(Relay, TellsMessagesConfirmationsAndAnswersApart) {
   using resp::Protocol;
-  const auto kind = [](std::string_view frame, Protocol protocol) { return frame_kind(frame, protocol); };
+  const auto kind = [](std::string_view frame, Protocol protocol) {
+    return frame_kind(frame, protocol);
+  };
   EXPECT_EQ(kind("*3\r\n$7\r\nmessage\r\n", Protocol::resp2), FrameKind::message);
   EXPECT_EQ(kind("*4\r\n$8\r\npmessage\r\n", Protocol::resp2), FrameKind::message);
-  EXPECT_EQ(kind("*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n", Protocol::resp2), FrameKind::confirmation);
+  EXPECT_EQ(kind("*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n", Protocol::resp2),
+            FrameKind::confirmation);
   EXPECT_EQ(kind("*3\r\n$12\r\npunsubscribe\r\n", Protocol::resp2), FrameKind::confirmation);
   EXPECT_EQ(kind("*2\r\n$4\r\npong\r\n$0\r\n\r\n", Protocol::resp2), FrameKind::answer);
   EXPECT_EQ(kind("-ERR x\r\n", Protocol::resp2), FrameKind::answer);
   EXPECT_EQ(kind(">3\r\n$7\r\nmessage\r\n", Protocol::resp3), FrameKind::message);
   EXPECT_EQ(kind(">3\r\n$9\r\nsubscribe\r\n", Protocol::resp3), FrameKind::confirmation);
   EXPECT_EQ(kind(">2\r\n$10\r\ninvalidate\r\n", Protocol::resp3), FrameKind::message);
-  EXPECT_EQ(kind("*3\r\n$7\r\nmessage\r\n", Protocol::resp3), FrameKind::answer) << "LRANGE of a list with that word";
+  EXPECT_EQ(kind("*3\r\n$7\r\nmessage\r\n", Protocol::resp3), FrameKind::answer)
+      << "LRANGE of a list with that word";
   const std::string_view whole = ">3\r\n$9\r\nsubscribe\r\n";
   for (std::size_t cut = 0; cut < whole.size() - 2; ++cut) {
     const FrameKind early = kind(whole.substr(0, cut), Protocol::resp3);
@@ -162,14 +172,17 @@ TEST(LocalCommands, InfoGivesTheSectionsAskedFor) {
   ServerFacts facts;
   facts.info = "# Server\r\nredis_version:7.0.15\r\n\r\n# Replication\r\nrole:master\r\n";
   const Args all{"INFO"}, one{"INFO", "replication"}, none{"INFO", "keyspace"};
-  EXPECT_EQ(info_reply(facts, one, resp::Protocol::resp2), "$28\r\n# Replication\r\nrole:master\r\n\r\n");
-  EXPECT_NE(info_reply(facts, all, resp::Protocol::resp2).find("redis_version:7.0.15"), std::string::npos);
+  EXPECT_EQ(info_reply(facts, one, resp::Protocol::resp2),
+            "$28\r\n# Replication\r\nrole:master\r\n\r\n");
+  EXPECT_NE(info_reply(facts, all, resp::Protocol::resp2).find("redis_version:7.0.15"),
+            std::string::npos);
   EXPECT_EQ(info_reply(facts, none, resp::Protocol::resp2), "$0\r\n\r\n");
   EXPECT_TRUE(info_reply(facts, one, resp::Protocol::resp3).starts_with("=32\r\ntxt:"));
 }
 
 TEST(WireErrors, KeepRedisPrefixesAndCarryTheRequestId) {
-  EXPECT_EQ(wire::wrong_password("a-1"), "WRONGPASS invalid username-password pair or user is disabled. (request a-1)");
+  EXPECT_EQ(wire::wrong_password("a-1"),
+            "WRONGPASS invalid username-password pair or user is disabled. (request a-1)");
   EXPECT_EQ(wire::denied("no", "a-2"), "NOPERM no (request a-2)");
 }
 

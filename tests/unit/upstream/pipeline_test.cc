@@ -20,7 +20,9 @@ struct Recorder final : ReplySink {
       if (part.children != nullptr) children = *part.children;
     }
   }
-  void on_lost(const Awaiting& awaiting, bool maybe_executed) override { lost.emplace_back(awaiting.place, maybe_executed); }
+  void on_lost(const Awaiting& awaiting, bool maybe_executed) override {
+    lost.emplace_back(awaiting.place, maybe_executed);
+  }
   std::map<std::uint64_t, std::string> replies;
   std::vector<std::uint64_t> order;
   std::vector<std::pair<std::uint64_t, bool>> lost;
@@ -28,12 +30,14 @@ struct Recorder final : ReplySink {
   std::vector<resp::FrameHead> children;
 };
 
-void queue(Pipeline& pipeline, ReplySink& sink, std::uint64_t place, std::uint32_t discard = 0, bool children = false) {
+void queue(Pipeline& pipeline, ReplySink& sink, std::uint64_t place, std::uint32_t discard = 0,
+           bool children = false) {
   pipeline.encode_into() += "*1\r\n$4\r\nPING\r\n";
   pipeline.expect({.sink = &sink, .place = place, .discard = discard, .keep_children = children});
 }
 
-void send(Pipeline& pipeline, ReplySink& sink, std::uint64_t place, std::uint32_t discard = 0, bool children = false) {
+void send(Pipeline& pipeline, ReplySink& sink, std::uint64_t place, std::uint32_t discard = 0,
+          bool children = false) {
   queue(pipeline, sink, place, discard, children);
   pipeline.written(pipeline.outgoing().size());
 }
@@ -44,7 +48,8 @@ TEST(Pipeline, GivesRepliesInOrderHoweverTheyAreCut) {
     Pipeline pipeline;
     Recorder sink;
     for (std::uint64_t place = 1; place <= 5; ++place) send(pipeline, sink, place);
-    for (std::size_t at = 0; at < bytes.size(); at += step) ASSERT_TRUE(pipeline.receive(std::string_view(bytes).substr(at, step)));
+    for (std::size_t at = 0; at < bytes.size(); at += step)
+      ASSERT_TRUE(pipeline.receive(std::string_view(bytes).substr(at, step)));
     EXPECT_EQ(sink.order, (std::vector<std::uint64_t>{1, 2, 3, 4, 5}));
     EXPECT_EQ(sink.replies[3], "*2\r\n:1\r\n$-1\r\n");
     EXPECT_EQ(sink.replies[4], "-ERR bad thing\r\n");
@@ -59,7 +64,8 @@ TEST(Pipeline, DropsTheLeadingRepliesOfABlock) {
     Recorder sink;
     send(pipeline, sink, 1, 3, true);
     send(pipeline, sink, 2);
-    for (std::size_t at = 0; at < bytes.size(); at += step) ASSERT_TRUE(pipeline.receive(std::string_view(bytes).substr(at, step)));
+    for (std::size_t at = 0; at < bytes.size(); at += step)
+      ASSERT_TRUE(pipeline.receive(std::string_view(bytes).substr(at, step)));
     EXPECT_EQ(sink.replies[1], "*2\r\n+OK\r\n-WRONGTYPE x\r\n");
     ASSERT_EQ(sink.children.size(), 2U);
     EXPECT_EQ(sink.children[1].first_word(), "WRONGTYPE");
@@ -99,7 +105,8 @@ TEST(Pipeline, SaysWhatRedisCannotHaveRun) {
   const std::size_t one = pipeline.outgoing().size() / 3;
   pipeline.written(2 * one - 1);  // the last byte of the second never left
   pipeline.fail();
-  EXPECT_EQ(sink.lost, (std::vector<std::pair<std::uint64_t, bool>>{{1, true}, {2, false}, {3, false}}));
+  EXPECT_EQ(sink.lost,
+            (std::vector<std::pair<std::uint64_t, bool>>{{1, true}, {2, false}, {3, false}}));
   EXPECT_EQ(pipeline.waiting(), 0U);
 }
 

@@ -1,0 +1,147 @@
+// Answers on their way back: recorded, put in their place, and what a lost or slow connection
+// means.
+#include "proxy/session.h"
+
+#include <utility>
+
+namespace keyward::proxy {
+
+namespace {
+
+// Of one reply on its way to a client that reads slowly.
+constexpr std::size_t kStreamHigh = 1024UL * 1024;
+constexpr std::size_t kSubscriberHigh = 8UL * 1024 * 1024;
+
+}  // namespace
+
+void Session::deliver(const upstream::Awaiting& awaiting, const upstream::ReplyPart& part) {
+  Draft* draft = static_cast<Draft*>(awaiting.tag);
+  std::uint64_t ticket = 0;
+  bool hold = false;
+  if (draft != nullptr) {
+    const std::string_view node =
+        flight_link_ != nullptr ? std::string_view(flight_link_->node()) : std::string_view();
+    if (draft->transaction) {
+      // Members' outcomes stand inside the answer: it leaves when it is whole and recorded. One too
+      // large to hold is recorded by its head alone.
+      const bool too_large = replies_.bytes() > shard_.limits().transaction_bytes;
+      if (draft->ticket == 0 && (part.last || too_large)) {
+        draft->ticket = account_.executed(*draft, part, node);
+      }
+      hold = draft->ticket == 0;
+    } else if (part.first) {
+      draft->ticket = account_.answered(*draft, part.head, node);
+    }
+    ticket = draft->ticket;
+    if (part.last) shard_.drafts().release(draft);
+  }
+  if (phase_ != Phase::closed) {
+    replies_.add(awaiting.place, part.bytes, ticket, hold);
+    if (part.last) replies_.finish(awaiting.place, ticket);
+    const std::size_t high = part.last ? 2 * shard_.limits().output_soft : kStreamHigh;
+    if (!hold && replies_.bytes() > high && flight_link_ != nullptr && paused_link_ == nullptr) {
+      paused_link_ = flight_link_;
+      if (!std::exchange(stalling_, true)) {
+        stalled_since_ = shard_.clock().mono();
+        taken_since_ = 0;
+      }
+      paused_link_->pause();
+      if (lent_.get() != paused_link_ && held_.get() != paused_link_ && relay_ == nullptr)
+        paused_link_->retire();
+    }
+    wake();
+  }
+}
+
+void Session::on_reply(const upstream::Awaiting& awaiting, const upstream::ReplyPart& part) {
+  deliver(awaiting, part);
+  if (part.last) one_less_in_flight();
+}
+
+void Session::on_relay_reply(const upstream::Awaiting& awaiting, const upstream::ReplyPart& part) {
+  deliver(awaiting, part);
+  if (part.last) one_less_in_flight();
+}
+
+void Session::one_less_in_flight() {
+  if (--in_flight_ > 0) return;
+  // Nothing more of ours comes on that link, however slowly the client reads what came; only
+  // subscriptions go on.
+  if (relay_ == nullptr && paused_link_ != nullptr) std::exchange(paused_link_, nullptr)->resume();
+  flight_link_ = nullptr;
+  stalling_ = false;
+  end_pins();
+  resume(Pause::idle);
+  maybe_reap();
+}
+
+// Nothing is under way: links that were needed for one answer, or for a WATCH that ended, go back.
+void Session::end_pins() {
+  lent_.give_back();
+  if (std::exchange(held_ends_, false)) held_.give_back();
+}
+
+void Session::on_lost(const upstream::Awaiting& awaiting, bool maybe_executed) {
+  if (auto* draft = static_cast<Draft*>(awaiting.tag)) {
+    // A ticket: the answer had begun, so its outcome is recorded already.
+    if (draft->ticket == 0)
+      account_.lost(*draft, maybe_executed,
+                    flight_link_ != nullptr ? std::string_view(flight_link_->node()) : "");
+    shard_.drafts().release(draft);
+  }
+  --in_flight_;
+  paused_link_ = nullptr;
+  if (in_flight_ == 0) flight_link_ = nullptr;
+  // Silence must not pass for success, nor the next answer for this one.
+  if (phase_ == Phase::closed) {
+    maybe_reap();
+  } else {
+    close("the connection to Redis ended");
+  }
+}
+
+void Session::on_relay_down(const std::vector<upstream::Awaiting>& lost) {
+  for (const upstream::Awaiting& awaiting : lost) {
+    if (awaiting.sink == nullptr) continue;
+    if (auto* draft = static_cast<Draft*>(awaiting.tag)) {
+      if (draft->ticket == 0) account_.lost(*draft, true, "");
+      shard_.drafts().release(draft);
+    }
+    --in_flight_;
+  }
+  if (in_flight_ == 0) flight_link_ = nullptr;
+  paused_link_ = nullptr;
+  if (phase_ == Phase::closed) {
+    maybe_reap();
+  } else {
+    close("the connection to Redis ended");
+  }
+}
+
+void Session::on_relay_bytes() {
+  // A subscriber that reads slowly: Redis keeps the rest, within its own limit for subscribers.
+  if (replies_.bytes() > kSubscriberHigh && paused_link_ == nullptr && relay_->link() != nullptr) {
+    paused_link_ = relay_->link();
+    paused_link_->pause();
+  }
+  if (relay_->settled()) resume(Pause::idle);
+  wake();
+}
+
+void Session::leave_relay() {
+  if (paused_link_ == relay_->link()) paused_link_ = nullptr;
+  relay_->leave();
+  relay_.reset();
+  resume(Pause::idle);
+}
+
+// A link of ours died while nothing was awaited on it: a watch, or half a large request, went with
+// it.
+void Session::on_loan_lost() { close("the connection to Redis ended"); }
+
+void Session::on_room() {
+  room_link_ = nullptr;
+  resume(Pause::room);
+}
+
+}  // namespace keyward::proxy
