@@ -37,7 +37,7 @@ class Bench {
         },
         now));
   }
-  void release(const std::string& user) {
+  void release(std::string user) {  // by value: the key it may come from goes
     if (--holders[user] == 0) holders.erase(user);
     book.release(user, now);
   }
