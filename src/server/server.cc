@@ -1,8 +1,7 @@
 #include "keyward/server/server.h"
 
 #include "server/bootstrap.h"
-#include "server/metric_families.h"
-#include "server/redis_facts.h"
+#include "server/state.h"
 
 #include "keyward/admin/admin_server.h"
 #include "keyward/base/log.h"
@@ -22,78 +21,12 @@
 
 namespace keyward::server {
 
-namespace asio = boost::asio;
-
 namespace {
 
 constexpr std::chrono::seconds kMeetRedis{15};
-constexpr std::chrono::seconds kInfoEvery{5};
 constexpr std::chrono::seconds kDeleteUsers{3};
 
-// One thread of the data path with everything it owns, in the order of construction.
-struct ShardThread {
-  asio::io_context io{1};
-  asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
-  net::Turn turn{io};
-  std::unique_ptr<proxy::Shard> shard;
-  std::thread thread;
-};
-
-std::vector<std::string> aliases(const Config& config) {
-  std::vector<std::string> names;
-  for (const identity::IssuerConfig& issuer : config.issuers) names.push_back(issuer.alias);
-  return names;
-}
-
 }  // namespace
-
-struct Server::State {
-  explicit State(Config given) : config(std::move(given)) {}
-
-  Result<> build();
-  Result<> open_journals();
-  Result<> load_policy();
-  Result<> build_shards();
-  Result<> listen(ShardThread& thread, bool first);
-  Result<> start_admin();
-  void start_threads();
-  void watch_signals();
-  void poll_info();
-  void reload();
-  void reload_certificates();
-  void maybe_ready();
-  void shut_down();
-  void finish();
-  std::vector<admin::ReadyCheck> readiness() const;
-  std::vector<prometheus::MetricFamily> metrics() const;
-  void record_policy(bool initial);
-  void write_pid_file() const;
-
-  Config config;
-  SystemClock clock;
-  asio::io_context io{1};  // the control thread
-  asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
-  std::unique_ptr<audit::Journal> journal;
-  net::SslContext upstream_tls;
-  std::unique_ptr<upstream::Control> control;
-  std::unique_ptr<lease::LeaseService> leases;
-  std::unique_ptr<identity::KeyFetcher> keys;
-  std::shared_ptr<const command::Catalog> catalog;
-  std::shared_ptr<const policy::Snapshot> policy;
-  std::shared_ptr<const proxy::ServerFacts> facts;
-  std::shared_ptr<std::atomic<std::int64_t>> connections =
-      std::make_shared<std::atomic<std::int64_t>>(0);
-  std::shared_ptr<proxy::UsageRegistry> usage = std::make_shared<proxy::UsageRegistry>();
-  std::vector<std::unique_ptr<ShardThread>> shards;
-  std::unique_ptr<admin::AdminServer> admin;
-  std::unique_ptr<asio::signal_set> signals;
-  std::unique_ptr<asio::steady_timer> timer;
-  std::function<void()> on_ready;
-  std::uint64_t reloads = 0, reload_failures = 0;
-  std::size_t draining = 0;
-  int stop_signals = 0;
-  bool ready = false, stopping = false;
-};
 
 Server::Server(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
@@ -145,27 +78,6 @@ Result<> Server::State::open_journals() {
   if (!opened) return opened.error();
   journal = std::move(*opened);
   return {};
-}
-
-Result<> Server::State::load_policy() {
-  Diagnostics diagnostics;
-  auto loaded = policy::Snapshot::load(config.policies, catalog, aliases(config), diagnostics);
-  if (loaded == nullptr) return Error(Errc::invalid, diagnostics.text());
-  for (const Diagnostic& diagnostic : diagnostics.all()) spdlog::warn("{}", diagnostic.text());
-  policy = std::move(loaded);
-  record_policy(true);
-  return {};
-}
-
-void Server::State::record_policy(bool initial) {
-  audit::Event event;
-  event.kind = audit::Kind::policy_loaded;
-  const std::string detail =
-      policy->version() + (policy->commit().empty() ? "" : " commit " + policy->commit());
-  event.detail = detail;
-  event.reason = initial ? "start" : "reload";
-  journal->append(event);
-  (void)journal->flush();
 }
 
 Result<> Server::State::build_shards() {
@@ -265,61 +177,11 @@ Result<> Server::State::start_admin() {
   return admin->start();
 }
 
-std::vector<admin::ReadyCheck> Server::State::readiness() const {
-  std::vector<admin::ReadyCheck> checks;
-  checks.push_back({"redis", control->up(), control->up() ? "" : "the control connection is down"});
-  checks.push_back({"policy", policy != nullptr, policy != nullptr ? "" : "no policy is loaded"});
-  bool healthy = journal->healthy();
-  for (const auto& thread : shards)
-    healthy = healthy && thread->shard->metrics().audit_healthy.get() == 1;
-  checks.push_back(
-      {"audit", healthy || !ready, healthy || !ready ? "" : "the audit trail cannot be written"});
-  for (const auto& issuer : keys->status()) {
-    checks.push_back(
-        {"issuer " + issuer.alias, issuer.has_keys, issuer.has_keys ? "" : issuer.last_error});
-  }
-  checks.push_back({"serving", ready && !stopping,
-                    stopping ? "shutting down"
-                    : ready  ? ""
-                             : "starting"});
-  return checks;
-}
-
-std::vector<prometheus::MetricFamily> Server::State::metrics() const {
-  MetricSources sources;
-  for (const auto& thread : shards) sources.shards.push_back(&thread->shard->metrics());
-  sources.leases = leases->counters();
-  sources.issuers = keys->status();
-  sources.redis_up = control->up();
-  sources.policy_reloads = reloads;
-  sources.policy_reload_failures = reload_failures;
-  sources.policy_version = policy->version();
-  return metric_families(sources);
-}
-
 void Server::State::start_threads() {
   for (auto& thread : shards) {
     asio::post(thread->io, [shard = thread->shard.get()] { shard->start(); });
     thread->thread = std::thread([one = thread.get()] { one->io.run(); });
   }
-}
-
-// INFO changes rarely; what clients see of it (loading, role) is at most this old.
-void Server::State::poll_info() {
-  timer->expires_after(kInfoEvery);
-  timer->async_wait([this](const boost::system::error_code& error) {
-    if (error || stopping) return;
-    control->call({"INFO"}, [this](Result<upstream::ControlReply> reply) {
-      if (!reply || reply->type != upstream::ControlReply::Type::string) return;
-      auto fresh = std::make_shared<const proxy::ServerFacts>(reduce_info(reply->text));
-      if (fresh->info == facts->info) return;
-      facts = fresh;
-      for (auto& thread : shards) {
-        asio::post(thread->io, [shard = thread->shard.get(), fresh] { shard->set_facts(fresh); });
-      }
-    });
-    poll_info();
-  });
 }
 
 void Server::State::maybe_ready() {
@@ -361,55 +223,6 @@ void Server::State::watch_signals() {
     }
     watch_signals();
   });
-}
-
-// Everything is read and checked first; only then every shard gets the new values. Any failure
-// keeps what is in force.
-void Server::State::reload() {
-  Diagnostics diagnostics;
-  auto fresh = policy::Snapshot::load(config.policies, catalog, aliases(config), diagnostics);
-  reload_certificates();
-  if (fresh == nullptr) {
-    ++reload_failures;
-    spdlog::error("policy reload refused, version {} stays in force:\n{}", policy->version(),
-                  diagnostics.text());
-    return;
-  }
-  ++reloads;
-  const bool changed = fresh->version() != policy->version();
-  spdlog::info("policy reload: version {} {}", fresh->version(),
-               changed ? "is now in force" : "unchanged");
-  if (!changed) return;
-  policy = fresh;
-  record_policy(false);
-  for (auto& thread : shards) {
-    asio::post(thread->io, [shard = thread->shard.get(), fresh] { shard->set_policy(fresh); });
-  }
-}
-
-void Server::State::reload_certificates() {
-  if (admin != nullptr && config.admin.endpoint.kind == net::Endpoint::Kind::tls) {
-    if (auto made = net::make_server_context(config.admin.tls)) {
-      admin->set_tls(*made);
-    } else {
-      spdlog::error("admin listener: new certificate refused, the old one stays: {}",
-                    made.error().message());
-    }
-  }
-  for (const proxy::ListenerConfig& listener : config.listeners) {
-    if (listener.endpoint.kind != net::Endpoint::Kind::tls) continue;
-    auto made = net::make_server_context(listener.tls);
-    if (!made) {
-      spdlog::error("listener {}: new certificate refused, the old one stays: {}", listener.name,
-                    made.error().message());
-      continue;
-    }
-    for (auto& thread : shards) {
-      asio::post(thread->io, [shard = thread->shard.get(), name = listener.name, tls = *made] {
-        shard->set_tls(name, tls);
-      });
-    }
-  }
 }
 
 void Server::State::shut_down() {

@@ -1,0 +1,89 @@
+// What the running server is made of. Private to the module; everything runs on the control thread
+// unless it says otherwise.
+#pragma once
+
+#include "keyward/admin/admin_server.h"
+#include "keyward/audit/journal.h"
+#include "keyward/base/clock.h"
+#include "keyward/identity/key_fetcher.h"
+#include "keyward/lease/lease_service.h"
+#include "keyward/net/turn.h"
+#include "keyward/policy/snapshot.h"
+#include "keyward/proxy/shard.h"
+#include "keyward/server/server.h"
+#include "keyward/upstream/control.h"
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace keyward::server {
+
+namespace asio = boost::asio;
+
+// One thread of the data path with everything it owns, in the order of construction.
+struct ShardThread {
+  asio::io_context io{1};
+  asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
+  net::Turn turn{io};
+  std::unique_ptr<proxy::Shard> shard;
+  std::thread thread;
+};
+
+struct Server::State {
+  explicit State(Config given) : config(std::move(given)) {}
+
+  Result<> build();
+  Result<> open_journals();
+  Result<> load_policy();
+  Result<> build_shards();
+  Result<> listen(ShardThread& thread, bool first);
+  Result<> start_admin();
+  void start_threads();
+  void watch_signals();
+  void poll_info();
+  void reload();
+  void reload_certificates();
+  void maybe_ready();
+  void shut_down();
+  void finish();
+  std::vector<admin::ReadyCheck> readiness() const;
+  std::vector<prometheus::MetricFamily> metrics() const;
+  void record_policy(bool initial);
+  void write_pid_file() const;
+
+  Config config;
+  SystemClock clock;
+  asio::io_context io{1};  // the control thread
+  asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
+  std::unique_ptr<audit::Journal> journal;
+  net::SslContext upstream_tls;
+  std::unique_ptr<upstream::Control> control;
+  std::unique_ptr<lease::LeaseService> leases;
+  std::unique_ptr<identity::KeyFetcher> keys;
+  std::shared_ptr<const command::Catalog> catalog;
+  std::shared_ptr<const policy::Snapshot> policy;
+  std::shared_ptr<const proxy::ServerFacts> facts;
+  std::shared_ptr<std::atomic<std::int64_t>> connections =
+      std::make_shared<std::atomic<std::int64_t>>(0);
+  std::shared_ptr<proxy::UsageRegistry> usage = std::make_shared<proxy::UsageRegistry>();
+  std::vector<std::unique_ptr<ShardThread>> shards;
+  std::unique_ptr<admin::AdminServer> admin;
+  std::unique_ptr<asio::signal_set> signals;
+  std::unique_ptr<asio::steady_timer> timer;
+  std::function<void()> on_ready;
+  std::uint64_t reloads = 0, reload_failures = 0;
+  std::size_t draining = 0;
+  int stop_signals = 0;
+  bool ready = false, stopping = false;
+};
+
+}  // namespace keyward::server
