@@ -1,11 +1,7 @@
 // Bytes in and out, and the life of the connection.
 #include "proxy/session.h"
 
-#include "proxy/wire_errors.h"
-
 #include "keyward/base/log.h"
-
-#include <openssl/err.h>
 
 #include <algorithm>
 #include <array>

@@ -112,11 +112,7 @@ void Session::upload_chunk(std::string_view bytes) {
   if (link == nullptr || link->down()) return close("the connection to Redis ended");
   link->encode_into().append(bytes);
   link->push();
-  if (link->congested()) {
-    pause_ = Pause::room;
-    room_link_ = link;
-    link->wait_for_room(*this);
-  }
+  mind_room(*link);
 }
 
 // The whole request was read.
@@ -126,9 +122,9 @@ void Session::upload_refused(const Upload& upload) {
 }
 
 void Session::upload_end() {
-  const std::unique_ptr<Upload> upload = std::move(upload_);
-  if (upload->way == Upload::Way::discarding) return upload_refused(*upload);
-  if (upload->way == Upload::Way::collecting) {
+  if (upload_->way != Upload::Way::streaming) {
+    const std::unique_ptr<Upload> upload = std::move(upload_);
+    if (upload->way == Upload::Way::discarding) return upload_refused(*upload);
     // Small enough to be held after all: judged like any other command of a transaction, which
     // never has to wait.
     const command::Analysis analysis =
@@ -136,13 +132,12 @@ void Session::upload_end() {
     (void)(analysis.verdict == command::Verdict::ok ? decide() : refuse(analysis, upload->views()));
     return;
   }
-  upload_ = std::make_unique<Upload>(*upload);
   const command::Analysis analysis =
       command::analyse(shard_.policy()->catalog(), upload_->views(), command_);
   const std::optional<policy::Permit> permit = upload_judge(analysis, 0);
   const std::unique_ptr<Upload> judged = std::move(upload_);
   if (!permit) return upload_refused(*judged);
-  upstream::Link* link = relay_ != nullptr ? relay_->link() : held_ ? held_.get() : lent_.get();
+  upstream::Link* link = upload_link();
   if (link == nullptr || link->down()) return close("the connection to Redis ended");
   judged->write_pending(link->encode_into());
   Draft* draft = account_.begin(command_, *permit, login_->grants->audit().reads, db_);
