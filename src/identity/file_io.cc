@@ -1,5 +1,6 @@
 #include "identity/file_io.h"
 
+#include "keyward/base/descriptor.h"
 #include "keyward/base/hash.h"
 
 #include <cerrno>
@@ -12,20 +13,6 @@
 namespace keyward::identity {
 
 namespace {
-
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  [[nodiscard]] int number() const { return number_; }
-
- private:
-  int number_;
-};
 
 Error failure(const std::string& path) {
   return {errno == ENOENT ? Errc::not_found : Errc::io, path + ": " + std::strerror(errno)};

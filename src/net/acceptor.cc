@@ -4,7 +4,6 @@
 
 #include "keyward/base/log.h"
 
-#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -12,7 +11,6 @@
 #include <cerrno>
 #include <cstring>
 #include <sys/socket.h>
-#include <unistd.h>
 
 namespace keyward::net {
 namespace {
@@ -85,7 +83,7 @@ bool out_of_resources(int error) {
 }  // namespace
 
 struct Acceptor::State : std::enable_shared_from_this<Acceptor::State> {
-  explicit State(asio::io_context& context) : io(context), acceptor(context), timer(context) {}
+  explicit State(asio::io_context& context) : acceptor(context), timer(context) {}
 
   void wait() {
     acceptor.async_wait(tcp::acceptor::wait_read, [self = shared_from_this()](error_code error) {
@@ -113,15 +111,8 @@ struct Acceptor::State : std::enable_shared_from_this<Acceptor::State> {
 
   void hand_over(int descriptor, const sockaddr_storage& from) {
     short_of_resources = false;
-    Stream::Socket socket(io);
-    error_code error;
-    socket.assign(asio::generic::stream_protocol(from.ss_family, IPPROTO_TCP), descriptor, error);
-    if (error) {
-      ::close(descriptor);
-      return;
-    }
-    set_tcp_options(socket);
-    on_accept(std::move(socket), peer_of(from));
+    set_tcp_options(descriptor);
+    on_accept(Descriptor(descriptor), peer_of(from));
   }
 
   void pause(int error) {
@@ -135,7 +126,6 @@ struct Acceptor::State : std::enable_shared_from_this<Acceptor::State> {
     });
   }
 
-  asio::io_context& io;
   tcp::acceptor acceptor;
   asio::steady_timer timer;
   OnAccept on_accept;

@@ -2,12 +2,16 @@
 
 #include "net/socket_options.h"
 
+#include "keyward/net/stream_wait.h"
+
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <deque>
+#include <optional>
 
 namespace keyward::net {
 namespace {
@@ -29,7 +33,8 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
         name_(name.empty() ? endpoint_.host : std::move(name)),
         done_(std::move(done)),
         resolver_(io),
-        timer_(io) {}
+        timer_(io),
+        socket_(io) {}
 
   void start(std::chrono::milliseconds deadline) {
     timer_.expires_after(deadline);
@@ -42,10 +47,13 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
   }
 
   void cancel() {
+    error_code ignored;
     done_ = nullptr;
     timer_.cancel();
     resolver_.cancel();
-    if (stream_) stream_->close();
+    socket_.close(ignored);
+    wait_.reset();
+    stream_.reset();
   }
 
  private:
@@ -80,12 +88,11 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
     if (addresses_.empty()) return fail(Errc::unavailable, last ? last.message() : "no address");
     const SocketEndpoint address = addresses_.front();
     addresses_.pop_front();
-    Stream::Socket socket(io_);
     error_code error;
-    socket.open(address.protocol(), error);
+    socket_.close(error);
+    socket_.open(address.protocol(), error);
     if (error) return connect_next(error);
-    stream_ = std::make_unique<Stream>(std::move(socket));
-    stream_->socket().async_connect(address, [self = shared_from_this()](error_code failed) {
+    socket_.async_connect(address, [self = shared_from_this()](error_code failed) {
       if (!self->done_) return;
       if (failed) return self->connect_next(failed);
       self->connected();
@@ -93,11 +100,16 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
   }
 
   void connected() {
-    if (endpoint_.kind != Endpoint::Kind::unix_socket) set_tcp_options(stream_->socket());
+    error_code error;
+    Descriptor descriptor(socket_.release(error));
+    if (error) return fail(Errc::io, error.message());
+    if (endpoint_.kind != Endpoint::Kind::unix_socket) set_tcp_options(descriptor.number());
+    stream_ = std::make_unique<Stream>(std::move(descriptor));
     if (endpoint_.kind != Endpoint::Kind::tls) return finish();
-    SslPtr ssl = make_client_ssl(*tls_, stream_->socket().native_handle(), name_);
+    SslPtr ssl = make_client_ssl(*tls_, name_);
     if (!ssl) return fail(Errc::invalid, "the server name cannot be used for TLS");
     stream_->set_ssl(std::move(ssl));
+    wait_.emplace(io_, *stream_);
     step_ = "shaking hands (TLS)";
     handshake();
   }
@@ -112,9 +124,9 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
       case IoStatus::ok:
         return finish();
       case IoStatus::want_read:
-        return stream_->wait_readable(std::move(again));
+        return wait_->readable(std::move(again));
       case IoStatus::want_write:
-        return stream_->wait_writable(std::move(again));
+        return wait_->writable(std::move(again));
       case IoStatus::eof:
         return fail(Errc::closed, "TLS: the peer closed the connection");
       case IoStatus::failed:
@@ -125,6 +137,7 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
   void finish() {
     timer_.cancel();
     const Done done = std::exchange(done_, nullptr);
+    wait_.reset();
     done(std::move(stream_));
   }
 
@@ -143,7 +156,9 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
   tcp::resolver resolver_;
   asio::steady_timer timer_;
   std::deque<SocketEndpoint> addresses_;
+  asio::generic::stream_protocol::socket socket_;
   std::unique_ptr<Stream> stream_;
+  std::optional<StreamWait> wait_;  // goes before its stream
   std::string step_ = "starting";
 };
 

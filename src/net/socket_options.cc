@@ -1,25 +1,21 @@
 #include "net/socket_options.h"
 
-#include <boost/asio/ip/tcp.hpp>
-
+#include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/socket.h>
 
 namespace keyward::net {
-namespace {
 
-template <int Name>
-using TcpOption = boost::asio::detail::socket_option::integer<IPPROTO_TCP, Name>;
-
-}  // namespace
-
-void set_tcp_options(Stream::Socket& socket) {
+void set_tcp_options(int descriptor) {
   // A socket that the peer has already closed refuses options; the next read says so better.
-  boost::system::error_code ignored;
-  socket.set_option(boost::asio::ip::tcp::no_delay(true), ignored);
-  socket.set_option(boost::asio::socket_base::keep_alive(true), ignored);
-  socket.set_option(TcpOption<TCP_KEEPIDLE>(60), ignored);
-  socket.set_option(TcpOption<TCP_KEEPINTVL>(15), ignored);
-  socket.set_option(TcpOption<TCP_KEEPCNT>(4), ignored);
+  const auto set = [descriptor](int level, int option, int value) {
+    (void)::setsockopt(descriptor, level, option, &value, sizeof value);
+  };
+  set(IPPROTO_TCP, TCP_NODELAY, 1);
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, 60);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, 15);
+  set(IPPROTO_TCP, TCP_KEEPCNT, 4);
 }
 
 }  // namespace keyward::net

@@ -7,10 +7,8 @@
 #include <openssl/x509v3.h>
 
 #include <cerrno>
-#include <csignal>
 #include <cstdio>
 #include <cstring>
-#include <signal.h>
 
 namespace keyward::net {
 namespace {
@@ -58,24 +56,10 @@ Result<> use_ca(SSL_CTX* context, const std::string& file) {
   return {};
 }
 
-// OpenSSL writes to sockets with write(2), which has no MSG_NOSIGNAL: a peer that reset its
-// connection must not end the process. A handler of the process's own stays.
-void ignore_broken_pipes() {
-  static const bool once = [] {
-    struct sigaction action {};
-    if (::sigaction(SIGPIPE, nullptr, &action) == 0 && action.sa_handler == SIG_DFL) {
-      std::signal(SIGPIPE, SIG_IGN);
-    }
-    return true;
-  }();
-  (void)once;
-}
-
 // What both sides want: TLS 1.2 with forward secrecy and AEAD only, or 1.3; buffers given back when
 // idle; writes that may be partial and may come back with another pointer; no renegotiation (RFC
 // 9325 section 3).
 Result<SslContext> make_context(const SSL_METHOD* method) {
-  ignore_broken_pipes();
   ERR_clear_error();
   SslContext context(SSL_CTX_new(method), &SSL_CTX_free);
   if (!context) return Error(Errc::internal, "OpenSSL: " + ssl_error_text());
@@ -103,11 +87,9 @@ Result<> verify_clients(SSL_CTX* context, const ServerTlsConfig& config) {
   return {};
 }
 
-SslPtr make_ssl(SSL_CTX& context, int descriptor) {
+SslPtr make_ssl(SSL_CTX& context) {
   ERR_clear_error();
-  SslPtr ssl(SSL_new(&context), &SSL_free);
-  if (ssl && SSL_set_fd(ssl.get(), descriptor) != 1) ssl.reset();
-  return ssl;
+  return {SSL_new(&context), &SSL_free};
 }
 
 }  // namespace
@@ -162,16 +144,16 @@ Result<SslContext> make_client_context(const ClientTlsConfig& config) {
   return made;
 }
 
-SslPtr make_server_ssl(SSL_CTX& context, int descriptor) {
-  SslPtr ssl = make_ssl(context, descriptor);
+SslPtr make_server_ssl(SSL_CTX& context) {
+  SslPtr ssl = make_ssl(context);
   if (ssl) SSL_set_accept_state(ssl.get());
   return ssl;
 }
 
-SslPtr make_client_ssl(SSL_CTX& context, int descriptor, const std::string& verify_name) {
+SslPtr make_client_ssl(SSL_CTX& context, const std::string& verify_name) {
   SslPtr none(nullptr, &SSL_free);
   if (verify_name.empty()) return none;  // nothing to verify against: never connect unchecked
-  SslPtr ssl = make_ssl(context, descriptor);
+  SslPtr ssl = make_ssl(context);
   if (!ssl) return none;
   SSL_set_connect_state(ssl.get());
   X509_VERIFY_PARAM* parameters = SSL_get0_param(ssl.get());

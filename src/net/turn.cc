@@ -3,29 +3,120 @@
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
+#include <cerrno>
+#include <system_error>
 
 namespace keyward::net {
+namespace {
+
+// Turns in a row before Asio's own handlers (timers, accepts, posts of other threads) get theirs.
+constexpr int kTurnsInARow = 8;
+// Below this the next events are more likely to come through a wait than at once.
+constexpr std::size_t kBusy = 2;
+
+int make_epoll() {
+  const int made = ::epoll_create1(EPOLL_CLOEXEC);
+  if (made < 0) throw std::system_error(errno, std::generic_category(), "epoll_create1");
+  return made;
+}
+
+template <class List, class Item>
+void blank_out(List& list, Item* item) {
+  std::replace(list.begin(), list.end(), item, static_cast<Item*>(nullptr));
+}
+
+}  // namespace
+
+Turn::Turn(boost::asio::io_context& io) : io_(io), ready_(io, make_epoll()) { wait(); }
+Turn::~Turn() = default;
+
+void Turn::watch(Stream& stream) {
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+  event.data.ptr = &stream;
+  // Fails only for want of memory. Nobody hears of that stream then, and its deadline closes it.
+  (void)::epoll_ctl(ready_.native_handle(), EPOLL_CTL_ADD, stream.descriptor(), &event);
+}
+
+// Before the descriptor closes: its number may come back at once.
+void Turn::unwatch(Stream& stream) {
+  epoll_event none{};
+  (void)::epoll_ctl(ready_.native_handle(), EPOLL_CTL_DEL, stream.descriptor(), &none);
+  for (std::size_t i = told_; i < found_; ++i) {
+    if (events_[i].data.ptr == &stream) events_[i].data.ptr = nullptr;
+  }
+  blank_out(repeats_, &stream);
+  blank_out(repeating_, &stream);
+}
+
+void Turn::repeat(Stream& stream) {
+  repeats_.push_back(&stream);
+  if (!inside_) post();
+}
 
 void Turn::add(Phase phase, Member& member) {
   const auto index = static_cast<std::size_t>(phase);
   if (member.queued_[index]) return;
   member.queued_[index] = true;
   lists_[index].push_back(&member);
-  if (!posted_) {
-    posted_ = true;
-    // Handlers that are ready now run before this one: they share the turn.
-    boost::asio::post(io_, [this] { run(); });
-  }
+  if (!inside_) post();
 }
 
 void Turn::forget(Member& member) {
-  for (auto& list : lists_)
-    std::replace(list.begin(), list.end(), &member, static_cast<Member*>(nullptr));
-  std::replace(running_.begin(), running_.end(), &member, static_cast<Member*>(nullptr));
+  for (auto& list : lists_) blank_out(list, &member);
+  blank_out(running_, &member);
 }
 
+void Turn::wait() {
+  ready_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                    [this](const boost::system::error_code& error) {
+                      if (error) return;
+                      run();
+                      wait();
+                    });
+}
+
+// Work that came up outside of a turn. Handlers that are ready now run before it: they share it.
+void Turn::post() {
+  if (std::exchange(posted_, true)) return;
+  boost::asio::post(io_, [this] {
+    posted_ = false;
+    run();
+  });
+}
+
+// While there is much to do the next turn follows at once, without a way through Asio.
 void Turn::run() {
-  posted_ = false;
+  inside_ = true;
+  for (int turn = 0; turn < kTurnsInARow; ++turn) {
+    ++number_;
+    const std::size_t told = tell_ready();
+    end();
+    if (told < kBusy) break;
+  }
+  inside_ = false;
+  const auto waiting = [](const auto& list) { return !list.empty(); };
+  if (waiting(repeats_) || std::any_of(lists_.begin(), lists_.end(), waiting)) post();
+}
+
+std::size_t Turn::tell_ready() {
+  repeating_.swap(repeats_);
+  for (std::size_t i = 0; i < repeating_.size(); ++i) {
+    if (Stream* stream = repeating_[i]) stream->ready(EPOLLIN | EPOLLOUT);
+  }
+  const std::size_t repeated = repeating_.size();
+  repeating_.clear();
+  const int found =
+      ::epoll_wait(ready_.native_handle(), events_.data(), static_cast<int>(events_.size()), 0);
+  found_ = found > 0 ? static_cast<std::size_t>(found) : 0;
+  for (told_ = 0; told_ < found_;) {
+    const epoll_event& event = events_[told_++];
+    if (event.data.ptr != nullptr) static_cast<Stream*>(event.data.ptr)->ready(event.events);
+  }
+  return found_ + repeated;
+}
+
+void Turn::end() {
   for (std::size_t index = 0; index < kPhases; ++index) {
     running_.swap(lists_[index]);
     // By index: a member may be forgotten (set to null) while the list runs, but never added to it.

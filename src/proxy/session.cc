@@ -25,7 +25,7 @@ std::span<char> scratch() {
 
 }  // namespace
 
-Session::Session(Shard& shard, std::uint64_t id, net::Stream::Socket socket, const net::Peer& peer,
+Session::Session(Shard& shard, std::uint64_t id, Descriptor socket, const net::Peer& peer,
                  const std::string& listener, SSL_CTX* tls)
     : shard_(shard),
       id_(id),
@@ -39,7 +39,7 @@ Session::Session(Shard& shard, std::uint64_t id, net::Stream::Socket socket, con
   subject.source_port = peer.port;
   subject.listener = listener;
   if (tls != nullptr) {
-    stream_->set_ssl(net::make_server_ssl(*tls, stream_->socket().native_handle()));
+    stream_->set_ssl(net::make_server_ssl(*tls));
     phase_ = Phase::handshake;
   }
 }
@@ -49,38 +49,16 @@ Session::~Session() {
   shard_.turn().forget(*this);
 }
 
-void Session::start() { arm_read(); }
+void Session::start() { stream_->attach(shard_.turn(), *this); }
 
-void Session::arm_read() {
-  if (reading_ || phase_ == Phase::closed || phase_ == Phase::leaving) return;
-  // While something is awaited the input is kept small; Redis would block there as well.
-  if (pause_ != Pause::none && inbox_.size() >= kInboxWhilePaused) return;
-  reading_ = true;
-  ++pending_ops_;
-  stream_->wait_readable([this](const boost::system::error_code& error) {
-    reading_ = false;
-    --pending_ops_;
-    if (phase_ == Phase::closed) return maybe_reap();
-    if (error) return close("wait failed");
-    on_readable();
-  });
+// While something is awaited the input is kept small; Redis would block there as well. What is not
+// read now stays readable() and is read when the pause ends.
+bool Session::wants_input() const {
+  return phase_ == Phase::open && (pause_ == Pause::none || inbox_.size() < kInboxWhilePaused);
 }
 
-void Session::arm_write() {
-  if (writing_ || phase_ == Phase::closed) return;
-  writing_ = true;
-  ++pending_ops_;
-  stream_->wait_writable([this](const boost::system::error_code& error) {
-    writing_ = false;
-    --pending_ops_;
-    if (phase_ == Phase::closed) return maybe_reap();
-    if (error) return close("wait failed");
-    if (phase_ == Phase::handshake) {
-      on_readable();
-    } else {
-      wake();
-    }
-  });
+void Session::on_writable() {
+  if (phase_ != Phase::handshake && phase_ != Phase::closed) wake();
 }
 
 // True when the handshake is over. TLS facts go into the subject of every record.
@@ -95,10 +73,7 @@ bool Session::handshake() {
       return true;
     }
     case net::IoStatus::want_read:
-      arm_read();
-      return false;
     case net::IoStatus::want_write:
-      arm_write();
       return false;
     default:
       shard_.metrics().handshake_failures.add();
@@ -112,27 +87,16 @@ bool Session::handshake() {
 void Session::on_readable() {
   if (phase_ == Phase::handshake && !handshake()) return;
   std::size_t budget = kReadBudget;
-  while (budget > 0 && phase_ == Phase::open) {
-    if (pause_ != Pause::none && inbox_.size() >= kInboxWhilePaused) break;
+  while (wants_input() && stream_->readable()) {
+    if (budget == 0) return stream_->again();
     const std::span<char> into = scratch();
     const net::IoResult result = stream_->read(into);
     if (result.status == net::IoStatus::want_read) break;
-    if (result.status == net::IoStatus::want_write) {
-      arm_write();
-      break;
-    }
     if (result.status != net::IoStatus::ok) return close("client closed the connection");
     shard_.metrics().bytes_in.add(result.bytes);
     take_input({into.data(), result.bytes});
     budget -= std::min(budget, result.bytes);
-    if (!stream_->is_tls() && result.bytes < into.size()) break;
   }
-  if (budget == 0 && phase_ == Phase::open && stream_->is_tls()) {
-    // OpenSSL may hold decrypted bytes that no readiness event will announce.
-    resume_ = true;
-    wake();
-  }
-  arm_read();
 }
 
 void Session::take_input(std::string_view bytes) {
@@ -207,7 +171,7 @@ void Session::at_turn_end(net::Phase phase) {
   if (pause_ != Pause::login) login_flow_.reset();
   if (std::exchange(resume_, false)) {
     if (!inbox_.empty()) inbox_.consume(consume(inbox_.view()));
-    if (phase_ == Phase::open && pause_ == Pause::none && !reading_) on_readable();
+    if (phase_ == Phase::open && pause_ == Pause::none) on_readable();
     if (phase_ == Phase::closed) return;
   }
   flush();
@@ -215,7 +179,7 @@ void Session::at_turn_end(net::Phase phase) {
 
 void Session::flush() {
   if (phase_ == Phase::handshake) return;
-  while (!writing_) {
+  while (stream_->writable()) {
     const std::string_view out = replies_.takeable(shard_.receipt());
     if (out.empty()) break;
     const net::IoResult result = stream_->write(out);
@@ -224,10 +188,7 @@ void Session::flush() {
       replies_.taken(result.bytes);
       taken_since_ += result.bytes;
       progress_ = shard_.clock().mono();
-    } else if (result.status == net::IoStatus::want_write ||
-               result.status == net::IoStatus::want_read) {
-      arm_write();
-    } else {
+    } else if (result.status == net::IoStatus::failed) {
       return close("write failed");
     }
   }
@@ -288,8 +249,7 @@ void Session::close(std::string_view reason) {
 }
 
 void Session::maybe_reap() {
-  if (phase_ == Phase::closed && pending_ops_ == 0 && in_flight_ == 0)
-    shard_.turn().add(net::Phase::reap, *this);
+  if (phase_ == Phase::closed && in_flight_ == 0) shard_.turn().add(net::Phase::reap, *this);
 }
 
 bool Session::expired() const { return shard_.clock().mono() >= ends_; }
@@ -313,7 +273,7 @@ void Session::tick(MonoTime now, WallTime) {
   }
   // While a command blocks and enough input waits behind it nothing is read: the client's end would
   // go unnoticed.
-  if (!reading_ && (lent_ || held_) && in_flight_ > 0 && stream_->peer_ended()) {
+  if ((lent_ || held_) && in_flight_ > 0 && stream_->peer_ended()) {
     return close("client closed the connection");
   }
   resume(Pause::rate);

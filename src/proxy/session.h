@@ -28,15 +28,15 @@
 namespace keyward::proxy {
 
 // Owned by its shard, used on its thread. After close() it stays until the replies of its commands
-// on shared links came in (they are recorded and dropped) and no wait of the event loop refers to
-// it.
+// on shared links came in (they are recorded and dropped).
 class Session final : public net::Turn::Member,
+                      private net::Stream::User,
                       private upstream::ReplySink,
                       private upstream::RoomWaiter,
                       private upstream::LinkHolder,
                       private RelayOwner {
  public:
-  Session(Shard& shard, std::uint64_t id, net::Stream::Socket socket, const net::Peer& peer,
+  Session(Shard& shard, std::uint64_t id, Descriptor socket, const net::Peer& peer,
           const std::string& listener, SSL_CTX* tls);
   ~Session() override;
   void start();
@@ -63,9 +63,9 @@ class Session final : public net::Turn::Member,
   };  // again: not consumed; handle it anew when the pause is over
 
   // bytes
-  void arm_read();
-  void arm_write();
-  void on_readable();
+  void on_readable() override;
+  void on_writable() override;
+  [[nodiscard]] bool wants_input() const;
   bool handshake();
   void take_input(std::string_view bytes);
   std::size_t consume(std::string_view input);
@@ -155,8 +155,7 @@ class Session final : public net::Turn::Member,
   std::unique_ptr<net::Stream> stream_;
   Phase phase_ = Phase::open;
   Pause pause_ = Pause::none;
-  bool reading_ = false, writing_ = false, resume_ = false;
-  int pending_ops_ = 0;
+  bool resume_ = false;  // a pause ended: go on with the input at the end of the turn
   MonoTime accepted_, progress_, stalled_since_{};
   std::size_t taken_since_ = 0;  // bytes the client took since then
   bool stalling_ = false;        // a link was paused for the answers under way

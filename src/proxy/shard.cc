@@ -88,14 +88,14 @@ void Shard::set_tls(const std::string& listener, net::SslContext tls) {
 void Shard::start() {
   for (auto& listener : listeners_) {
     Listener* one = listener.get();
-    one->acceptor->start([this, one](net::Stream::Socket socket, net::Peer peer) {
+    one->acceptor->start([this, one](Descriptor socket, net::Peer peer) {
       accepted(*one, std::move(socket), peer);
     });
   }
   arm_tick();
 }
 
-void Shard::accepted(Listener& listener, net::Stream::Socket socket, const net::Peer& peer) {
+void Shard::accepted(Listener& listener, Descriptor socket, const net::Peer& peer) {
   metrics_.connections_total.add();
   if (wiring_.connections->fetch_add(1, std::memory_order_relaxed) >=
       static_cast<std::int64_t>(limits().connections)) {

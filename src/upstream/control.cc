@@ -4,6 +4,7 @@
 
 #include "keyward/base/buffer.h"
 #include "keyward/net/connect.h"
+#include "keyward/net/stream_wait.h"
 #include "keyward/resp/reply_scanner.h"
 #include "keyward/resp/writer.h"
 
@@ -11,6 +12,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <deque>
+#include <optional>
 #include <random>
 #include <variant>
 
@@ -66,6 +68,7 @@ struct Control::State : std::enable_shared_from_this<Control::State> {
     connecting.reset();
     if (made.has_error()) return lose(made.error().message());
     stream = std::move(*made);
+    waits.emplace(io, *stream);
     phase = Phase::login;
     if (auto sent = send_login(); sent.has_error()) return lose(sent.error().message());
     arm_deadline("Redis did not answer the login in time");
@@ -150,6 +153,7 @@ struct Control::State : std::enable_shared_from_this<Control::State> {
     ++epoch;
     timer.cancel();
     connecting.reset();
+    waits.reset();
     stream.reset();
     out.release();
     in.release();
@@ -237,7 +241,7 @@ struct Control::State : std::enable_shared_from_this<Control::State> {
 
   void wait_readable() {
     if (std::exchange(waits_readable, true)) return;
-    stream->wait_readable([self = shared_from_this(), mine = epoch](error_code error) {
+    waits->readable([self = shared_from_this(), mine = epoch](error_code error) {
       if (self->epoch != mine) return;
       self->waits_readable = false;
       self->ready(error);
@@ -246,7 +250,7 @@ struct Control::State : std::enable_shared_from_this<Control::State> {
 
   void wait_writable() {
     if (std::exchange(waits_writable, true)) return;
-    stream->wait_writable([self = shared_from_this(), mine = epoch](error_code error) {
+    waits->writable([self = shared_from_this(), mine = epoch](error_code error) {
       if (self->epoch != mine) return;
       self->waits_writable = false;
       self->ready(error);
@@ -299,6 +303,7 @@ struct Control::State : std::enable_shared_from_this<Control::State> {
   std::minstd_rand random{std::random_device{}()};
   net::ConnectHandle connecting;
   std::unique_ptr<net::Stream> stream;
+  std::optional<net::StreamWait> waits;  // goes before its stream
   Buffer out, in;
   bool waits_readable = false, waits_writable = false, flush_posted = false;
   std::size_t scanned = 0;  // leading bytes of `in` that the scanner has seen

@@ -56,6 +56,7 @@ void Link::connected(Result<std::unique_ptr<net::Stream>> stream) {
     return;
   }
   stream_ = std::move(*stream);
+  stream_->attach(settings_.turn, *this);
   log_in();
 }
 
@@ -78,7 +79,6 @@ void Link::log_in() {
     resp::write_request(login_.encode_into(), select);
     login_.expect(Awaiting{.sink = this, .place = 2});
   }
-  arm_read();
   mark_dirty();
 }
 
@@ -89,10 +89,10 @@ void Link::on_reply(const Awaiting& awaiting, const ReplyPart& part) {
     const std::string word(part.head.first_word());
     if (awaiting.place == 1 && word == "WRONGPASS" && login_tries_ < kLoginTries &&
         settings_.repair) {
-      ++pending_ops_;
+      ++repairs_;
       settings_.repair(key_.user, [this, alive = alive_](bool repaired) {
         if (!*alive) return;
-        --pending_ops_;
+        --repairs_;
         if (down()) {
           settings_.turn.add(net::Phase::reap, *this);
         } else if (repaired) {
@@ -135,7 +135,7 @@ void Link::at_turn_end(net::Phase phase) {
 }
 
 void Link::flush() {
-  if (stream_ == nullptr || down() || writing_) return;
+  if (stream_ == nullptr || down() || !stream_->writable()) return;
   Pipeline& source = state_ == State::up ? pipeline_ : login_;
   while (!source.outgoing().empty()) {
     const net::IoResult result = stream_->write(source.outgoing());
@@ -143,7 +143,6 @@ void Link::flush() {
       source.written(result.bytes);
     } else if (result.status == net::IoStatus::want_write ||
                result.status == net::IoStatus::want_read) {
-      arm_write();
       break;
     } else {
       close("write failed");
@@ -172,48 +171,16 @@ void Link::give_room() {
 }
 
 void Link::resume() {
-  if (!paused_) return;
-  paused_ = false;
-  arm_read();
+  if (!std::exchange(paused_, false) || down()) return;
+  if (stream_ != nullptr && stream_->readable()) stream_->again();
 }
 
-void Link::arm_read() {
-  if (reading_ || paused_ || down() || stream_ == nullptr) return;
-  reading_ = true;
-  ++pending_ops_;
-  stream_->wait_readable([this](const boost::system::error_code& error) {
-    reading_ = false;
-    --pending_ops_;
-    if (down()) {
-      settings_.turn.add(net::Phase::reap, *this);
-    } else if (error) {
-      close("wait failed");
-    } else {
-      on_readable();
-    }
-  });
-}
-
-void Link::arm_write() {
-  if (writing_ || down()) return;
-  writing_ = true;
-  ++pending_ops_;
-  stream_->wait_writable([this](const boost::system::error_code& error) {
-    writing_ = false;
-    --pending_ops_;
-    if (down()) {
-      settings_.turn.add(net::Phase::reap, *this);
-    } else if (error) {
-      close("wait failed");
-    } else {
-      mark_dirty();
-    }
-  });
-}
+void Link::on_writable() { mark_dirty(); }
 
 void Link::on_readable() {
   std::size_t budget = kReadBudget;
-  while (budget > 0 && !paused_ && !down()) {
+  while (!paused_ && !down()) {
+    if (budget == 0) return stream_->again();
     const std::span<char> into = scratch();
     const net::IoResult result = stream_->read(into);
     if (result.status == net::IoStatus::want_read || result.status == net::IoStatus::want_write)
@@ -227,13 +194,9 @@ void Link::on_readable() {
       return;
     }
     budget -= std::min(budget, result.bytes);
-    // A plain socket that gave less than asked is empty; the next wait would tell at once if it is
-    // not.
-    if (!stream_->is_tls() && result.bytes < into.size()) break;
+    if (!down() && !stream_->readable()) break;
   }
-  if (down()) return;
-  finish_if_retired();
-  arm_read();
+  if (!down()) finish_if_retired();
 }
 
 bool Link::receive(std::string_view bytes) {

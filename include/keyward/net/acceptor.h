@@ -2,9 +2,9 @@
 // kernel spreads the clients.
 #pragma once
 
+#include "keyward/base/descriptor.h"
 #include "keyward/base/result.h"
 #include "keyward/net/endpoint.h"
-#include "keyward/net/stream.h"
 
 #include <boost/asio/io_context.hpp>
 
@@ -25,7 +25,7 @@ struct Peer {
 class Acceptor {
  public:
   // The socket is non-blocking, close-on-exec, TCP_NODELAY and keepalive are set.
-  using OnAccept = std::function<void(Stream::Socket socket, Peer peer)>;
+  using OnAccept = std::function<void(Descriptor socket, Peer peer)>;
 
   // Binds and listens, backlog 4096. Port 0 takes a free one. An empty host is every address, IPv6
   // and IPv4.

@@ -1,11 +1,9 @@
-// A connected socket, TLS or plain, driven by readiness: Asio says when, OpenSSL or the kernel
-// moves the bytes. One thread.
+// A connected socket, TLS or plain, that never blocks. One recv(2) or send(2) moves as much as the
+// scratch buffers of the thread hold, however many TLS records that is; OpenSSL sees memory only.
 #pragma once
 
+#include "keyward/base/descriptor.h"
 #include "keyward/net/tls.h"
-
-#include <boost/asio/generic/stream_protocol.hpp>
-#include <boost/asio/io_context.hpp>
 
 #include <cstdint>
 #include <span>
@@ -13,6 +11,8 @@
 #include <string_view>
 
 namespace keyward::net {
+
+class Turn;
 
 enum class IoStatus : std::uint8_t {
   ok,          // `bytes` were moved (handshake: finished)
@@ -29,54 +29,73 @@ struct IoResult {
 // error() of a TLS server whose peer sent something else than a TLS record as its first bytes.
 inline constexpr std::string_view kPlaintextOnTls = "plaintext on the TLS port";
 
-// Owned by one session or link. Never blocks, never allocates per call. Waits are the caller's: at
-// most one per direction.
+// Owned by one session or link; one thread. Knows what the socket said last: readable() stays true
+// until a read found it empty, writable() until a write found it full (epoll(7), edge-triggered).
 class Stream {
  public:
-  using Socket = boost::asio::generic::stream_protocol::socket;
-  explicit Stream(Socket socket);
-  // From here on all bytes go through `ssl`, which must have been made on this socket's descriptor.
-  void set_ssl(SslPtr ssl) { ssl_ = std::move(ssl); }
+  // Told by the Turn when the socket has something new to say.
+  class User {
+   public:
+    virtual ~User() = default;
+    virtual void on_readable() = 0;  // bytes, the end or an error: read() tells
+    virtual void on_writable() = 0;  // after a write that wanted to wait
+  };
+
+  explicit Stream(Descriptor socket);  // makes it non-blocking
+  ~Stream();
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+  // From here on all bytes go through `ssl`.
+  void set_ssl(SslPtr ssl);
   [[nodiscard]] bool is_tls() const { return ssl_ != nullptr; }
   [[nodiscard]] SSL* ssl() { return ssl_.get(); }
 
+  // From here on `turn` watches the socket, until close(). Both must outlive that.
+  void attach(Turn& turn, User& user);
+  // Told once more in the next turn, though nothing new happens: for who stopped before the end.
+  void again();
+
   IoResult
   handshake();  // plain: ok at once. TLS: must have finished before the first read or write
-  // `ok` with fewer bytes than asked: nothing is held back inside TLS, the caller may wait. With
-  // all of `into` filled the caller must read again before it waits. A FIN without close_notify is
-  // `eof` too.
+  // With all of `into` filled there may be more that no readiness will announce: read again.
+  // A FIN without close_notify is `eof` too.
   IoResult read(std::span<char> into);
   // May move fewer than asked; then wait for writability. What was not moved must be offered again,
   // unchanged and in the same order, more may follow behind it.
   IoResult write(std::string_view bytes);
-  // The peer will send no more than what waits to be read. Looks at the socket only.
-  [[nodiscard]] bool peer_ended();
+  [[nodiscard]] bool readable() const { return readable_ || more_inside_; }
+  [[nodiscard]] bool writable() const { return writable_; }
+  // The peer will send no more than what waits to be read. Known to attached streams only.
+  [[nodiscard]] bool peer_ended() const { return ended_; }
   void shutdown();  // best effort: TLS close_notify and FIN
-  void close();     // cancels waits
-  [[nodiscard]] bool is_open() const { return socket_.is_open(); }
-
-  template <class Handler>
-  void wait_readable(Handler&& handler) {
-    socket_.async_wait(Socket::wait_read, std::forward<Handler>(handler));
-  }
-  template <class Handler>
-  void wait_writable(Handler&& handler) {
-    socket_.async_wait(Socket::wait_write, std::forward<Handler>(handler));
-  }
-  [[nodiscard]] Socket& socket() { return socket_; }
+  void close();
+  [[nodiscard]] bool is_open() const { return socket_.open(); }
+  [[nodiscard]] int descriptor() const { return socket_.number(); }
   [[nodiscard]] const std::string& error() const { return error_; }
 
  private:
-  IoResult read_tls(std::span<char> into);
-  IoResult write_tls(std::string_view bytes);
+  friend class Turn;
+  void ready(std::uint32_t events);  // from epoll_wait(2)
+  void emptied();
+  IoResult receive(std::span<char> into);
+  IoResult decrypt(std::span<char> into);
+  IoResult send_wire(std::string_view fresh);
   IoResult ssl_result(int code);
   IoResult ssl_failure();
   IoResult fail(std::string text);
-  Socket socket_;
+  Descriptor socket_;
   SslPtr ssl_{nullptr, &SSL_free};
+  Turn* turn_ = nullptr;
+  User* user_ = nullptr;
+  std::string wire_in_;   // received, not decrypted yet
+  std::string wire_out_;  // encrypted, not sent yet: the socket was full
   std::string error_;
-  bool shaken_ = false;  // the TLS handshake finished; OpenSSL forgets that after an error
-  bool broken_ = false;  // OpenSSL reported a fatal error: no close_notify any more
+  bool readable_ = true, writable_ = true, ended_ = false;
+  bool more_inside_ = false;  // TLS holds decrypted bytes, or records not looked at
+  bool owes_byte_ = false;    // the last byte of wire_out_'s records is reported when they are sent
+  bool shaken_ = false;       // the TLS handshake finished; OpenSSL forgets that after an error
+  bool broken_ = false;       // OpenSSL reported a fatal error: no close_notify any more
 };
 
 }  // namespace keyward::net

@@ -26,16 +26,13 @@ struct ClientTlsConfig {
 using SslContext = std::shared_ptr<SSL_CTX>;
 using SslPtr = std::unique_ptr<SSL, decltype(&SSL_free)>;
 
-// Making a context also makes the process ignore SIGPIPE where nothing else handles it: OpenSSL's
-// socket writes raise it. Errors name the file and what is wrong with it. Release-buffers mode, no
-// renegotiation, no compression, one ticket.
+// Errors name the file and what is wrong with it. Release-buffers mode, no renegotiation, no
+// compression, one ticket.
 [[nodiscard]] Result<SslContext> make_server_context(const ServerTlsConfig& config);
 [[nodiscard]] Result<SslContext> make_client_context(const ClientTlsConfig& config);
-// A server- or client-side SSL on the (non-blocking) descriptor. Client side verifies `verify_name`
-// (name or address).
-[[nodiscard]] SslPtr make_server_ssl(SSL_CTX& context, int descriptor);
-[[nodiscard]] SslPtr make_client_ssl(SSL_CTX& context, int descriptor,
-                                     const std::string& verify_name);
+// A server- or client-side SSL for a Stream. Client side verifies `verify_name` (name or address).
+[[nodiscard]] SslPtr make_server_ssl(SSL_CTX& context);
+[[nodiscard]] SslPtr make_client_ssl(SSL_CTX& context, const std::string& verify_name);
 
 struct TlsFacts {
   std::string version, cipher;     // "TLSv1.3", "TLS_AES_256_GCM_SHA384"

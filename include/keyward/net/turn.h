@@ -1,12 +1,16 @@
-// The end of a loop turn: everything that piled up while the ready events were handled is sent at
-// once, in a fixed order. That is where batching comes from: one write per link, one audit write,
-// one write per client, however many commands came in.
+// One turn of a shard's loop: the sockets that have something to say are told, then everything that
+// piled up meanwhile is sent at once, in a fixed order. That is where batching comes from: one
+// write per link, one audit write, one write per client, however many commands came in.
 #pragma once
 
+#include "keyward/net/stream.h"
+
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 
 #include <array>
 #include <cstdint>
+#include <sys/epoll.h>
 #include <vector>
 
 namespace keyward::net {
@@ -16,7 +20,9 @@ namespace keyward::net {
 enum class Phase : std::uint8_t { upstream, journal, clients, reap };
 inline constexpr std::size_t kPhases = 4;
 
-// Owned by one shard, used on its thread only.
+// Owned by one shard, used on its thread only. Its own epoll set, edge-triggered and registered
+// once per stream, is one descriptor to Asio: a socket costs no system call besides its reads and
+// writes (Asio's own waits re-arm with epoll_ctl(2) each time).
 class Turn {
  public:
   // Something with work for the end of the turn. Must outlive its place in the list: see forget().
@@ -30,22 +36,40 @@ class Turn {
     std::array<bool, kPhases> queued_{};
   };
 
-  explicit Turn(boost::asio::io_context& io) : io_(io) {}
+  explicit Turn(boost::asio::io_context& io);
+  ~Turn();
   Turn(const Turn&) = delete;
   Turn& operator=(const Turn&) = delete;
 
   // Calls member.at_turn_end(phase) once at the end of this turn. A member added while that phase
-  // runs is called in the same turn's next round.
+  // runs is called in the next one.
   void add(Phase phase, Member& member);
   // Removes a member that is about to be destroyed.
   void forget(Member& member);
+  // Counts turns: what is measured once a turn, like the time, is worth keeping for that long.
+  [[nodiscard]] std::uint64_t number() const { return number_; }
 
  private:
+  friend class Stream;
+  void watch(Stream& stream);
+  void unwatch(Stream& stream);
+  void repeat(Stream& stream);
+
+  void wait();
+  void post();
   void run();
+  std::size_t tell_ready();
+  void end();
+
   boost::asio::io_context& io_;
+  boost::asio::posix::stream_descriptor ready_;  // the epoll set
   std::array<std::vector<Member*>, kPhases> lists_;
   std::vector<Member*> running_;
-  bool posted_ = false;
+  std::array<epoll_event, 256> events_{};
+  std::size_t told_ = 0, found_ = 0;  // of events_: already handled, filled
+  std::vector<Stream*> repeats_, repeating_;
+  std::uint64_t number_ = 0;
+  bool inside_ = false, posted_ = false;
 };
 
 }  // namespace keyward::net

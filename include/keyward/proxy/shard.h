@@ -102,7 +102,7 @@ class Shard {
  private:
   struct Listener;
   struct JournalMember;
-  void accepted(Listener& listener, net::Stream::Socket socket, const net::Peer& peer);
+  void accepted(Listener& listener, Descriptor socket, const net::Peer& peer);
   void tick();
   void arm_tick();
   void publish_gauges();

@@ -65,7 +65,7 @@ class RoomWaiter {
 // Owned by the Pool. Life: connecting -> logging in -> up -> down. Client bytes leave only after
 // Redis accepted the login. Requests may be queued from the start; if the link fails all of them
 // are told by ReplySink::on_lost, in order.
-class Link final : public net::Turn::Member, private ReplySink {
+class Link final : public net::Turn::Member, private net::Stream::User, private ReplySink {
  public:
   Link(LinkSettings& settings, LinkKey key, Secret password);
   ~Link() override;
@@ -109,8 +109,8 @@ class Link final : public net::Turn::Member, private ReplySink {
   void held_by(LinkHolder* holder) { holder_ = holder; }
 
   void close(const char* why);
-  // Nothing of the event loop refers to it any more: may be destroyed.
-  [[nodiscard]] bool reapable() const { return down() && pending_ops_ == 0; }
+  // Nothing refers to it any more: may be destroyed.
+  [[nodiscard]] bool reapable() const { return down() && repairs_ == 0; }
   [[nodiscard]] const std::string& node() const { return node_; }
 
   void at_turn_end(net::Phase phase) override;
@@ -125,9 +125,8 @@ class Link final : public net::Turn::Member, private ReplySink {
   void on_lost(const Awaiting& awaiting, bool maybe_executed) override;
   void mark_dirty();
   void flush();
-  void arm_read();
-  void arm_write();
-  void on_readable();
+  void on_readable() override;
+  void on_writable() override;
   bool receive(std::string_view bytes);
   bool receive_relay(std::string_view bytes);
   void give_room();
@@ -148,9 +147,9 @@ class Link final : public net::Turn::Member, private ReplySink {
   bool relay_first_ = true;
   std::string relay_early_;
   std::vector<RoomWaiter*> room_waiters_;
-  int pending_ops_ = 0;
+  int repairs_ = 0;  // under way
   int login_tries_ = 0;
-  bool paused_ = false, reading_ = false, writing_ = false, retired_ = false;
+  bool paused_ = false, retired_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
