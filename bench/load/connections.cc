@@ -1,0 +1,136 @@
+#include "connections.h"
+
+#include "arrival.h"
+#include "samples.h"
+
+#include <cstdio>
+#include <iostream>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+namespace keyward::load {
+
+namespace {
+
+constexpr double kNs = 1e9;
+
+class Churn {
+ public:
+  explicit Churn(const Options& options)
+      : options_(options),
+        target_(options),
+        secrets_(options),
+        lanes_(options.conns),
+        poll_(epoll_create1(EPOLL_CLOEXEC)) {}
+
+  int run() {
+    for (Lane& lane : lanes_) begin(lane);
+    loop(options_.warm);
+    measuring_ = true;
+    const double cpu = cpu_seconds();
+    const std::uint64_t start = now();
+    std::puts("go");
+    std::fflush(stdout);
+    loop(options_.secs);
+    const double seconds = static_cast<double>(now() - start) / kNs;
+    const double used = cpu_seconds() - cpu;
+    std::puts("end");
+    std::fflush(stdout);
+    std::printf(
+        R"({"ops": %.1f, "secs": %.4f, "client_cpu": %.6f, "answered": %zu, "resumed": %zu, %s})"
+        "\n",
+        static_cast<double>(taken_.count()) / seconds, seconds, used, taken_.count(), resumed_,
+        taken_.json().c_str());
+    return 0;
+  }
+
+ private:
+  struct Lane {
+    std::unique_ptr<Arrival> arrival;
+    std::uint64_t begun = 0;
+  };
+
+  void begin(Lane& lane) {
+    lane.begun = now();
+    lane.arrival = std::make_unique<Arrival>(target_, secrets_.next(), options_.refused);
+    if (lane.arrival->advance() == Arrival::State::failed) fail(lane.arrival->error);
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.ptr = &lane;
+    epoll_ctl(poll_, EPOLL_CTL_ADD, lane.arrival->connection->fd(), &event);
+  }
+
+  void loop(double seconds) {
+    const std::uint64_t until = now() + static_cast<std::uint64_t>(seconds * kNs);
+    while (now() < until) {
+      epoll_event events[64];
+      const int ready = epoll_wait(poll_, events, 64, 5'000);
+      if (ready <= 0) fail("the server left a connection without an answer for 5 s");
+      for (int at = 0; at < ready; ++at) {
+        Lane& lane = *static_cast<Lane*>(events[at].data.ptr);
+        const Arrival::State state = lane.arrival->advance();
+        if (state == Arrival::State::going) continue;
+        if (state == Arrival::State::failed) fail(lane.arrival->error);
+        if (measuring_) {
+          taken_.add(now() - lane.begun);
+          resumed_ += lane.arrival->connection->resumed() ? 1 : 0;
+        }
+        begin(lane);  // closes the one before
+      }
+    }
+  }
+
+  const Options& options_;
+  Target target_;
+  Secrets secrets_;
+  std::vector<Lane> lanes_;
+  int poll_;
+  bool measuring_ = false;
+  Samples taken_;
+  std::size_t resumed_ = 0;
+};
+
+// One PING, waited for.
+bool answers(Connection& connection) {
+  connection.out = command({"PING"});
+  if (connection.flush() != Io::done) return false;
+  for (int tries = 0; tries < 4; ++tries) {
+    pollfd ready{connection.fd(), POLLIN, 0};
+    if (poll(&ready, 1, 2'000) <= 0 || connection.receive() == Io::closed) return false;
+    if (connection.input().substr(0, 7) == "+PONG\r\n") return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+int run_churn(const Options& options) { return Churn(options).run(); }
+
+int run_hold(const Options& options) {
+  Target target(options);
+  Secrets secrets(options);
+  std::vector<std::unique_ptr<Connection>> held;
+  std::string line;
+  for (const std::uint32_t count : options.counts) {
+    const std::uint64_t start = now();
+    const double cpu = cpu_seconds();
+    const std::size_t before = held.size();
+    if (count > before)
+      arrive(target, secrets, count - static_cast<std::uint32_t>(before), 64, held);
+    std::printf(R"({"held": %zu, "opened": %zu, "secs": %.4f, "client_cpu": %.6f})"
+                "\n",
+                held.size(), held.size() - before, static_cast<double>(now() - start) / kNs,
+                cpu_seconds() - cpu);
+    std::fflush(stdout);
+    if (!std::getline(std::cin, line)) return 1;
+  }
+  std::size_t alive = 0;
+  for (const auto& connection : held) alive += answers(*connection) ? 1 : 0;
+  std::printf(R"({"alive": %zu})"
+              "\n",
+              alive);
+  return 0;
+}
+
+}  // namespace keyward::load

@@ -1,0 +1,15 @@
+// Loads made of connections rather than requests.
+#pragma once
+
+#include "options.h"
+
+namespace keyward::load {
+
+// A new connection a request. Prints `go`, `end` and JSON as traffic does.
+int run_churn(const Options& options);
+
+// Connections that idle. Prints a line of JSON at each count and then waits for a line of input; at
+// the end asks every connection for PONG.
+int run_hold(const Options& options);
+
+}  // namespace keyward::load

@@ -1,0 +1,44 @@
+// What one run of the load generator is to do: the command line as a value.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace keyward::load {
+
+enum class Mode { closed, open, churn, hold, fill };
+
+struct Options {
+  Mode mode = Mode::closed;
+  std::string host = "127.0.0.1";
+  std::uint16_t port = 0;
+  bool tls = false;
+  std::string ca;        // empty: the server is not verified
+  std::string sni;       // empty: the host
+  std::string user;      // goes before the secret in AUTH
+  std::string secrets;   // file, a password or token a line; empty: no AUTH
+  bool refused = false;  // churn without login at a server that wants one: NOAUTH is right
+  bool resume = false;   // churn: TLS session resumption
+  std::uint32_t conns = 50;
+  std::uint32_t pipe = 1;           // requests under way on one connection
+  std::uint32_t heavy = 0;          // more connections, told apart in the result...
+  std::uint32_t heavy_pipe = 1000;  // ...with this many requests under way each
+  std::uint32_t size = 100;
+  std::uint32_t keys = 100000;
+  std::uint32_t gets = 50;  // percent
+  double rate = 0;          // open: requests a second, of all connections
+  bool steady = false;      // open: even spacing instead of a Poisson process
+  double warm = 1;
+  double secs = 5;
+  std::string prefix = "kwbench:";
+  std::vector<std::uint32_t> counts;  // hold: stop at each of them until a line comes in
+};
+
+// Ends the process with what is wrong and how to say it.
+Options parse(int argc, char** argv);
+
+// Ends the process: a load generator that cannot go on has no figures to give.
+[[noreturn]] void fail(const std::string& text);
+
+}  // namespace keyward::load
