@@ -14,7 +14,7 @@ std::string command(const std::vector<std::string>& words) {
   return out;
 }
 
-Secrets::Secrets(const Options& options) {
+Secrets::Secrets(const Options& options) : first_(options.first), once_(options.once) {
   if (options.secrets.empty()) {
     commands_.emplace_back();
     return;
@@ -28,7 +28,11 @@ Secrets::Secrets(const Options& options) {
   if (commands_.empty()) fail("no secrets in " + options.secrets);
 }
 
-const std::string& Secrets::next() { return commands_[at_++ % commands_.size()]; }
+const std::string& Secrets::next() {
+  const std::size_t at = first_ + taken_++;
+  if (once_ && at >= commands_.size()) fail("all secrets were used; make more of them");
+  return commands_[at % commands_.size()];
+}
 
 Arrival::Arrival(Target& target, const std::string& auth, bool refused)
     : connection(std::make_unique<Connection>(target)), auth_(auth), refused_(refused) {}

@@ -9,16 +9,19 @@
 
 namespace keyward::load {
 
-// The passwords or tokens of a file, one after the other, again from the start at the end.
+// The passwords or tokens of a file, one after the other, again from the start at the end
+// unless each may be shown once only.
 class Secrets {
  public:
   explicit Secrets(const Options& options);
   // The next AUTH command; empty when there is nothing to log in with.
   const std::string& next();
+  [[nodiscard]] std::size_t taken() const { return taken_; }
 
  private:
   std::vector<std::string> commands_;
-  std::size_t at_ = 0;
+  std::size_t first_ = 0, taken_ = 0;
+  bool once_ = false;
 };
 
 std::string command(const std::vector<std::string>& words);

@@ -42,7 +42,7 @@ Target::Target(const Options& options) : options_(options) {
   }
   SSL_CTX_set_app_data(context_, this);
   SSL_CTX_set_session_cache_mode(context_, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-  if (options.resume) SSL_CTX_sess_set_new_cb(context_, &Target::keep_session);
+  SSL_CTX_sess_set_new_cb(context_, &Target::keep_session);
 }
 
 Target::~Target() {
@@ -52,6 +52,8 @@ Target::~Target() {
 
 int Target::keep_session(SSL* ssl, SSL_SESSION* session) {
   auto* self = static_cast<Target*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
+  ++self->tickets_;
+  if (!self->options_.resume) return 0;
   SSL_SESSION_free(self->session_);
   self->session_ = session;
   return 1;  // the reference is ours now

@@ -25,7 +25,8 @@ class Target {
   // A connected socket. Local addresses take turns within 127/8, so that ports in TIME_WAIT and
   // the number of ports never limit a run.
   int dial();
-  SSL* tls(int fd);  // null: plain
+  SSL* tls(int fd);                                               // null: plain
+  [[nodiscard]] std::size_t tickets() const { return tickets_; }  // that servers sent so far
 
  private:
   static int keep_session(SSL* ssl, SSL_SESSION* session);
@@ -34,6 +35,7 @@ class Target {
   SSL_CTX* context_ = nullptr;
   SSL_SESSION* session_ = nullptr;
   std::uint32_t dialled_ = 0;
+  std::size_t tickets_ = 0;
 };
 
 class Connection {

@@ -30,6 +30,7 @@ class Churn {
     measuring_ = true;
     const double cpu = cpu_seconds();
     const std::uint64_t start = now();
+    const std::size_t tickets = target_.tickets();
     std::puts("go");
     std::fflush(stdout);
     loop(options_.secs);
@@ -38,10 +39,11 @@ class Churn {
     std::puts("end");
     std::fflush(stdout);
     std::printf(
-        R"({"ops": %.1f, "secs": %.4f, "client_cpu": %.6f, "answered": %zu, "resumed": %zu, %s})"
+        R"({"ops": %.1f, "secs": %.4f, "client_cpu": %.6f, "answered": %zu, "resumed": %zu, )"
+        R"("tickets": %zu, "logins": %zu, %s})"
         "\n",
         static_cast<double>(taken_.count()) / seconds, seconds, used, taken_.count(), resumed_,
-        taken_.json().c_str());
+        target_.tickets() - tickets, secrets_.taken(), taken_.json().c_str());
     return 0;
   }
 

@@ -22,9 +22,10 @@ modes
 
 options
   --tls [--ca FILE] [--sni NAME] [--user U] [--secrets FILE]   FILE: a password or token a line
+  --once N                     every secret once only, from line N of the file on
   --conns N --pipe N --size BYTES --keys N --gets PERCENT --warm S --secs S --prefix TEXT
   --heavy N --heavy-pipe N     more connections, reported apart
-  --rate R [--steady]          open: a Poisson process, or even spacing
+  --rate R [--steady|--step]   open: a Poisson process, or even spacing, or all connections in step
   --resume, --refused          churn: resume TLS sessions; expect NOAUTH
 )";
 
@@ -89,10 +90,12 @@ Options parse(int argc, char** argv) {
   }
   Options o;
   o.mode = mode_of(argv[1]);
-  const std::map<std::string, std::function<void()>> flags{{"--tls", [&] { o.tls = true; }},
-                                                           {"--resume", [&] { o.resume = true; }},
-                                                           {"--refused", [&] { o.refused = true; }},
-                                                           {"--steady", [&] { o.steady = true; }}};
+  const std::map<std::string, std::function<void()>> flags{
+      {"--tls", [&] { o.tls = true; }},
+      {"--resume", [&] { o.resume = true; }},
+      {"--refused", [&] { o.refused = true; }},
+      {"--steady", [&] { o.spacing = Options::Spacing::steady; }},
+      {"--step", [&] { o.spacing = Options::Spacing::step; }}};
   using Text = const std::string&;
   const std::map<std::string, std::function<void(Text)>> values{
       {"--to", [&](Text v) { endpoint(o, v); }},
@@ -100,6 +103,7 @@ Options parse(int argc, char** argv) {
       {"--sni", [&](Text v) { o.sni = v; }},
       {"--user", [&](Text v) { o.user = v; }},
       {"--secrets", [&](Text v) { o.secrets = v; }},
+      {"--once", [&](Text v) { o.once = true, o.first = number(v, 10'000'000); }},
       {"--prefix", [&](Text v) { o.prefix = v; }},
       {"--conns", [&](Text v) { o.conns = number(v, 100'000); }},
       {"--pipe", [&](Text v) { o.pipe = number(v, 100'000); }},

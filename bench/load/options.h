@@ -14,12 +14,14 @@ struct Options {
   std::string host = "127.0.0.1";
   std::uint16_t port = 0;
   bool tls = false;
-  std::string ca;        // empty: the server is not verified
-  std::string sni;       // empty: the host
-  std::string user;      // goes before the secret in AUTH
-  std::string secrets;   // file, a password or token a line; empty: no AUTH
-  bool refused = false;  // churn without login at a server that wants one: NOAUTH is right
-  bool resume = false;   // churn: TLS session resumption
+  std::string ca;           // empty: the server is not verified
+  std::string sni;          // empty: the host
+  std::string user;         // goes before the secret in AUTH
+  std::string secrets;      // file, a password or token a line; empty: no AUTH
+  bool once = false;        // each secret once only...
+  std::uint32_t first = 0;  // ...from this line of the file on
+  bool refused = false;     // churn without login at a server that wants one: NOAUTH is right
+  bool resume = false;      // churn: TLS session resumption
   std::uint32_t conns = 50;
   std::uint32_t pipe = 1;           // requests under way on one connection
   std::uint32_t heavy = 0;          // more connections, told apart in the result...
@@ -28,7 +30,8 @@ struct Options {
   std::uint32_t keys = 100000;
   std::uint32_t gets = 50;  // percent
   double rate = 0;          // open: requests a second, of all connections
-  bool steady = false;      // open: even spacing instead of a Poisson process
+  enum class Spacing { poisson, steady, step };
+  Spacing spacing = Spacing::poisson;  // open
   double warm = 1;
   double secs = 5;
   std::string prefix = "kwbench:";

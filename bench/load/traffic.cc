@@ -42,7 +42,7 @@ class Traffic {
   void judge(Client& client, std::uint64_t at);
   void refill(Client& client, std::uint64_t at);
   void schedule(std::uint64_t at, std::uint64_t until);
-  void hand_out(std::uint64_t at);
+  void hand_out();
   void flush(Client& client);
   void idle(Client& client);
   void report(double seconds, double cpu);
@@ -124,16 +124,20 @@ void Traffic::idle(Client& client) {
 
 // Everything that is due by now, whether a connection is free or not.
 void Traffic::schedule(std::uint64_t at, std::uint64_t until) {
-  const double gap = kNs / options_.rate;
+  using Spacing = Options::Spacing;
+  const bool step = options_.spacing == Spacing::step;
+  const double gap = kNs / options_.rate * (step ? options_.conns : 1);
   while (next_ <= static_cast<double>(at) && next_ < static_cast<double>(until)) {
     const auto due = static_cast<std::uint64_t>(next_);
-    due_.push_back(requests_.draw(due));
-    if (measuring_) late_.add(at - due);
-    next_ += options_.steady ? gap : -std::log(requests_.uniform()) * gap;
+    for (std::uint32_t count = step ? options_.conns : 1; count > 0; --count) {
+      due_.push_back(requests_.draw(due));
+      if (measuring_) late_.add(at - due);
+    }
+    next_ += options_.spacing == Spacing::poisson ? -std::log(requests_.uniform()) * gap : gap;
   }
 }
 
-void Traffic::hand_out(std::uint64_t) {
+void Traffic::hand_out() {
   while (!due_.empty() && !free_.empty()) {
     Client& client = *free_.front();
     free_.pop_front();
@@ -193,7 +197,7 @@ void Traffic::wait(std::uint64_t until, bool issue) {
   }
   if (!open_) return;
   if (issue) schedule(now(), until);
-  hand_out(0);
+  hand_out();
 }
 
 void Traffic::loop(std::uint64_t until, bool issue) {
