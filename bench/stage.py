@@ -1,13 +1,23 @@
 #!/usr/bin/env python3
-"""Puts Keyward on the stage that `peers` has built: stage.py start DIR BINARY | stop DIR.
+"""Puts Keyward on the stage that `peers` has built.
 
-In front of the same Redis, with the peers' certificate, one shard and a policy of 20 grants. `keyward` records
-what `durability: written` asks for (logins, refusals, every state-changing command); `keyward-reads` records every
-read as well. Prints one `compare` target a line.
+  stage.py start DIR BINARY [--tokens N] [VARIANT...]   start variants (default: keyward keyward-reads), print their `compare` targets
+  stage.py restart DIR NAME                             a fresh Redis, empty, and in front of it a fresh NAME, Keyward or peer
+  stage.py stop DIR                                     end what `start` left in DIR, and nothing else
+
+In front of the same Redis, with the peers' certificate and a policy of 20 grants. All record what `durability: written` asks
+for (logins, refusals, every state-changing command), but for keyward-off.
+  keyward          one shard, upstream over loopback TCP
+  keyward-reads    every read recorded as well
+  keyward-unix     upstream over a unix socket
+  keyward-2shards  two shards
+  keyward-off      the least recording that the binary knows; skipped when it knows no less than `written`
+With --tokens, N different ES256 tokens of one subject are made as well, for logins with a token never seen before.
 """
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,16 +25,24 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / 'tests/e2e'))
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / 'tests/e2e'))
 from rig.resp import Client  # noqa: E402
 from rig.tokens import Issuer  # noqa: E402
 
 GRANTS = 20
 USER, PASSWORD = 'bench-admin', 'bench-admin-password'
-VARIANTS = {'keyward': (70, False), 'keyward-reads': (80, True)}
+ISSUER = 'https://bench.test'
+VARIANTS = {
+    'keyward': dict(port=70),
+    'keyward-reads': dict(port=80, audit={'reads': True}),
+    'keyward-unix': dict(port=82, unix=True),
+    'keyward-2shards': dict(port=84, shards=2),
+    'keyward-off': dict(port=86, audit={'durability': 'async'}, optional=True),
+}
 
 
-def policy(reads):
+def policy(audit):
     """Twenty grants of a team, each with a few key patterns; the load runs under the last one."""
     grants = []
     for n in range(GRANTS):
@@ -34,19 +52,21 @@ def policy(reads):
             'name': f'grant-{n}',
             'who': [{'issuer': 'bench', 'groups': ['load'] if last else [f'group-{n}']}],
             'allow': [{'commands': ['@read', '@write', '@blocking', '@transaction', '-@dangerous'], 'keys': keys}],
-            'audit': {'reads': reads},
+            'audit': audit,
         })
     return json.dumps({'apiVersion': 'keyward/v1', 'team': 'bench', 'owners': ['bench@example.com'], 'grants': grants}, indent=1)
 
 
-def configuration(folder, base, port, admin_port, issuer):
+def configuration(folder, base, variant, audience):
+    port = base + variant['port']
+    upstream = f'unix://{folder}/redis.sock' if variant.get('unix') else f'redis://127.0.0.1:{base}'
     return json.dumps({
-        'instance': f'bench-{port}', 'shards': 1,
+        'instance': f'bench-{port}', 'shards': variant.get('shards', 1),
         'listeners': [{'listen': f'127.0.0.1:{port}', 'tls': {'certificate': f'{folder}/server.crt', 'key': f'{folder}/server.key'}}],
-        'upstream': {'url': f'redis://127.0.0.1:{base}', 'user': USER, 'password_file': f'{folder}/admin.password'},
-        'issuers': [{'alias': 'bench', 'issuer': issuer.issuer, 'audiences': [issuer.audience], 'jwks_file': str(issuer.file)}],
+        'upstream': {'url': upstream, 'user': USER, 'password_file': f'{folder}/admin.password'},
+        'issuers': [{'alias': 'bench', 'issuer': ISSUER, 'audiences': [audience], 'jwks_file': f'{folder}/jwks.json'}],
         'policies': 'policies', 'audit': {'directory': 'audit'},
-        'admin': {'listen': f'127.0.0.1:{admin_port}', 'tls': False},
+        'admin': {'listen': f'127.0.0.1:{port + 1}', 'tls': False},
     }, indent=1)
 
 
@@ -68,56 +88,120 @@ def ready(port, process, log):
     sys.exit('keyward did not become ready:\n' + log.read_text()[-2000:])
 
 
-def start(folder, binary):
-    base = int((folder / 'base').read_text())
+def admin_user(base):
     with Client(socket.create_connection(('127.0.0.1', base), 5)) as redis:
         answer = redis('ACL', 'SETUSER', USER, 'on', f'>{PASSWORD}', '~*', '&*', '+@all')
         assert answer == b'OK', answer
+
+
+def launch(folder, base, name, binary):
+    """Starts one variant; False when it is optional and the binary does not know its settings."""
+    variant, home = VARIANTS[name], folder / name
+    shutil.rmtree(home, ignore_errors=True)
+    (home / 'policies').mkdir(parents=True)
+    (home / 'policies/bench.yaml').write_text(policy(variant.get('audit', {'reads': False})))
+    (home / 'keyward.yaml').write_text(configuration(folder, base, variant, 'keyward'))
+    if variant.get('optional'):
+        known = subprocess.run([binary, 'check', str(home / 'keyward.yaml')], capture_output=True)
+        if known.returncode:
+            print(f'skipped: {name}: this Keyward cannot record less', file=sys.stderr)
+            return False
+    log = home / 'keyward.log'
+    with open(log, 'ab') as out:
+        process = subprocess.Popen([binary, 'serve', '--config', str(home / 'keyward.yaml')], stdout=out, stderr=out,
+                                   stdin=subprocess.DEVNULL, start_new_session=True)
+    (folder / f'{name}.pid').write_text(str(process.pid))
+    ready(base + variant['port'] + 1, process, log)
+    return True
+
+
+def make_tokens(issuer, file, count):
+    told = time.monotonic()
+    scratch = file.with_suffix('.new')
+    with open(scratch, 'w') as out:
+        for n in range(count):
+            out.write(issuer.token('load', ['load'], ttl=20 * 3600) + '\n')
+            if time.monotonic() - told > 10:
+                told = time.monotonic()
+                print(f'tokens: {n} of {count}', file=sys.stderr, flush=True)
+    scratch.replace(file)
+    Path(f'{file}.used').unlink(missing_ok=True)
+
+
+def start(folder, binary, names, tokens):
+    base = int((folder / 'base').read_text())
+    admin_user(base)
     password = folder / 'admin.password'
     password.write_text(PASSWORD + '\n')
     password.chmod(0o600)
-    issuer = Issuer(folder / 'jwks.json', issuer='https://bench.test')
-    token = folder / 'token.jwt'
+    (folder / 'binary').write_text(binary)
+    issuer = Issuer(folder / 'jwks.json', issuer=ISSUER)
+    token, many = folder / 'token.jwt', folder / 'tokens.txt'
     token.write_text(issuer.token('load', ['load'], ttl=20 * 3600))
-    for name, (offset, reads) in VARIANTS.items():
-        home = folder / name
-        (home / 'policies').mkdir(parents=True, exist_ok=True)
-        (home / 'policies/bench.yaml').write_text(policy(reads))
-        port, admin_port = base + offset, base + offset + 1
-        (home / 'keyward.yaml').write_text(configuration(folder, base, port, admin_port, issuer))
-        log = home / 'keyward.log'
-        with open(log, 'ab') as out:
-            process = subprocess.Popen([binary, 'serve', '--config', str(home / 'keyward.yaml')], stdout=out, stderr=out,
-                                       stdin=subprocess.DEVNULL, start_new_session=True)
-        (folder / f'{name}.pid').write_text(str(process.pid))
-        ready(admin_port, process, log)
-        print(f'{name}=127.0.0.1:{port},tls,user=default,passfile={token},pid={folder}/{name}.pid')
-
-
-def stop(folder):
-    """Ends what start() left in that folder, and nothing else."""
-    for name in VARIANTS:
-        file = folder / f'{name}.pid'
-        if not file.exists():
+    if tokens:
+        make_tokens(issuer, many, tokens)
+    for name in names:
+        if not launch(folder, base, name, binary):
             continue
-        pid = int(file.read_text())
-        try:
-            if str(folder) in Path(f'/proc/{pid}/cmdline').read_text():
-                os.kill(pid, signal.SIGTERM)
-                for _ in range(100):
-                    if not Path(f'/proc/{pid}/exe').exists():
-                        break
-                    time.sleep(0.1)
-                else:
-                    os.kill(pid, signal.SIGKILL)
-        except (OSError, ProcessLookupError):
-            pass
-        file.unlink()
+        at = f'127.0.0.1:{base + VARIANTS[name]["port"]},tls'
+        rest = f'trail={folder}/{name}/audit,pid={folder}/{name}.pid'
+        only = {'keyward-2shards': ',for=shards'}.get(name, '')
+        print(f'{name}={at},user=default,passfile={token},{rest}{only}')
+        if name == 'keyward' and tokens:
+            print(f'keyward-first={at},user=default,secrets={many},{rest},for=W6')
+            print(f'keyward-nologin={at},refused,{rest},for=W6')
 
 
-if len(sys.argv) == 4 and sys.argv[1] == 'start':
-    start(Path(sys.argv[2]).resolve(), sys.argv[3])
-elif len(sys.argv) == 3 and sys.argv[1] == 'stop':
-    stop(Path(sys.argv[2]).resolve())
-else:
-    sys.exit(__doc__)
+def end(folder, name):
+    file = folder / f'{name}.pid'
+    if not file.exists():
+        return
+    pid = int(file.read_text())
+    try:
+        if str(folder) in Path(f'/proc/{pid}/cmdline').read_text():
+            os.kill(pid, signal.SIGTERM)
+            for _ in range(150):
+                if not Path(f'/proc/{pid}/exe').exists():
+                    break
+                time.sleep(0.1)
+            else:
+                os.kill(pid, signal.SIGKILL)
+    except (OSError, ProcessLookupError):
+        pass
+    file.unlink()
+
+
+def restart(folder, name):
+    base = int((folder / 'base').read_text())
+    if name in VARIANTS:
+        end(folder, name)  # while its Redis is there: it takes its users with it
+    peers = [str(HERE / 'peers'), 'restart', str(folder)]
+    subprocess.run(peers + ['redis'], check=True, stdout=subprocess.DEVNULL)
+    admin_user(base)
+    if name in VARIANTS:
+        launch(folder, base, name, (folder / 'binary').read_text())
+    elif not name.startswith('redis'):
+        subprocess.run(peers + [name], check=True, stdout=subprocess.DEVNULL)
+
+
+def main(args):
+    if len(args) >= 3 and args[0] == 'start':
+        names, tokens = args[3:], 0
+        if '--tokens' in names:
+            at = names.index('--tokens')
+            tokens = int(names[at + 1])
+            del names[at:at + 2]
+        unknown = [n for n in names if n not in VARIANTS]
+        if unknown:
+            sys.exit('no variant ' + unknown[0] + '; known: ' + ' '.join(VARIANTS))
+        start(Path(args[1]).resolve(), args[2], names or ['keyward', 'keyward-reads'], tokens)
+    elif len(args) == 3 and args[0] == 'restart':
+        restart(Path(args[1]).resolve(), args[2])
+    elif len(args) == 2 and args[0] == 'stop':
+        for name in VARIANTS:
+            end(Path(args[1]).resolve(), name)
+    else:
+        sys.exit(__doc__)
+
+
+main(sys.argv[1:])
