@@ -1,4 +1,5 @@
 #include "connections.h"
+#include "hop.h"
 #include "traffic.h"
 
 #include <csignal>
@@ -22,5 +23,7 @@ int main(int argc, char** argv) {
       return keyward::load::run_hold(options);
     case Mode::fill:
       return keyward::load::run_fill(options);
+    case Mode::hop:
+      return keyward::load::run_hop(options);
   }
 }

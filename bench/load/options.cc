@@ -19,6 +19,7 @@ modes
   churn    a new connection a request: connect, TLS, [AUTH], PING, close; --conns of them at a time
   hold     opens and logs in --counts connections, waits for a line at each count
   fill     writes every key once
+  hop      how long a cache line takes between two CPUs (--counts CPU,CPU) and back
 
 options
   --tls [--ca FILE] [--sni NAME] [--user U] [--secrets FILE]   FILE: a password or token a line
@@ -56,17 +57,16 @@ std::vector<std::uint32_t> numbers(const std::string& text) {
 }
 
 Mode mode_of(const std::string& name) {
-  static const std::map<std::string, Mode> modes{{"closed", Mode::closed},
-                                                 {"open", Mode::open},
-                                                 {"churn", Mode::churn},
-                                                 {"hold", Mode::hold},
-                                                 {"fill", Mode::fill}};
+  static const std::map<std::string, Mode> modes{{"closed", Mode::closed}, {"open", Mode::open},
+                                                 {"churn", Mode::churn},   {"hold", Mode::hold},
+                                                 {"fill", Mode::fill},     {"hop", Mode::hop}};
   const auto found = modes.find(name);
   if (found == modes.end()) fail("no mode " + name + "\n" + kUsage);
   return found->second;
 }
 
 void check(const Options& o) {
+  if (o.mode == Mode::hop) return;
   if (o.port == 0) fail("--to HOST:PORT is missing");
   if (o.size < 16) fail("--size is at least 16: a value begins with its key's number");
   if (o.conns == 0 || o.pipe == 0 || o.keys == 0 || o.heavy_pipe == 0) fail("counts begin at 1");

@@ -7,7 +7,7 @@
 
 namespace keyward::load {
 
-enum class Mode { closed, open, churn, hold, fill };
+enum class Mode { closed, open, churn, hold, fill, hop };
 
 struct Options {
   Mode mode = Mode::closed;
@@ -35,7 +35,7 @@ struct Options {
   double warm = 1;
   double secs = 5;
   std::string prefix = "kwbench:";
-  std::vector<std::uint32_t> counts;  // hold: stop at each of them until a line comes in
+  std::vector<std::uint32_t> counts;  // hold: stop at each until a line comes in; hop: two CPUs
 };
 
 // Ends the process with what is wrong and how to say it.

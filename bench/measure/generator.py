@@ -35,7 +35,7 @@ def build():
     compiler = shutil.which('c++') or shutil.which('g++') or die('bench/load needs a C++20 compiler')
     program.parent.mkdir(exist_ok=True)
     scratch = program.with_suffix(f'.{os.getpid()}')
-    r = subprocess.run([compiler, '-std=c++20', '-O2', '-o', str(scratch), *map(str, sources), '-lssl', '-lcrypto'],
+    r = subprocess.run([compiler, '-std=c++20', '-O2', '-o', str(scratch), *map(str, sources), '-lssl', '-lcrypto', '-pthread'],
                        capture_output=True, text=True)
     if r.returncode:
         die('bench/load does not compile:\n' + r.stderr[-2000:])
@@ -45,6 +45,15 @@ def build():
 
 def client_prefix(o, w):
     return ['taskset', '-c', o.client_cpu] if o.client_cpu and not w.get('loose') else []
+
+
+def hop(o):
+    """Nanoseconds from the client's CPU to the server's and back; None where nothing is pinned."""
+    if not o.client_cpu or not o.server_cpu:
+        return None
+    cpus = o.client_cpu.split(',')[0] + ',' + o.server_cpu.split(',')[0]
+    r = subprocess.run([o.kwload, 'hop', '--counts', cpus], capture_output=True, text=True, timeout=20)
+    return json.loads(r.stdout)['hop_ns'] if r.returncode == 0 else None
 
 
 def where(o, t, secrets):

@@ -129,8 +129,9 @@ def once(o, t, w, backend):
         cpus = set(range(64)) if w.get('loose') or not o.server_cpu else {int(c) for c in o.server_cpu.split(',')}
         pin(proxies + (backend.pids if backend else []), cpus & set(range(64)))
         empty_trail(t.trail)
+        before = generator.hop(o)
         try:
-            return KINDS[w['kind']](o, t, w, proxies, backend)
+            return dict(KINDS[w['kind']](o, t, w, proxies, backend), hop=[before, generator.hop(o)])
         finally:
             empty_trail(t.trail)
     except subprocess.TimeoutExpired:

@@ -1,7 +1,7 @@
 """Figures of a workload as a Markdown table."""
 import statistics
 
-from .workloads import LOADS, counts_of
+from .workloads import LOADS
 
 
 def med(rows, key):
@@ -96,18 +96,55 @@ def many_rows(o, data, good):
     return head, rows
 
 
-def good_rows(w, rows):
+FAR = 200  # ns between CPUs and back: above it they share no cache; one machine may be at both, in turns of minutes
+
+
+def place(row):
+    """Where the two CPUs were in that run: near, far, or moved meanwhile. The speed of everything depends on it."""
+    hops = [h for h in row.get('hop') or [] if h is not None]
+    kinds = {'far' if h > FAR else 'near' for h in hops}
+    return kinds.pop() if len(kinds) == 1 else 'moved'
+
+
+def by_place(w, data):
+    """The runs that gave figures, by target; and the same for each distance of the CPUs."""
     key = dict(calls='calls', curve='points', hold='steps').get(w['kind'], 'ops')
-    return [r for r in rows if key in r]
+    good = {n: [r for r in rows if key in r] for n, rows in data.items()}
+    return good, {p: {n: [r for r in rows if place(r) == p] for n, rows in good.items()} for p in ('near', 'far', 'moved')}
+
+
+def fewest(good):
+    counts = [len(rows) for rows in good.values()]
+    return min(counts, default=0), sum(counts)
+
+
+def scarce(w, data, enough):
+    """True when too few runs of some target compare with those of the others. A target that always fails is not waited for."""
+    _, by = by_place(w, {n: rows for n, rows in data.items() if not all(r.get('error') for r in rows)})
+    return max(fewest(good)[0] for good in by.values()) < enough
+
+
+def comparable(w, data):
+    """The runs that count, by target, and a word on them: those in which the CPUs were equally far apart."""
+    good, by = by_place(w, data)
+    if w['kind'] == 'hold' or w.get('loose') or not any(good.values()):
+        return good, ''
+    alive = {p: {n: rows for n, rows in by[p].items() if good[n]} for p in by}
+    best = max(by, key=lambda p: fewest(alive[p]))
+    chosen = by[best] if fewest(alive[best])[0] > 0 else good
+    hops = [h for rows in chosen.values() for r in rows for h in r.get('hop') or [] if h is not None]
+    left = sum(map(len, good.values())) - sum(map(len, chosen.values()))
+    seen = f'; CPUs {min(hops)} to {max(hops)} ns apart' if hops else ''
+    return chosen, seen + (f' ({left} runs at another distance left out)' if left else '')
 
 
 def show(o, name, data):
     """Lines of Markdown. `o`: rounds, secs, base (names), client_cpu, server_cpu."""
     w = LOADS[name]
-    good = {n: good_rows(w, rows) for n, rows in data.items()}
+    good, seen = comparable(w, data)
     rounds = max((len(rows) for rows in data.values()), default=0)
     where = 'nothing pinned' if w.get('loose') else f"client on CPU {o['client_cpu'] or 'any'}, servers on CPU {o['server_cpu'] or 'any'}"
-    how = f'{rounds} interleaved rounds' + ('' if w['kind'] == 'hold' else f" of {o['secs']:g} s") + f'; median (least-most); {where}'
+    how = f'{rounds} interleaved rounds' + ('' if w['kind'] == 'hold' else f" of {o['secs']:g} s") + f'; median (least-most); {where}{seen}'
     rows = dict(load=load_rows, churn=load_rows, calls=calls_rows, curve=curve_rows, fair=fair_rows,
                 hold=many_rows if w.get('idle') else hold_rows)[w['kind']](o, data, good)
     notes = []
