@@ -1,6 +1,10 @@
-// What one audit record costs on the data path: encoding, hashing, handing over in batches.
+// What the audit trail costs on the data path: a request shown, its record encoded, hashed and
+// handed over in batches; and the reading of a trail.
 #include "audit/chain.h"
-#include "audit/ocsf.h"
+#include "audit/data_record.h"
+#include "audit/json_text.h"
+#include "audit/line_head.h"
+#include "unit/audit/sample.h"
 
 #include "keyward/audit/journal.h"
 #include "keyward/audit/verify.h"
@@ -15,51 +19,6 @@
 namespace keyward::audit {
 namespace {
 
-Subject worker() {
-  Subject subject;
-  subject.principal = "okta:9f2c1a7be0d34c55";
-  subject.issuer_alias = "okta";
-  subject.issuer = "https://example.okta.com/oauth2/default";
-  subject.subject = "airflow-worker@example.com";
-  subject.label = "airflow-worker";
-  subject.groups = {"airflow-workers", "data-platform"};
-  subject.token_digest = "0f1e2d3c4b5a6978";
-  subject.token_id = "jti-77";
-  subject.auth_protocol = "OAUTH 2.0";
-  subject.source_ip = "10.1.2.3";
-  subject.source_port = 51123;
-  subject.tls_version = "TLSv1.3";
-  subject.tls_cipher = "TLS_AES_256_GCM_SHA384";
-  subject.client_name = "worker-1";
-  subject.client_library = "redis-py 8.1.0";
-  subject.listener = "main";
-  subject.connection_id = 42;
-  subject.session_id = "s-0-42";
-  subject.session_started = WallTime(std::chrono::seconds(1'799'999'000));
-  subject.session_expires = WallTime(std::chrono::seconds(1'800'003'600));
-  subject.lease_user = "kw_4be1";
-  subject.policy_version = "sha256:11aa22bb";
-  return subject;
-}
-
-struct Set {
-  std::array<std::string_view, 3> args{"SET", "airflow:result:0123456789", "value"};
-  Event event(const Subject* subject) const {
-    Event set;
-    set.subject = subject;
-    set.command = "set";
-    set.args = args;
-    set.keys = std::span(args).subspan(1, 1);
-    set.writes = true;
-    set.command_number = 7;
-    set.latency_us = 131;
-    set.node = "127.0.0.1:6379";
-    set.grant = "airflow-worker";
-    set.rule = "policies/airflow.yaml:12";
-    return set;
-  }
-};
-
 class Directory {
  public:
   Directory() {
@@ -73,69 +32,133 @@ class Directory {
   std::string path_;
 };
 
-void Encode(benchmark::State& state) {
-  Subject subject = worker();
-  if (state.range(0) != 0) prepare(subject);
-  const OcsfWriter writer("kw-1", "shard-0", "sessions");
-  const Set set;
-  const Event event = set.event(&subject);
-  std::string line;
-  for (auto _ : state) {
-    line.clear();
-    writer.append(line, event, Place{123456, view(kNoHash), WallTime{}, WallTime{}});
-    benchmark::DoNotOptimize(line.data());
-  }
-  state.counters["bytes"] = static_cast<double>(line.size());
-}
-BENCHMARK(Encode)->ArgName("prepared")->Arg(0)->Arg(1);
+constexpr std::array<std::string_view, 3> kArgs{"SET", "airflow:result:0123456789", "value"};
+constexpr std::array<std::uint32_t, 1> kKeys{1};
+const RequestView kSet{.command = "set", .args = kArgs, .keys = kKeys, .writes = true};
 
-void Hash(benchmark::State& state) {
-  const std::string line(static_cast<std::size_t>(state.range(0)), 'x');
-  Hasher hasher;
-  for (auto _ : state) benchmark::DoNotOptimize(hasher(line));
-  state.SetBytesProcessed(state.iterations() * state.range(0));
-}
-BENCHMARK(Hash)->Arg(512)->Arg(1024)->Arg(1536)->Arg(2048);
-
-// One iteration is a loop turn with `batch` records; items per second is what counts.
-void Record(benchmark::State& state) {
-  const Directory directory;
-  const SystemClock clock;
-  auto journal = *Journal::open({directory.path(), "kw-1", "shard-0", "sessions"}, clock);
-  Subject subject = worker();
-  prepare(subject);
-  const Set set;
-  const Event event = set.event(&subject);
-  for (auto _ : state) {
-    for (std::int64_t count = 0; count < state.range(0); ++count) journal->append(event);
-    benchmark::DoNotOptimize(journal->flush());
-  }
-  state.SetItemsProcessed(state.iterations() * state.range(0));
+void per_record(benchmark::State& state, std::int64_t batch) {
+  state.SetItemsProcessed(state.iterations() * batch);
   state.counters["per_record"] =
-      benchmark::Counter(static_cast<double>(state.iterations() * state.range(0)),
+      benchmark::Counter(static_cast<double>(state.iterations() * batch),
                          benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
-BENCHMARK(Record)->ArgName("batch")->Arg(1)->Arg(8)->Arg(64)->Iterations(4000);
+
+// When the command is forwarded.
+void ShowRequest(benchmark::State& state) {
+  RequestPrinter printer;
+  RequestText text;
+  for (auto _ : state) {
+    printer.print(kSet, text);
+    benchmark::DoNotOptimize(text.text.data());
+  }
+}
+BENCHMARK(ShowRequest);
+
+void Encode(benchmark::State& state) {
+  const Subject subject = test::sample_subject();
+  const DataRecords data("kw-1", "shard-0", "sessions");
+  const Opening opening = data.open(subject, 0, 1);
+  const test::SampleSet set;
+  const Event event = set.event(&subject);
+  const Place place{1234567, view(kNoHash), WallTime(std::chrono::seconds(1'800'000'000)),
+                    WallTime(std::chrono::seconds(1'800'000'000))};
+  const auto line = std::make_unique_for_overwrite<char[]>(kLineLimit);
+  const char* end = nullptr;
+  for (auto _ : state) {
+    end = data.write(line.get(), event, place, opening);
+    benchmark::DoNotOptimize(end);
+  }
+  state.counters["bytes"] = static_cast<double>(end - line.get());
+}
+BENCHMARK(Encode);
+
+// A line of so many bytes, of which the second number is the opening.
+void Hash(benchmark::State& state) {
+  const std::string line(static_cast<std::size_t>(state.range(0)), 'x');
+  Opening opening;
+  opening.hashed = static_cast<std::size_t>(state.range(1)) / Sha256::kBlock * Sha256::kBlock;
+  Chain chain;
+  for (auto _ : state) {
+    chain.add(line, opening);
+    benchmark::DoNotOptimize(chain.last());
+  }
+}
+BENCHMARK(Hash)->Args({700, 0})->Args({700, 300})->Args({1400, 0});
+
+struct Trail {
+  Directory directory;
+  SystemClock clock;
+  std::unique_ptr<Journal> journal =
+      *Journal::open({directory.path(), "kw-1", "shard-0", "sessions"}, clock);
+};
+
+// One iteration is a loop turn with `batch` records; the time per record is what counts.
+void RecordSet(benchmark::State& state) {
+  Trail trail;
+  const Subject subject = test::sample_subject();
+  const test::SampleSet set;
+  RequestPrinter printer;
+  RequestText text;
+  for (auto _ : state) {
+    for (std::int64_t count = 0; count < state.range(0); ++count) {
+      printer.print(kSet, text);
+      Event event = set.event(&subject);
+      event.request = &text;
+      trail.journal->append(event);
+    }
+    benchmark::DoNotOptimize(trail.journal->flush());
+  }
+  per_record(state, state.range(0));
+}
+BENCHMARK(RecordSet)->ArgName("batch")->Arg(1)->Arg(8)->Arg(16)->Arg(64)->Iterations(4000);
+
+void RecordDenial(benchmark::State& state) {
+  Trail trail;
+  const Subject subject = test::sample_subject();
+  const test::SampleDenial denial;
+  const Event event = denial.event(&subject);
+  for (auto _ : state) {
+    for (std::int64_t count = 0; count < state.range(0); ++count) trail.journal->append(event);
+    benchmark::DoNotOptimize(trail.journal->flush());
+  }
+  per_record(state, state.range(0));
+}
+BENCHMARK(RecordDenial)->ArgName("batch")->Arg(1)->Arg(16)->Iterations(4000);
+
+// The login, the first command (which is introduced) and the end of a session.
+void RecordSession(benchmark::State& state) {
+  Trail trail;
+  Subject subject = test::sample_subject();
+  const test::SampleSet set;
+  const Event first = set.event(&subject);
+  Event login, ended;
+  login.kind = Kind::login;
+  ended.kind = Kind::session_end;
+  login.subject = ended.subject = &subject;
+  for (auto _ : state) {
+    subject.changed();
+    trail.journal->append(login);
+    trail.journal->append(first);
+    trail.journal->append(ended);
+    benchmark::DoNotOptimize(trail.journal->flush());
+  }
+}
+BENCHMARK(RecordSession)->Iterations(20000);
 
 void Verify(benchmark::State& state) {
-  const Directory directory;
-  const SystemClock clock;
-  std::uint64_t bytes = 0;
-  {
-    auto journal = *Journal::open({directory.path(), "kw-1", "shard-0", "sessions"}, clock);
-    const Subject subject = worker();
-    const Set set;
-    for (int count = 0; count < 200'000; ++count) {
-      journal->append(set.event(&subject));
-      if (count % 64 == 0) journal->flush();
-    }
-    journal->close("bench");
-    bytes = journal->counters().bytes;
+  Trail trail;
+  const Subject subject = test::sample_subject();
+  const test::SampleSet set;
+  for (int count = 0; count < 200'000; ++count) {
+    trail.journal->append(set.event(&subject));
+    if (count % 64 == 0) trail.journal->flush();
   }
+  trail.journal->close("bench");
   for (auto _ : state) {
-    if (!verify(directory.path())->whole()) state.SkipWithError("the trail is not whole");
+    if (!verify(trail.directory.path())->whole()) state.SkipWithError("the trail is not whole");
   }
-  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(bytes));
+  state.SetBytesProcessed(state.iterations() *
+                          static_cast<std::int64_t>(trail.journal->counters().bytes));
 }
 BENCHMARK(Verify)->Unit(benchmark::kMillisecond);
 

@@ -57,13 +57,28 @@ constexpr std::array<Named, 39> kNamed{{
 static_assert(std::is_sorted(kNamed.begin(), kNamed.end(),
                              [](const Named& a, const Named& b) { return a.command < b.command; }));
 
+// Where the commands of each first letter begin; one more for the end.
+constexpr std::array<std::uint8_t, 27> make_letters() {
+  std::array<std::uint8_t, 27> begins{};
+  for (std::size_t letter = 0; letter < begins.size(); ++letter) {
+    while (begins[letter] < kNamed.size() &&
+           static_cast<std::size_t>(kNamed[begins[letter]].command.front() - 'a') < letter)
+      ++begins[letter];
+  }
+  return begins;
+}
+constexpr std::array<std::uint8_t, 27> kLetters = make_letters();
+
 }  // namespace
 
 Activity activity_of(std::string_view command, bool reads, bool writes) {
-  const auto* found = std::lower_bound(
-      kNamed.begin(), kNamed.end(), command,
-      [](const Named& named, std::string_view name) { return named.command < name; });
-  if (found != kNamed.end() && found->command == command) return found->activity;
+  const std::size_t letter =
+      command.empty() ? 26 : static_cast<std::size_t>(static_cast<unsigned char>(command[0])) - 'a';
+  if (letter < 26) {
+    for (std::size_t index = kLetters[letter]; index < kLetters[letter + 1]; ++index) {
+      if (kNamed[index].command == command) return kNamed[index].activity;
+    }
+  }
   if (writes) return Activity::update;
   return reads ? Activity::read : Activity::other;
 }

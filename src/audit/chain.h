@@ -2,17 +2,13 @@
 // without its newline.
 #pragma once
 
-#include <array>
+#include "audit/opening.h"
+#include "audit/sha256.h"
+
 #include <cstdint>
-#include <memory>
-#include <string>
 #include <string_view>
 
-struct evp_md_ctx_st;
-
 namespace keyward::audit {
-
-using HexDigest = std::array<char, 64>;
 
 inline constexpr HexDigest kNoHash = [] {
   HexDigest zeros{};
@@ -24,21 +20,11 @@ inline constexpr HexDigest kNoHash = [] {
   return {digest.data(), digest.size()};
 }
 
-// SHA-256 with a context that is made once.
-class Hasher {
- public:
-  Hasher();
-  [[nodiscard]] HexDigest operator()(std::string_view bytes);
-  void begin();
-  void add(std::string_view bytes);
-  [[nodiscard]] HexDigest finish();
-
- private:
-  struct Free {
-    void operator()(evp_md_ctx_st* context) const;
-  };
-  std::unique_ptr<evp_md_ctx_st, Free> context_;
-};
+[[nodiscard]] inline HexDigest hash_of(std::string_view bytes) {
+  Sha256 hash;
+  hash.add(bytes);
+  return hash.finish();
+}
 
 class Chain {
  public:
@@ -51,12 +37,19 @@ class Chain {
   [[nodiscard]] std::uint64_t sequence() const { return sequence_; }  // of the last record
   [[nodiscard]] std::string_view last() const { return view(last_); }
   void add(std::string_view line) {
-    last_ = hasher_(line);
+    last_ = hash_of(line);
+    ++sequence_;
+  }
+  // A line that begins with `opening`.
+  void add(std::string_view line, const Opening& opening) {
+    hash_.resume(opening.state, opening.hashed);
+    hash_.add(line.substr(opening.hashed));
+    last_ = hash_.finish();
     ++sequence_;
   }
 
  private:
-  Hasher hasher_;
+  Sha256 hash_;
   HexDigest last_ = kNoHash;
   std::uint64_t sequence_ = 0;
 };

@@ -1,6 +1,9 @@
 #include "keyward/audit/journal.h"
 
 #include "audit/chain.h"
+#include "audit/data_record.h"
+#include "audit/line_buffer.h"
+#include "audit/line_head.h"
 #include "audit/ocsf.h"
 #include "audit/previous_run.h"
 #include "audit/seal.h"
@@ -8,13 +11,19 @@
 #include "audit/trail_files.h"
 
 #include <algorithm>
+#include <atomic>
 #include <fmt/format.h>
+#include <span>
 #include <system_error>
+#include <utility>
 
 namespace keyward::audit {
 namespace {
 
-constexpr std::size_t kKeepCapacity = std::size_t{1} << 20;
+constexpr std::size_t kKeepCapacity = std::size_t{4} << 20;
+// A session that is still at work says again who it is after so much: a reader of a record need not
+// look further back.
+constexpr std::uint64_t kChapterSize = std::uint64_t{64} << 20;
 constexpr auto kNameCheckInterval = std::chrono::seconds(1);
 
 // What is given up first when nothing can be written: records whose loss hides no change of data or
@@ -27,10 +36,16 @@ bool may_be_shed(const Event& event) {
     case Kind::denial:
       return true;
     case Kind::command:
-      return !event.writes;
+      return event.request == nullptr || !event.request->writes;
     default:
       return false;
   }
+}
+
+// No two journals of the process share a chapter.
+std::uint64_t new_chapter() {
+  static std::atomic<std::uint64_t> last{0};
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
 }
 
 // The files of one stream; the newest is the last.
@@ -49,17 +64,23 @@ struct Journal::State {
   State(JournalConfig settings, const Clock& source)
       : config(std::move(settings)),
         clock(source),
-        writer(config.instance, config.stream, config.redis_label) {}
+        writer(config.instance, config.stream, config.redis_label),
+        data(config.instance, config.stream, config.redis_label) {}
 
   JournalConfig config;
   const Clock& clock;
   OcsfWriter writer;
+  DataRecords data;
   Chain chain;
+  std::uint64_t chapter = new_chapter(), chapter_ends = kChapterSize;  // in bytes of this file
+  Subject nobody;
   WallTime last_time{};
+  bool clock_read = false;  // since the last flush
+  WallTime wall{};
   FileDescriptor lock;
   StreamFile file;
 
-  std::string buffer;  // lines; the first `written` bytes are with the kernel
+  LineBuffer buffer;  // the first `written` bytes are with the kernel
   std::size_t written = 0;
   std::uint64_t durable = 0;
   Counters counters;
@@ -75,7 +96,11 @@ struct Journal::State {
   MonoTime next_name_check{};
 
   Result<> start();
+  [[nodiscard]] Place next_place();
+  void added(const char* begin, const char* end);
   std::uint64_t put(const Event& event, std::string_view extra);
+  std::uint64_t put_data(const Event& event);
+  const Opening& opening_of(const Subject& subject, std::uint32_t db);
   bool write_out();
   void fail(int error);
   void recover();
@@ -101,46 +126,85 @@ Result<> Journal::State::start() {
   event.kind = Kind::start;
   put(event, previous.claim(name));
   auto created = StreamFile::create(config.directory, name,
-                                    config.instance + "." + config.stream + ".new", buffer);
+                                    config.instance + "." + config.stream + ".new", buffer.view());
   if (!created) return created.error();
   file = *std::move(created);
-  buffer.clear();
+  buffer.clear(kKeepCapacity);
   durable = chain.sequence();
   ++counters.flushes;
+  clock_read = false;
   return {};
 }
 
-std::uint64_t Journal::State::put(const Event& event, std::string_view extra) {
-  const WallTime now = clock.wall();
-  last_time = std::max(last_time, now);
-  const std::size_t begin = buffer.size();
-  writer.append(buffer, event, Place{chain.sequence() + 1, chain.last(), last_time, now}, extra);
-  if (event.kind == Kind::stop) seal(buffer, begin);
-  chain.add(std::string_view(buffer).substr(begin));
-  buffer.push_back('\n');
+// The clock is read once between two flushes, which is once a turn of the loop.
+Place Journal::State::next_place() {
+  if (!std::exchange(clock_read, true)) wall = clock.wall();
+  last_time = std::max(last_time, wall);
+  return Place{chain.sequence() + 1, chain.last(), last_time, wall};
+}
+
+void Journal::State::added(const char* begin, const char* end) {
+  buffer.commit(end);
   ++counters.records;
-  counters.bytes += buffer.size() - begin;
+  counters.bytes += static_cast<std::uint64_t>(end - begin);
+}
+
+std::uint64_t Journal::State::put(const Event& event, std::string_view extra) {
+  char* const begin = buffer.room(kLineLimit + 1);
+  char* end = writer.write(begin, event, next_place(), extra);
+  const std::span<char> line(begin, end);
+  if (event.kind == Kind::stop) seal(line);
+  chain.add({line.data(), line.size()});
+  *end++ = '\n';
+  added(begin, end);
   return chain.sequence();
+}
+
+std::uint64_t Journal::State::put_data(const Event& event) {
+  const Opening& opening = opening_of(event.subject == nullptr ? nobody : *event.subject, event.db);
+  char* const begin = buffer.room(kLineLimit + 1);
+  char* end = data.write(begin, event, next_place(), opening);
+  chain.add({begin, static_cast<std::size_t>(end - begin)}, opening);
+  *end++ = '\n';
+  added(begin, end);
+  return chain.sequence();
+}
+
+// Who has an identity is introduced by a `session` record first, once in each chapter.
+const Opening& Journal::State::opening_of(const Subject& subject, std::uint32_t db) {
+  if (counters.bytes >= chapter_ends) {
+    chapter = new_chapter();
+    chapter_ends = counters.bytes + kChapterSize;
+  }
+  const bool introduced = subject.opening != nullptr && subject.opening->chapter == chapter;
+  if (introduced && subject.opening->db == db) return *subject.opening;
+  if (!introduced && !subject.principal.empty()) {
+    Event session;
+    session.kind = Kind::session;
+    session.subject = &subject;
+    put(session, {});
+  }
+  subject.opening = std::make_shared<const Opening>(data.open(subject, db, chapter));
+  return *subject.opening;
 }
 
 // True when nothing is left to write. Every line ends in the only newline it has, so newlines count
 // records.
 bool Journal::State::write_out() {
-  const std::string_view rest = std::string_view(buffer).substr(written);
+  const std::string_view rest = buffer.view().substr(written);
   const auto done = file.write(rest);
   ++counters.flushes;
   if (done.error == 0) {
     durable = chain.sequence();
-    buffer.clear();
+    buffer.clear(kKeepCapacity);
     written = 0;
-    if (buffer.capacity() > kKeepCapacity) std::string().swap(buffer);
     return true;
   }
   const std::string_view gone = rest.substr(0, done.bytes);
   durable += static_cast<std::uint64_t>(std::count(gone.begin(), gone.end(), '\n'));
   written += done.bytes;
   if (written > kKeepCapacity) {
-    buffer.erase(0, written);
+    buffer.erase_front(written);
     written = 0;
   }
   fail(done.error);
@@ -204,20 +268,22 @@ std::uint64_t Journal::append(const Event& event) {
     ++state.counters.shed;
     return 0;
   }
-  return state.put(event, {});
+  return about_data(event.kind) ? state.put_data(event) : state.put(event, {});
 }
 
 Receipt Journal::flush() {
   State& state = *state_;
-  if (state.closed || !pending()) return receipt();
-  if (state.file_is_gone()) {
-    state.fail(ENOENT);
-    state.next_name_check =
-        {};  // until a restart: what is written there is lost, so nothing may count as written
-    return receipt();
+  if (!state.closed && pending()) {
+    if (state.file_is_gone()) {
+      state.fail(ENOENT);
+      state.next_name_check =
+          {};  // until a restart: what is written there is lost, so nothing may count as written
+    } else {
+      const bool was_failing = state.failing;
+      if (state.write_out() && was_failing) state.recover();
+    }
   }
-  const bool was_failing = state.failing;
-  if (state.write_out() && was_failing) state.recover();
+  state.clock_read = false;
   return receipt();
 }
 

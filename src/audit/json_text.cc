@@ -1,7 +1,6 @@
 #include "audit/json_text.h"
 
 #include <array>
-#include <charconv>
 
 namespace keyward::audit {
 namespace {
@@ -13,11 +12,11 @@ constexpr std::array<bool, 256> make_plain() {
 }
 constexpr std::array<bool, 256> kPlain = make_plain();
 
-std::uint8_t at(std::string_view bytes, std::size_t index) {
+std::uint8_t byte_at(std::string_view bytes, std::size_t index) {
   return static_cast<std::uint8_t>(bytes[index]);
 }
 
-void append_code(std::string& out, std::uint32_t code) {
+char* put_code(char* at, std::uint32_t code) {
   static constexpr std::string_view kDigits = "0123456789abcdef";
   const std::array<char, 6> text{'\\',
                                  'u',
@@ -25,28 +24,23 @@ void append_code(std::string& out, std::uint32_t code) {
                                  kDigits[code >> 8 & 15],
                                  kDigits[code >> 4 & 15],
                                  kDigits[code & 15]};
-  out.append(text.data(), text.size());
+  return put(at, {text.data(), text.size()});
 }
 
-void append_ascii(std::string& out, char byte) {
+char* put_ascii(char* at, char byte) {
   switch (byte) {
     case '"':
-      out.append("\\\"", 2);
-      break;
+      return put(at, "\\\"");
     case '\\':
-      out.append("\\\\", 2);
-      break;
+      return put(at, "\\\\");
     case '\n':
-      out.append("\\n", 2);
-      break;
+      return put(at, "\\n");
     case '\r':
-      out.append("\\r", 2);
-      break;
+      return put(at, "\\r");
     case '\t':
-      out.append("\\t", 2);
-      break;
+      return put(at, "\\t");
     default:
-      append_code(out, static_cast<std::uint8_t>(byte));
+      return put_code(at, static_cast<std::uint8_t>(byte));
   }
 }
 
@@ -57,12 +51,12 @@ struct Character {
 
 // RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF.
 Character decode(std::string_view bytes, std::size_t index) {
-  const std::uint8_t lead = at(bytes, index);
+  const std::uint8_t lead = byte_at(bytes, index);
   const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
   if (lead < 0xc2 || lead > 0xf4 || bytes.size() - index < length) return {};
   std::uint32_t code = lead & (0x7fU >> length);
   for (std::size_t step = 1; step < length; ++step) {
-    const std::uint8_t next = at(bytes, index + step);
+    const std::uint8_t next = byte_at(bytes, index + step);
     if ((next & 0xc0) != 0x80) return {};
     code = code << 6 | (next & 0x3fU);
   }
@@ -77,97 +71,89 @@ bool harmful(std::uint32_t code) {
   return code < 0xa0 || (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
 }
 
-void append_latin1(std::string& out, std::string_view bytes) {
+char* put_latin1(char* at, std::string_view bytes) {
   for (const char byte : bytes) {
     const auto code = static_cast<std::uint8_t>(byte);
     if (kPlain[code]) {
-      out.push_back(byte);
-    } else if (code < 0x80) {
-      append_ascii(out, byte);
+      *at++ = byte;
     } else {
-      append_code(out, code);
+      at = code < 0x80 ? put_ascii(at, byte) : put_code(at, code);
     }
   }
+  return at;
+}
+
+// Eight bytes at a time: true when every one stands for itself. It may say no for bytes that would
+// do; the caller looks at those one by one.
+bool all_plain(std::uint64_t word) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101, kTops = 0x8080808080808080;
+  const auto zero_byte = [](std::uint64_t value) { return (value - kOnes) & ~value; };
+  const std::uint64_t control = (word - kOnes * 0x20) & ~word;
+  const std::uint64_t escaped = zero_byte(word ^ kOnes * '"') | zero_byte(word ^ kOnes * '\\');
+  const std::uint64_t high = word | (word + kOnes);
+  return ((control | escaped | high) & kTops) == 0;
 }
 
 }  // namespace
 
-Encoding append_escaped(std::string& out, std::string_view bytes) {
-  const std::size_t begin = out.size();
+Escaped escape(char* at, std::string_view bytes) {
+  char* const begin = at;
   std::size_t index = 0;
   while (index < bytes.size()) {
-    std::size_t end = index;
-    while (end < bytes.size() && kPlain[at(bytes, end)]) ++end;
-    out.append(bytes, index, end - index);
-    if (end == bytes.size()) break;
-    index = end;
-    if (at(bytes, index) < 0x80) {
-      append_ascii(out, bytes[index++]);
+    std::uint64_t word = 0;
+    while (bytes.size() - index >= sizeof word) {
+      std::memcpy(&word, bytes.data() + index, sizeof word);
+      if (!all_plain(word)) break;
+      std::memcpy(at, &word, sizeof word);
+      at += sizeof word;
+      index += sizeof word;
+    }
+    while (index < bytes.size() && kPlain[byte_at(bytes, index)]) *at++ = bytes[index++];
+    if (index == bytes.size()) break;
+    if (byte_at(bytes, index) < 0x80) {
+      at = put_ascii(at, bytes[index++]);
       continue;
     }
     const Character character = decode(bytes, index);
-    if (character.length == 0) {
-      out.resize(begin);
-      append_latin1(out, bytes);
-      return Encoding::latin1;
-    }
-    if (harmful(character.code)) {
-      append_code(out, character.code);
-    } else {
-      out.append(bytes, index, character.length);
-    }
+    if (character.length == 0) return {put_latin1(begin, bytes), Encoding::latin1};
+    at = harmful(character.code) ? put_code(at, character.code)
+                                 : put(at, bytes.substr(index, character.length));
     index += character.length;
   }
-  return Encoding::utf8;
+  return {at, Encoding::utf8};
 }
 
 std::string_view cut(std::string_view bytes, std::size_t limit) {
   if (bytes.size() <= limit) return bytes;
   std::size_t end = limit;
-  while (end > 0 && limit - end < 3 && (at(bytes, end) & 0xc0) == 0x80) --end;
-  return bytes.substr(0, at(bytes, end) >= 0xc0 ? end : limit);
+  while (end > 0 && limit - end < 3 && (byte_at(bytes, end) & 0xc0) == 0x80) --end;
+  return bytes.substr(0, byte_at(bytes, end) >= 0xc0 ? end : limit);
 }
 
-void append_number(std::string& out, std::uint64_t number) {
-  std::array<char, 20> text{};
-  out.append(text.data(), std::to_chars(text.begin(), text.end(), number).ptr);
-}
-
-void append_signed(std::string& out, std::int64_t number) {
-  std::array<char, 20> text{};
-  out.append(text.data(), std::to_chars(text.begin(), text.end(), number).ptr);
+char* put_bounded(char* at, std::string_view text) {
+  const std::string_view shown = cut(text, kTextLimit);
+  at = escape(at, shown).end;
+  if (shown.size() == text.size()) return at;
+  at = put(at, "...(+");
+  at = put(at, std::uint64_t{text.size() - shown.size()});
+  return put(at, " bytes)");
 }
 
 namespace {
-void put_name(std::string& out, std::string_view name) {
-  out.append(",\"", 2);
-  out.append(name);
-  out.append("\":", 2);
+char* put_name(char* at, std::string_view name) {
+  at = put(at, ",\"");
+  at = put(at, name);
+  return put(at, "\":");
 }
 }  // namespace
 
-void put_text(std::string& out, std::string_view name, std::string_view value) {
-  if (value.empty()) return;
-  put_name(out, name);
-  out.push_back('"');
-  const std::string_view shown = cut(value, kTextLimit);
-  append_escaped(out, shown);
-  if (shown.size() < value.size()) {
-    out.append("...(+");
-    append_number(out, value.size() - shown.size());
-    out.append(" bytes)");
-  }
-  out.push_back('"');
+char* put_member(char* at, std::string_view name, std::string_view value) {
+  at = put(put_name(at, name), '"');
+  return put(put_bounded(at, value), '"');
 }
 
-void put_number(std::string& out, std::string_view name, std::uint64_t number) {
-  put_name(out, name);
-  append_number(out, number);
-}
-
-void put_signed(std::string& out, std::string_view name, std::int64_t number) {
-  put_name(out, name);
-  append_signed(out, number);
+char* put_number(char* at, std::string_view name, std::uint64_t number) {
+  return put(put_name(at, name), number);
 }
 
 }  // namespace keyward::audit

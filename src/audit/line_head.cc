@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 
 namespace keyward::audit {
 namespace {
@@ -28,12 +29,24 @@ bool is_hash(std::string_view text) {
 
 }  // namespace
 
+// Inside a text a quote is escaped, so no name can pass for the chain's opening.
+std::optional<std::size_t> find_chain(std::string_view line) {
+  if (line.starts_with('{') && line.substr(1).starts_with(kChainOpening))
+    return 1 + kChainOpening.size();
+  if (!line.starts_with(kDataOpening)) return {};
+  const void* found =
+      ::memmem(line.data(), line.size(), kChainOpening.data(), kChainOpening.size());
+  if (found == nullptr) return {};
+  return static_cast<std::size_t>(static_cast<const char*>(found) - line.data()) +
+         kChainOpening.size();
+}
+
 std::optional<LineHead> parse_head(std::string_view line) {
   LineHead head;
-  std::string_view rest = line;
-  if (line.size() > kLineLimit || !line.ends_with('}') ||
-      !take(rest, R"({"unmapped":{"keyward":{"prev":")"))
-    return {};
+  if (line.size() > kLineLimit || !line.ends_with('}')) return {};
+  const auto chain = find_chain(line);
+  if (!chain) return {};
+  std::string_view rest = line.substr(*chain);
   head.prev = rest.substr(0, 64);
   if (!is_hash(head.prev)) return {};
   rest.remove_prefix(64);

@@ -1,8 +1,7 @@
 #include "audit/ocsf.h"
 
-#include "audit/activity.h"
 #include "audit/json_text.h"
-#include "audit/redact.h"
+#include "audit/line_head.h"
 #include "audit/subject_json.h"
 
 #include <algorithm>
@@ -21,11 +20,11 @@ struct Shape {
   unsigned severity_id;
 };
 
-constexpr std::array<Shape, 12> kShapes{{
+constexpr std::array<Shape, 13> kShapes{{
     {"login", 3002, 3, 1, {}, 1},
     {"login_refused", 3002, 3, 1, {}, 3},
     {"session_end", 3002, 3, 2, {}, 1},
-    {"command", 6005, 6, 0, {}, 1},
+    {"command", 6005, 6, 0, {}, 1},  // see data_record.cc, also for the next
     {"denial", 6005, 6, 0, {}, 3},
     {"lease_create", 3001, 3, 1, {}, 1},
     {"lease_delete", 3001, 3, 6, {}, 1},
@@ -34,6 +33,7 @@ constexpr std::array<Shape, 12> kShapes{{
     {"stop", 6002, 6, 4, {}, 1},
     {"gap", 6002, 6, 99, "Audit gap", 4},
     {"drift", 6002, 6, 99, "Drift", 4},
+    {"session", 3003, 3, 1, {}, 1},
 }};
 
 const Shape& shape_of(Kind kind) { return kShapes[static_cast<std::size_t>(kind)]; }
@@ -42,143 +42,66 @@ constexpr std::array<std::string_view, 5> kOutcomes{"ok", "error", "denied", "un
                                                     "not_executed"};
 
 bool refused(const Event& event) {
-  return event.kind == Kind::denial || event.kind == Kind::login_refused ||
-         event.outcome == Outcome::denied;
+  return event.kind == Kind::login_refused || event.outcome == Outcome::denied;
 }
 
-bool about_data(const Event& event) {
-  return event.kind == Kind::command || event.kind == Kind::denial;
+const Subject& subject_of(const Event& event) {
+  static const Subject kNobody;
+  return event.subject == nullptr ? kNobody : *event.subject;
 }
 
-const Subject::Prepared* prepared(const Subject* subject) {
-  if (subject == nullptr || subject->prepared.fingerprint == 0) return nullptr;
-  return subject->prepared.fingerprint == fingerprint(*subject) ? &subject->prepared : nullptr;
-}
-
-void append_status(std::string& out, const Event& event) {
+char* put_status(char* at, const Event& event) {
   if (refused(event)) {
     // action 2 Denied, disposition 2 Blocked, 26 Unauthorized
-    out.append(event.kind == Kind::login_refused
-                   ? R"(,"status_id":2,"action_id":2,"disposition_id":26)"
-                   : R"(,"status_id":2,"action_id":2,"disposition_id":2)");
+    at = put(at, event.kind == Kind::login_refused
+                     ? std::string_view(R"(,"status_id":2,"action_id":2,"disposition_id":26)")
+                     : R"(,"status_id":2,"action_id":2,"disposition_id":2)");
   } else {
-    switch (event.outcome) {
-      case Outcome::ok:
-        out.append(R"(,"status_id":1)");
-        break;
-      case Outcome::unknown:
-        out.append(R"(,"status_id":99,"status":"Unknown")");
-        break;
-      case Outcome::not_executed:
-        out.append(R"(,"status_id":99,"status":"Not executed")");
-        break;
-      default:
-        out.append(R"(,"status_id":2)");
-    }
+    at = put(at, event.outcome == Outcome::ok ? std::string_view(R"(,"status_id":1)")
+                                              : R"(,"status_id":2)");
   }
-  put_text(out, "status_code", event.error_class);
-  put_text(out, "status_detail", event.reason);
+  at = put_text(at, "status_code", event.error_class);
+  return put_text(at, "status_detail", event.reason);
 }
 
-void append_activity(std::string& out, const Event& event) {
+char* put_activity(char* at, const Event& event) {
   const Shape& shape = shape_of(event.kind);
-  unsigned activity = shape.activity_id;
-  std::string_view name = shape.activity_name;
-  if (about_data(event)) {
-    activity = static_cast<unsigned>(activity_of(event.command, event.reads, event.writes));
-    if (activity == 99) name = "Command";
-  }
-  unsigned severity = shape.severity_id;
-  if (event.outcome == Outcome::unknown && severity < 2) severity = 2;
-  out.append("\"class_uid\":");
-  append_number(out, shape.class_uid);
-  put_number(out, "category_uid", shape.category_uid);
-  put_number(out, "activity_id", activity);
-  put_text(out, "activity_name", name);
-  put_number(out, "type_uid", std::uint64_t{shape.class_uid} * 100 + activity);
-  put_number(out, "severity_id", severity);
+  at = put(put(at, "\"class_uid\":"), std::uint64_t{shape.class_uid});
+  at = put_number(at, "category_uid", shape.category_uid);
+  at = put_number(at, "activity_id", shape.activity_id);
+  at = put_text(at, "activity_name", shape.activity_name);
+  at = put_number(at, "type_uid", std::uint64_t{shape.class_uid} * 100 + shape.activity_id);
+  return put_number(at, "severity_id", shape.severity_id);
 }
 
-// The decision, then who it was about. The grant of what was allowed stands in unmapped only.
-void append_actor_object(std::string& out, const Event& event, const Subject::Prepared* ready) {
-  out.append(",\"actor\":{");
-  if (event.subject == nullptr) {
-    out.append("\"app_name\":\"Keyward\"}");
-    return;
-  }
-  if (about_data(event) && !refused(event)) {
-    out.append(R"("authorizations":[{"decision":"allowed"}],)");
-  } else if (about_data(event)) {
-    out.append(R"("authorizations":[{"decision":"denied")");
-    const std::string& version = event.subject->policy_version;
-    if (!version.empty() || !event.grant.empty() || !event.rule.empty()) {
-      out.append(R"(,"policy":{"is_applied":true,"type":"grant")");
-      put_text(out, "name", event.grant);
-      put_text(out, "uid", event.rule);
-      put_text(out, "version", version);
-      out.push_back('}');
-    }
-    out.append("}],");
-  }
-  if (ready != nullptr) {
-    out.append(ready->actor);
-  } else {
-    append_actor(out, *event.subject);
-  }
-  out.push_back('}');
+char* put_actor_object(char* at, const Event& event) {
+  at = put(at, ",\"actor\":{");
+  at = event.subject == nullptr ? put(at, "\"app_name\":\"Keyward\"")
+                                : put_actor(at, *event.subject);
+  return put(at, '}');
 }
 
-void append_source_object(std::string& out, const Event& event, const Subject::Prepared* ready) {
-  if (ready != nullptr) {
-    out.append(ready->source);
-  } else if (event.subject != nullptr) {
-    append_source(out, *event.subject);
-  } else {
-    out.append(R"(,"src_endpoint":{"name":"local"})");
-  }
-}
-
-void append_account(std::string& out, const Event& event) {
-  std::string_view user;
-  if (event.subject != nullptr) user = event.subject->lease_user;
+char* put_account(char* at, const Event& event) {
+  std::string_view user = subject_of(event).lease_user;
   if (user.empty()) user = event.detail;
-  out.append(R"(,"user":{"type_id":4)");  // 4 Service
-  put_text(out, "name", user.empty() ? std::string_view("unknown") : user);
-  out.push_back('}');
+  at = put(at, R"(,"user":{"type_id":4)");  // 4 Service
+  at = put_text(at, "name", user.empty() ? std::string_view("unknown") : user);
+  return put(at, '}');
 }
 
 // By the caption OCSF gives the protocol.
-unsigned auth_protocol_id(std::string_view name) {
+std::uint64_t auth_protocol_id(std::string_view name) {
   if (name.empty()) return 0;
   if (name == "OpenID") return 4;
   return name == "OAUTH 2.0" ? 6 : 99;
 }
 
-void append_authentication(std::string& out, const Event& event, const std::string& service) {
-  static const Subject kNone;
-  const Subject& subject = event.subject == nullptr ? kNone : *event.subject;
-  out.push_back(',');
-  append_user(out, subject);
-  append_session(out, subject);
-  out.append(service);
-  if (event.kind != Kind::session_end) {
-    out.append(R"(,"logon_type_id":3,"is_remote":true,"auth_protocol_id":)");  // 3 Network
-    append_number(out, auth_protocol_id(subject.auth_protocol));
-    put_text(out, "auth_protocol", subject.auth_protocol);
-  }
-}
-
-// The part of a record that only commands and denials have. True when not all of it is shown.
-bool append_request(std::string& out, const Event& event) {
-  put_text(out, "command", event.command.substr(0, kCommandLimit));
-  put_number(out, "db", event.db);
-  const bool keys_cut = append_names(out, "key", event.keys);
-  const bool channels_cut = append_names(out, "channel", event.channels);
-  if (event.command_number != 0) put_number(out, "command_number", event.command_number);
-  if (event.multi_id != 0) put_number(out, "multi_id", event.multi_id);
-  if (event.has_affected) put_signed(out, "affected", event.affected);
-  if (event.latency_us >= 0) put_signed(out, "latency_us", event.latency_us);
-  return keys_cut || channels_cut || event.args.size() > kArgumentsShown;
+// What of a request stands in a record that is not about data.
+char* put_request(char* at, const Event& event) {
+  if (event.request != nullptr) at = put(put(at, event.request->names()), event.request->query());
+  if (event.command_number != 0) at = put_number(at, "command_number", event.command_number);
+  if (event.multi_id != 0) at = put_number(at, "multi_id", event.multi_id);
+  return at;
 }
 
 }  // namespace
@@ -190,119 +113,94 @@ bool known_kind(std::string_view name) {
                      [name](const Shape& shape) { return shape.name == name; });
 }
 
+char* put_decision(char* at, const Event& event) {
+  if (!event.grant.empty()) at = put(put_bounded(put(at, R"(,"grant":")"), event.grant), '"');
+  if (event.rule.empty()) return at;
+  at = put_bounded(put(at, R"(,"rule":")"), event.rule);
+  if (event.rule_line >= 0) at = put(put(at, ':'), static_cast<std::uint64_t>(event.rule_line));
+  return put(at, '"');
+}
+
 OcsfWriter::OcsfWriter(std::string_view instance, std::string_view stream,
-                       std::string_view redis_label) {
-  put_text(where_, "instance", instance);
-  put_text(where_, "stream", stream);
+                       std::string_view redis_label)
+    : node_(redis_label) {
+  append_filled(where_, 4 * kTextLimit * kGrowth, [&](char* at) {
+    return put_text(put_text(at, "instance", instance), "stream", stream);
+  });
   metadata_ = R"(,"metadata":{"version":"1.8.0","product":)";
   metadata_.append(kProduct).append(R"(,"uid":")");
-  append_escaped(metadata_, instance);
-  metadata_.push_back('.');
-  append_escaped(metadata_, stream);
-  metadata_.push_back('.');
-  put_text(database_, "uid", redis_label);
-  service_ = R"(,"service":{"name":"Redis")";
-  put_text(service_, "uid", redis_label);
-  service_.push_back('}');
+  metadata_.append(instance).append(".").append(stream).append(".");  // plain: see trail_files.h
+  append_filled(service_, 2 * kTextLimit * kGrowth, [&](char* at) {
+    return put(put_text(put(at, R"(,"service":{"name":"Redis")"), "uid", redis_label), '}');
+  });
 }
 
-bool OcsfWriter::append_keyward(std::string& out, const Event& event, const Place& place,
-                                const Subject::Prepared* ready, std::string_view extra) const {
-  bool cut = false;
-  out.append(R"({"unmapped":{"keyward":{"prev":")");
-  out.append(place.prev);
-  out.append(R"(","sequence":)");
-  append_number(out, place.sequence);
-  out.append(R"(,"time_us":)");
-  append_number(out, microseconds(place.time));
-  out.append(R"(,"kind":")");
-  out.append(kind_name(event.kind));
-  out.append(R"(","outcome":")");
-  out.append(kOutcomes[static_cast<std::size_t>(event.outcome)]);
-  out.push_back('"');
-  if (place.clock != place.time) put_number(out, "clock_us", microseconds(place.clock));
-  out.append(where_);
-  if (about_data(event) || !event.command.empty()) cut = append_request(out, event);
-  put_text(out, "node", event.node);
-  put_text(out, "error_class", event.error_class);
-  put_text(out, "request_id", event.request_id);
-  put_text(out, "grant", event.grant);
-  put_text(out, "rule", event.rule);
-  put_text(out, "reason", event.reason);
-  put_text(out, "detail", event.detail);
-  if (ready != nullptr) {
-    out.append(ready->fields);
-  } else if (event.subject != nullptr) {
-    append_subject_fields(out, *event.subject);
-  }
-  out.append(extra);
-  out.append("}},");
-  return cut;
+char* OcsfWriter::put_keyward(char* at, const Event& event, const Place& place,
+                              std::string_view extra) const {
+  at = put(put(at, '{'), kChainOpening);
+  at = put(at, place.prev);
+  at = put(put(at, R"(","sequence":)"), place.sequence);
+  at = put_number(at, "time_us", microseconds(place.time));
+  at = put_text(at, "kind", kind_name(event.kind));
+  at = put_text(at, "outcome", kOutcomes[static_cast<std::size_t>(event.outcome)]);
+  if (place.clock != place.time) at = put_number(at, "clock_us", microseconds(place.clock));
+  at = put(at, where_);
+  at = put_request(at, event);
+  at = put_text(at, "node", event.kind == Kind::session ? std::string_view(node_) : event.node);
+  at = put_text(at, "error_class", event.error_class);
+  at = put_text(at, "request_id", event.request_id);
+  at = put_decision(at, event);
+  at = put_text(at, "reason", event.reason);
+  at = put_text(at, "detail", event.detail);
+  if (event.subject != nullptr) at = put_subject_fields(at, *event.subject);
+  return put(put(at, extra), "}},");
 }
 
-void OcsfWriter::append_metadata(std::string& out, const Event& event, const Place& place,
-                                 bool cut) const {
-  out.append(metadata_);
-  append_number(out, place.sequence);
-  out.push_back('"');
-  put_number(out, "sequence", place.sequence);
-  put_number(out, "logged_time", milliseconds(place.time));
-  if (refused(event)) out.append(R"(,"profiles":["security_control"])");
-  if (cut) out.append(R"(,"is_truncated":true)");
-  out.push_back('}');
+char* OcsfWriter::put_metadata(char* at, const Event& event, const Place& place) const {
+  at = put(put(put(at, metadata_), place.sequence), '"');
+  if (refused(event)) at = put(at, R"(,"profiles":["security_control"])");
+  return put(at, '}');
 }
 
-void OcsfWriter::append_database(std::string& out, const Event& event) const {
-  out.append(R"(,"database":{"type_id":6,"name":")");  // 6 NoSQL
-  append_number(out, event.db);
-  out.push_back('"');
-  out.append(database_);
-  out.append(R"(},"query_info":{"name":")");
-  append_escaped(out, event.command.substr(0, kCommandLimit));
-  out.append(R"(","query_string":")");
-  append_query(out, event);
-  out.append("\"}");
+char* OcsfWriter::put_authentication(char* at, const Event& event) const {
+  const Subject& subject = subject_of(event);
+  at = put_session(put_user(put(at, ','), subject), subject);
+  at = put(at, service_);
+  if (event.kind == Kind::session_end) return at;
+  at = put(at, R"(,"logon_type_id":3,"is_remote":true,"auth_protocol_id":)");  // 3 Network
+  at = put(at, auth_protocol_id(subject.auth_protocol));
+  return put_text(at, "auth_protocol", subject.auth_protocol);
 }
 
-void OcsfWriter::append_class(std::string& out, const Event& event,
-                              const Subject::Prepared* ready) const {
+char* OcsfWriter::put_class(char* at, const Event& event) const {
+  const Subject& subject = subject_of(event);
   switch (shape_of(event.kind).class_uid) {
-    case 6005:
-      append_actor_object(out, event, ready);
-      append_source_object(out, event, ready);
-      append_database(out, event);
-      break;
-    case 3002:
-      append_actor_object(out, event, ready);
-      append_authentication(out, event, service_);
-      append_source_object(out, event, ready);
-      break;
     case 3001:
-      append_actor_object(out, event, ready);
-      append_account(out, event);
-      break;
+      return put_account(put_actor_object(at, event), event);
+    case 3002:
+      at = put_authentication(put_actor_object(at, event), event);
+      return put_source(at, subject);
+    case 3003:
+      at = put_issuer(put(at, R"(,"actor":{"app_name":"Keyward")"), subject);
+      at = put_session(put_user(put(at, "},"), subject), subject);
+      return put_source(put_privileges(at, subject), subject);
     case 3004:
-      append_actor_object(out, event, ready);
-      out.append(R"(,"entity":{"type_id":5,"type":"Policy","name":"policy")");
-      put_text(out, "version", event.detail);
-      out.push_back('}');
-      break;
+      at = put(put_actor_object(at, event),
+               R"(,"entity":{"type_id":5,"type":"Policy","name":"policy")");
+      return put(put_text(at, "version", event.detail), '}');
     default:
-      out.append(",\"app\":");
-      out.append(kProduct);
+      return put(put(at, ",\"app\":"), kProduct);
   }
 }
 
-void OcsfWriter::append(std::string& out, const Event& event, const Place& place,
+char* OcsfWriter::write(char* at, const Event& event, const Place& place,
                         std::string_view extra) const {
-  const Subject::Prepared* ready = prepared(event.subject);
-  const bool cut = append_keyward(out, event, place, ready, extra);
-  append_activity(out, event);
-  put_number(out, "time", milliseconds(place.time));
-  append_status(out, event);
-  append_metadata(out, event, place, cut);
-  append_class(out, event, ready);
-  out.push_back('}');
+  at = put_keyward(at, event, place, extra);
+  at = put_activity(at, event);
+  at = put_number(at, "time", milliseconds(place.time));
+  at = put_status(at, event);
+  at = put_metadata(at, event, place);
+  return put(put_class(at, event), '}');
 }
 
 }  // namespace keyward::audit

@@ -45,14 +45,13 @@ bool find_last_record(std::string_view tail, bool from_start, PreviousRun& run) 
     const std::size_t begin = before == std::string_view::npos ? 0 : before + 1;
     const std::string_view line = tail.substr(begin, newline - begin);
     if (const auto head = parse_head(line)) {
-      Hasher hasher;
       const std::string_view torn = tail.substr(newline + 1);
       run.sequence = head->sequence;
       run.time_us = head->time_us;
-      run.hash = hasher(line);
+      run.hash = hash_of(line);
       run.stopped = head->kind == "stop" && torn.empty();
       run.torn_bytes = torn.size();
-      if (!torn.empty()) run.torn_hash = hasher(torn);
+      if (!torn.empty()) run.torn_hash = hash_of(torn);
       return true;
     }
     newline = before;
@@ -101,17 +100,17 @@ bool read_previous(const json::value& value, PreviousRun& run) {
 
 std::string PreviousRun::claim(std::string_view own_file) const {
   std::string out;
-  put_text(out, "file", own_file);
-  if (file.empty()) return out + ",\"previous\":null";
-  out.append(R"(,"previous":{"end":)").append(stopped ? "\"stop\"" : "\"crash\"");
-  put_text(out, "file", file);
-  put_number(out, "sequence", sequence);
-  put_text(out, "hash", view(hash));
-  if (torn_bytes > 0) {
-    put_number(out, "torn_bytes", torn_bytes);
-    put_text(out, "torn_sha256", view(torn_hash));
-  }
-  out.push_back('}');
+  append_filled(out, 8 * kTextLimit * kGrowth, [&](char* at) {
+    at = put_text(at, "file", own_file);
+    if (file.empty()) return put(at, ",\"previous\":null");
+    at = put(at, R"(,"previous":{"end":)");
+    at = put_text(put(at, stopped ? "\"stop\"" : "\"crash\""), "file", file);
+    at = put_text(put_number(at, "sequence", sequence), "hash", view(hash));
+    if (torn_bytes > 0) {
+      at = put_text(put_number(at, "torn_bytes", torn_bytes), "torn_sha256", view(torn_hash));
+    }
+    return put(at, '}');
+  });
   return out;
 }
 

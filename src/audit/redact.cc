@@ -1,153 +1,176 @@
 #include "audit/redact.h"
 
-#include "audit/json_text.h"
-
 #include <algorithm>
 #include <array>
 
 namespace keyward::audit {
 namespace {
 
-void open_member(std::string& out, std::string_view one, std::string_view ending) {
-  out.append(",\"", 2);
-  out.append(one);
-  out.append(ending);
+constexpr std::string_view kDigits = "0123456789abcdef";
+
+constexpr std::array<bool, 256> make_bare() {
+  std::array<bool, 256> bare{};
+  for (std::size_t byte = 0x21; byte < 0x7f; ++byte)
+    bare[byte] = byte != '"' && byte != '\\' && byte != '<';
+  return bare;
+}
+constexpr std::array<bool, 256> kBare = make_bare();
+
+char* open_member(char* at, std::string_view one, std::string_view ending) {
+  at = put(at, ",\"");
+  at = put(at, one);
+  return put(at, ending);
 }
 
-void append_list(std::string& out, std::string_view one, std::span<const std::string_view> names,
-                 std::uint32_t latin1) {
-  open_member(out, one, "s_latin1\":[");
-  bool first = true;
-  for (std::size_t index = 0; index < names.size(); ++index) {
+// The names that are shown.
+class Listed {
+ public:
+  Listed(std::span<const std::string_view> args, std::span<const std::uint32_t> which)
+      : args_(args), which_(which.first(std::min(which.size(), kNamesListed))) {}
+  [[nodiscard]] std::size_t size() const { return which_.size(); }
+  std::string_view operator[](std::size_t index) const { return args_[which_[index]]; }
+
+ private:
+  std::span<const std::string_view> args_;
+  std::span<const std::uint32_t> which_;
+};
+
+char* put_latin1_list(char* at, std::string_view one, std::uint32_t latin1) {
+  at = open_member(at, one, "s_latin1\":[");
+  for (std::uint64_t index = 0; index < kNamesListed; ++index) {
     if ((latin1 >> index & 1U) == 0) continue;
-    if (!first) out.push_back(',');
-    first = false;
-    append_number(out, index);
+    at = put(at, index);
+    at = put(at, ',');
   }
-  out.push_back(']');
+  at[-1] = ']';
+  return at;
 }
 
-void append_cut(std::string& out, std::string_view one, std::span<const std::string_view> names) {
-  open_member(out, one, "s_cut\":[");
-  bool first = true;
+char* put_cut_list(char* at, std::string_view one, const Listed& names) {
+  at = open_member(at, one, "s_cut\":[");
   for (std::size_t index = 0; index < names.size(); ++index) {
     if (names[index].size() <= kNameLimit) continue;
-    out.append(first ? "{\"index\":" : ",{\"index\":");
-    first = false;
-    append_number(out, index);
-    out.append(",\"bytes\":");
-    append_number(out, names[index].size());
-    out.push_back('}');
+    at = put(at, "{\"index\":");
+    at = put(at, std::uint64_t{index});
+    at = put(at, ",\"bytes\":");
+    at = put(at, std::uint64_t{names[index].size()});
+    at = put(at, "},");
   }
-  out.push_back(']');
+  at[-1] = ']';
+  return at;
 }
 
-bool plain(std::string_view name) {
+bool bare(std::string_view name) {
   return !name.empty() && std::all_of(name.begin(), name.end(), [](char byte) {
-    return byte > ' ' && byte < 0x7f && byte != '"' && byte != '\\' && byte != '<';
+    return kBare[static_cast<std::uint8_t>(byte)];
   });
 }
 
 // The backslashes are doubled and the quotes escaped once more, for JSON.
-void append_quoted(std::string& out, std::string_view name) {
-  static constexpr std::string_view kDigits = "0123456789abcdef";
-  out.append("\\\"", 2);
+char* put_quoted(char* at, std::string_view name) {
+  at = put(at, "\\\"");
   for (const char byte : name) {
     const auto code = static_cast<std::uint8_t>(byte);
     if (byte == '"') {
-      out.append("\\\\\\\"", 4);
+      at = put(at, "\\\\\\\"");
     } else if (byte == '\\') {
-      out.append("\\\\\\\\", 4);
+      at = put(at, "\\\\\\\\");
     } else if (byte >= ' ' && byte < 0x7f) {
-      out.push_back(byte);
+      *at++ = byte;
     } else {
       const std::array<char, 5> text{'\\', '\\', 'x', kDigits[code >> 4], kDigits[code & 15]};
-      out.append(text.data(), text.size());
+      at = put(at, {text.data(), text.size()});
     }
   }
-  out.append("\\\"", 2);
+  return put(at, "\\\"");
 }
 
-void append_length(std::string& out, std::size_t size) {
-  out.push_back('<');
-  append_number(out, size);
-  out.append(size == 1 ? " byte>" : " bytes>");
+char* put_length(char* at, std::size_t size) {
+  at = put(at, '<');
+  at = put(at, std::uint64_t{size});
+  return put(at, size == 1 ? std::string_view(" byte>") : std::string_view(" bytes>"));
 }
 
-void append_name(std::string& out, std::string_view name) {
+char* put_name(char* at, std::string_view name) {
   const std::string_view shown = cut(name, kNameLimit);
-  if (plain(shown)) {
-    out.append(shown);
-  } else {
-    append_quoted(out, shown);
-  }
-  if (shown.size() == name.size()) return;
-  out.append("...", 3);
-  append_length(out, name.size());
+  at = bare(shown) ? put(at, shown) : put_quoted(at, shown);
+  if (shown.size() == name.size()) return at;
+  return put_length(put(at, "..."), name.size());
 }
 
 // The catalogue's name in upper case, "config|set" as CONFIG SET. A name no catalogue knows is the
 // client's own text.
-void append_command(std::string& out, std::string_view command) {
+char* put_command(char* at, std::string_view command) {
   for (const char byte : command.substr(0, kCommandLimit)) {
     const bool letter = byte >= 'a' && byte <= 'z';
     const bool printable = byte > ' ' && byte < 0x7f && byte != '"' && byte != '\\';
-    out.push_back(letter        ? static_cast<char>(byte - 32)
-                  : byte == '|' ? ' '
-                  : printable   ? byte
-                                : '?');
+    *at++ = letter ? static_cast<char>(byte - 32) : byte == '|' ? ' ' : printable ? byte : '?';
   }
-  if (command.size() > kCommandLimit) out.append("...", 3);
+  return command.size() > kCommandLimit ? put(at, "...") : at;
 }
 
-// A name is recognised by its place, not by its content: in SET k k the value stays hidden.
-bool same_place(std::string_view argument, std::span<const std::string_view> names) {
-  const auto listed = names.first(std::min(names.size(), kNamesListed));
-  return std::any_of(listed.begin(), listed.end(), [&](std::string_view name) {
-    return name.data() == argument.data() && name.size() == argument.size();
-  });
+// Bit i: argument i is a name that is listed. A name is recognised by its place, not by its
+// content: in SET k k the value stays hidden.
+std::uint64_t named_places(const RequestView& request) {
+  std::uint64_t places = 0;
+  for (const auto& which : {request.keys, request.channels}) {
+    for (const std::uint32_t place : which.first(std::min(which.size(), kNamesListed))) {
+      if (place < 64) places |= std::uint64_t{1} << place;
+    }
+  }
+  return places;
 }
 
 }  // namespace
 
-bool append_names(std::string& out, std::string_view one, std::span<const std::string_view> names) {
-  if (names.empty()) return false;
-  const auto listed = names.first(std::min(names.size(), kNamesListed));
+Names put_names(char* at, std::string_view one, std::span<const std::string_view> args,
+                std::span<const std::uint32_t> which) {
+  if (which.empty()) return {at, false};
+  const Listed names(args, which);
   std::uint32_t latin1 = 0;
   bool any_cut = false;
-  open_member(out, one, "s\":[\"");
-  for (std::size_t index = 0; index < listed.size(); ++index) {
-    if (index > 0) out.append("\",\"", 3);
-    any_cut = any_cut || listed[index].size() > kNameLimit;
-    if (append_escaped(out, cut(listed[index], kNameLimit)) == Encoding::latin1)
-      latin1 |= 1U << index;
+  at = open_member(at, one, "s\":[\"");
+  for (std::size_t index = 0; index < names.size(); ++index) {
+    if (index > 0) at = put(at, "\",\"");
+    any_cut = any_cut || names[index].size() > kNameLimit;
+    const Escaped name = escape(at, cut(names[index], kNameLimit));
+    at = name.end;
+    if (name.encoding == Encoding::latin1) latin1 |= 1U << index;
   }
-  out.append("\"]", 2);
-  open_member(out, one, "_count\":");
-  append_number(out, names.size());
-  if (latin1 != 0) append_list(out, one, listed, latin1);
-  if (any_cut) append_cut(out, one, listed);
-  return any_cut || listed.size() < names.size();
+  at = put(at, "\"]");
+  if (names.size() < which.size()) {
+    at = open_member(at, one, "_count\":");
+    at = put(at, std::uint64_t{which.size()});
+  }
+  if (latin1 != 0) at = put_latin1_list(at, one, latin1);
+  if (any_cut) at = put_cut_list(at, one, names);
+  return {at, any_cut || names.size() < which.size()};
 }
 
-void append_query(std::string& out, const Event& event) {
-  append_command(out, event.command);
-  const bool container = event.command.find('|') != std::string_view::npos;
-  const std::size_t named = std::min<std::size_t>(container ? 2 : 1, event.args.size());
-  const auto arguments = event.args.subspan(named);
-  for (const std::string_view argument :
-       arguments.first(std::min(arguments.size(), kArgumentsShown))) {
-    out.push_back(' ');
-    if (same_place(argument, event.keys) || same_place(argument, event.channels)) {
-      append_name(out, argument);
-    } else {
-      append_length(out, argument.size());
-    }
+char* put_query(char* at, const RequestView& request) {
+  at = put(at, R"(,"query_info":{"name":")");
+  at = escape(at, request.command.substr(0, kCommandLimit)).end;
+  at = put(at, R"(","query_string":")");
+  at = put_command(at, request.command);
+  const bool container = request.command.find('|') != std::string_view::npos;
+  const std::size_t count = request.args.size();
+  const std::size_t first = std::min<std::size_t>(container ? 2 : 1, count);
+  const std::size_t end = std::min(count, first + kArgumentsShown);
+  static_assert(2 + kArgumentsShown <= 64);
+  const std::uint64_t named = named_places(request);
+  for (std::size_t index = first; index < end; ++index) {
+    at = put(at, ' ');
+    const std::string_view argument = request.args[index];
+    const bool name = (named >> index & 1U) != 0;
+    at = name ? put_name(at, argument)
+              : put_length(at, request.lengths.empty() ? argument.size() : request.lengths[index]);
   }
-  if (arguments.size() <= kArgumentsShown) return;
-  out.append(" ... ");
-  append_number(out, arguments.size() - kArgumentsShown);
-  out.append(" more");
+  if (end < count) {
+    at = put(at, " ... ");
+    at = put(at, std::uint64_t{count - end});
+    at = put(at, " more");
+  }
+  return put(at, "\"}");
 }
 
 }  // namespace keyward::audit

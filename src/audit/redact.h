@@ -3,11 +3,13 @@
 // into the trail.
 #pragma once
 
-#include "keyward/audit/event.h"
+#include "audit/json_text.h"
+
+#include "keyward/audit/request.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
-#include <string>
 #include <string_view>
 
 namespace keyward::audit {
@@ -17,12 +19,25 @@ inline constexpr std::size_t kNamesListed = 16;     // keys or channels listed
 inline constexpr std::size_t kArgumentsShown = 40;  // in the query string
 inline constexpr std::size_t kCommandLimit = 64;
 
-// ,"keys":[...],"key_count":n and, where it applies, which of them were cut (with their length) or
-// were not UTF-8. True when something was left out.
-bool append_names(std::string& out, std::string_view one, std::span<const std::string_view> names);
+// What put_names and put_query write at most. In the query a byte of a name takes up to 5.
+inline constexpr std::size_t kNamesSize =
+    256 + kNamesListed * (kGrowth * kNameLimit + 64 + 2 * kNumberSize);
+inline constexpr std::size_t kQuerySize =
+    256 + 2 * kGrowth * kCommandLimit + kArgumentsShown * (5 * kNameLimit + 64 + kNumberSize);
 
-// SET airflow:k <5 bytes>: the inside of a JSON string. A name with anything but plain printable
-// ASCII is quoted like redis-cli quotes, so that no name can look like another argument.
-void append_query(std::string& out, const Event& event);
+struct Names {
+  char* end;
+  bool cut;  // something was left out
+};
+// ,"keys":[...] and, where it applies, how many there are, which of them were cut (with their
+// length) or were not UTF-8. `one` is "key" or "channel", `which` are indexes into the arguments.
+[[nodiscard]] Names put_names(char* at, std::string_view one,
+                              std::span<const std::string_view> args,
+                              std::span<const std::uint32_t> which);
+
+// ,"query_info":{"name":"set","query_string":"SET airflow:k <5 bytes>"}: a name with anything but
+// plain printable ASCII is quoted like redis-cli quotes, so that no name can look like another
+// argument.
+[[nodiscard]] char* put_query(char* at, const RequestView& request);
 
 }  // namespace keyward::audit

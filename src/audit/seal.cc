@@ -22,24 +22,23 @@ std::size_t find_digits(std::string_view line) {
 
 // Of the line with an open seal.
 HexDigest seal_of(std::string_view line, std::size_t digits) {
-  Hasher hasher;
-  hasher.begin();
-  hasher.add(line.substr(0, digits));
-  hasher.add(view(kNoHash));
-  hasher.add(line.substr(digits + kNoHash.size()));
-  return hasher.finish();
+  Sha256 hash;
+  hash.add(line.substr(0, digits));
+  hash.add(view(kNoHash));
+  hash.add(line.substr(digits + kNoHash.size()));
+  return hash.finish();
 }
 
 }  // namespace
 
 std::string_view open_seal() { return kOpenSeal; }
 
-void seal(std::string& lines, std::size_t begin) {
-  const std::string_view line = std::string_view(lines).substr(begin);
-  const std::size_t digits = find_digits(line);
+void seal(std::span<char> line) {
+  const std::string_view text(line.data(), line.size());
+  const std::size_t digits = find_digits(text);
   if (digits == std::string_view::npos) return;
-  const HexDigest hash = seal_of(line, digits);
-  std::copy(hash.begin(), hash.end(), lines.begin() + static_cast<std::ptrdiff_t>(begin + digits));
+  const HexDigest hash = seal_of(text, digits);
+  std::copy(hash.begin(), hash.end(), line.begin() + static_cast<std::ptrdiff_t>(digits));
 }
 
 bool sealed(std::string_view line) {

@@ -3,8 +3,7 @@
 // proves nothing against someone who can compute.
 #pragma once
 
-#include <cstddef>
-#include <string>
+#include <span>
 #include <string_view>
 
 namespace keyward::audit {
@@ -12,8 +11,8 @@ namespace keyward::audit {
 // For unmapped.keyward of the stop record, to be filled by seal().
 [[nodiscard]] std::string_view open_seal();
 
-// Fills the open seal of the line that begins at `begin` and ends with `lines`.
-void seal(std::string& lines, std::size_t begin);
+// Fills the open seal of the line.
+void seal(std::span<char> line);
 
 [[nodiscard]] bool sealed(std::string_view line);
 

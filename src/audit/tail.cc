@@ -65,6 +65,13 @@ std::string who_of(const json::value& whole, const json::object& fields, bool se
   return log::printable(who, 64);
 }
 
+// A command that says nothing else went well.
+std::string_view outcome_of(const json::object& fields, std::string_view kind) {
+  if (kind == "denial") return "denied";
+  const std::string_view outcome = text(fields, "outcome");
+  return outcome.empty() ? "ok" : outcome;
+}
+
 // The complete lines of `file` behind `offset`, at most a block of them.
 Result<> read_lines(const TrailFile& file, std::uint64_t& offset, std::vector<std::string>& lines) {
   const FileDescriptor fd(::open(file.path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -88,6 +95,12 @@ Result<> read_lines(const TrailFile& file, std::uint64_t& offset, std::vector<st
   }
   if (rest.size() == kBlock) offset += rest.size();  // no record is that long: step over the damage
   return {};
+}
+
+// What a session is, for the records that follow; not an event.
+bool introduces_session(const std::string& line) {
+  const auto head = parse_head(line);
+  return head && head->kind == "session";
 }
 
 std::uint64_t time_of(const std::string& line) {
@@ -115,21 +128,21 @@ std::string format_row(std::string_view line, bool colour) {
   if (!head || keyward == nullptr || !keyward->is_object())
     return "(not an audit record) " + log::printable(line, 80);
   const json::object& fields = keyward->get_object();
-  const std::string_view outcome = head->kind == "denial" ? "denied" : text(fields, "outcome");
+  const std::string_view outcome = outcome_of(fields, head->kind);
   const bool session = head->kind.starts_with("login") || head->kind == "session_end";
   std::string row = fmt::format("{}  {}{:<12}{}  {:<24}  {}", time_text(head->time_us),
                                 colour ? colour_of(outcome, head->kind) : "",
                                 log::printable(outcome, 16), colour ? "\x1b[0m" : "",
                                 who_of(whole, fields, session), what_of(whole, fields, head->kind));
-  for (const char* name : {"error_class", "rule", "reason"}) {
-    if (const auto value = text(fields, name); !value.empty())
-      row += "  [" + log::printable(value, 256) + "]";
+  for (const std::string_view value :
+       {text_at(whole, "/status_code"), text(fields, "rule"), text_at(whole, "/status_detail")}) {
+    if (!value.empty()) row += "  [" + log::printable(value, 256) + "]";
   }
   return row;
 }
 
-Follower::Follower(std::string directory, std::size_t last)
-    : directory_(std::move(directory)), last_(last) {}
+Follower::Follower(std::string directory, std::size_t last, Show show)
+    : directory_(std::move(directory)), last_(last), show_(show) {}
 
 // Places the offsets so that about the last `last_` lines of each newest file remain.
 Result<> Follower::skip_to_newest() {
@@ -166,6 +179,7 @@ Result<std::vector<std::string>> Follower::poll() {
   for (const TrailFile& file : *files) {
     if (auto read = read_lines(file, offsets_[file.name], lines); !read) return read.error();
   }
+  if (show_ == Show::events) std::erase_if(lines, introduces_session);
   sort_by_time(lines);
   if (first && lines.size() > last_)
     lines.erase(lines.begin(), lines.end() - static_cast<std::ptrdiff_t>(last_));

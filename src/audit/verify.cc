@@ -98,13 +98,26 @@ class Walk {
     report_.torn_bytes = reader.rest().size();
   }
 
+  // False when the beginning of a record shows another place than the next one in the chain.
+  [[nodiscard]] bool linked_if_it_says(std::string_view rest) const {
+    const auto agrees = [](std::string_view text, std::string_view expected) {
+      const std::size_t common = std::min(text.size(), expected.size());
+      return text.substr(0, common) == expected.substr(0, common);
+    };
+    const auto chain = find_chain(rest);
+    if (!chain) {
+      return agrees(rest, kDataOpening) ||
+             (rest.starts_with('{') && agrees(rest.substr(1), kChainOpening));
+    }
+    std::string place(view(last_));
+    place.append(R"(","sequence":)").append(std::to_string(sequence_ + 1)).append(",");
+    return agrees(rest.substr(*chain), place);
+  }
+
   // What stands behind the last newline of the newest file can only be the beginning of the next
   // record.
   [[nodiscard]] bool may_become_next(std::string_view rest) const {
-    const std::string opening = R"({"unmapped":{"keyward":{"prev":")" + std::string(view(last_)) +
-                                R"(","sequence":)" + std::to_string(sequence_ + 1) + ",";
-    const std::size_t common = std::min(opening.size(), rest.size());
-    if (last_kind_ == "stop" || rest.substr(0, common) != opening.substr(0, common)) return false;
+    if (last_kind_ == "stop" || !linked_if_it_says(rest)) return false;
     boost::json::stream_parser parser;
     boost::json::error_code error;
     return parser.write_some(rest.data(), rest.size(), error) == rest.size() && !error;
@@ -119,18 +132,18 @@ class Walk {
 
   // Damage may lie behind the last whole record of a run, if the next run found it just so.
   bool torn_as_claimed(int fd, std::uint64_t begin, std::uint64_t end, const HexDigest& hash) {
-    hasher_.begin();
+    Sha256 sum;
     std::string block(std::size_t{1} << 20, '\0');
     while (begin < end) {
       const ssize_t count =
           ::pread(fd, block.data(), std::min<std::uint64_t>(block.size(), end - begin),
                   static_cast<off_t>(begin));
       if (count <= 0) break;
-      hasher_.add(std::string_view(block).substr(0, static_cast<std::size_t>(count)));
+      sum.add(std::string_view(block).substr(0, static_cast<std::size_t>(count)));
       begin += static_cast<std::uint64_t>(count);
       if (progress_) progress_(static_cast<std::uint64_t>(count));
     }
-    if (hasher_.finish() == hash) return true;
+    if (sum.finish() == hash) return true;
     fail("truncated", here_);
     return false;
   }
@@ -145,7 +158,7 @@ class Walk {
       if (!linked) return explain(*line, *head, reader);
       if ((here_.line == 1) != (head->kind == "start")) return fail("altered", here_);
       if (here_.line == 1 && !check_claim(*line, file)) return;
-      last_ = hasher_(*line);
+      last_ = hash_of(*line);
       sequence_ = head->sequence;
       last_kind_ = head->kind;
       last_line_.assign(*line);
@@ -178,7 +191,7 @@ class Walk {
     const bool linked_hash = head.prev == view(last_);
     if (head.sequence == sequence_ + 1 || linked_hash) {
       if (linked_hash || previous_.file.empty()) return fail("altered", here_);
-      const HexDigest hash = hasher_(line);
+      const HexDigest hash = hash_of(line);
       const auto next = reader.next();
       const auto next_head = next ? parse_head(*next) : std::nullopt;
       const bool this_line = next_head && next_head->prev != view(hash);
@@ -197,7 +210,6 @@ class Walk {
   StreamReport& report_;
   std::vector<TrailFile> files_;
   const Progress& progress_;
-  Hasher hasher_;
   HexDigest last_ = kNoHash;
   std::uint64_t sequence_ = 0;
   std::string last_kind_, last_line_;

@@ -23,7 +23,9 @@ constexpr std::chrono::milliseconds kPause{200};
 
 // Ends by a signal, by the reader going away, or when there is nothing more and nothing to follow.
 int tail(const Options& options) {
-  audit::Follower follower(audit_directory(options.directory), options.last);
+  using Show = audit::Follower::Show;
+  audit::Follower follower(audit_directory(options.directory), options.last,
+                           options.json ? Show::everything : Show::events);
   const bool colour = isatty(STDOUT_FILENO) == 1;
   for (;;) {
     const auto lines = follower.poll();

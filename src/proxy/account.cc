@@ -31,18 +31,6 @@ std::string Account::request_id() const {
 }
 
 std::uint64_t Account::logged_in(const Login& login) {
-  const identity::Principal& principal = *login.principal;
-  subject_.principal = principal.id;
-  subject_.issuer_alias = principal.issuer_alias;
-  subject_.issuer = principal.issuer;
-  subject_.subject = principal.subject;
-  subject_.label = principal.label;
-  subject_.groups = principal.groups;
-  subject_.token_digest = principal.evidence;
-  subject_.token_id = principal.token_id;
-  subject_.auth_protocol = principal.auth_protocol;
-  subject_.session_started = login.since;
-  subject_.session_expires = login.ends;
   renewed(login);
   std::string names;
   for (const std::string& name : login.grants->grant_names())
@@ -56,15 +44,44 @@ std::uint64_t Account::logged_in(const Login& login) {
 }
 
 void Account::renewed(const Login& login) {
+  principal_ = login.principal;
+  grants_ = login.grants;
+  subject_.principal = principal_->id;
+  subject_.issuer_alias = principal_->issuer_alias;
+  subject_.issuer = principal_->issuer;
+  subject_.subject = principal_->subject;
+  subject_.label = principal_->label;
+  subject_.groups = principal_->groups;
+  subject_.token_digest = principal_->evidence;
+  subject_.token_id = principal_->token_id;
+  subject_.auth_protocol = principal_->auth_protocol;
+  subject_.grants = grants_->grant_names();
+  subject_.policy_version = grants_->policy_version();
   subject_.lease_user = (*login.lease)->user;
-  subject_.policy_version = login.grants->policy_version();
-  audit::prepare(subject_);
+  subject_.session_started = login.since;
+  subject_.session_expires = login.ends;
+  subject_.changed();
+}
+
+void Account::logged_out() {
+  audit::Subject nobody;
+  nobody.source_ip = std::move(subject_.source_ip);
+  nobody.source_port = subject_.source_port;
+  nobody.tls_version = std::move(subject_.tls_version);
+  nobody.tls_cipher = std::move(subject_.tls_cipher);
+  nobody.client_library = std::move(subject_.client_library);
+  nobody.listener = std::move(subject_.listener);
+  nobody.connection_id = subject_.connection_id;
+  nobody.session_id = std::move(subject_.session_id);
+  subject_ = std::move(nobody);
+  principal_.reset();
+  grants_.reset();
 }
 
 std::uint64_t Account::login_refused(const LoginRefused& refused) {
   // The failed attempt belongs to the connection, not to whoever is logged in on it.
   audit::Subject attempt = subject_;
-  attempt.principal.clear();
+  attempt.principal = {};
   attempt.issuer_alias = refused.issuer_alias;
   attempt.token_digest = refused.evidence;
   const std::string id = request_id();
@@ -94,12 +111,12 @@ std::uint64_t Account::refused(std::string_view name, const command::Command* co
                                std::uint32_t db) {
   shard_.metrics().denied.add();
   const std::string id = request_id();
-  std::string rule;
   audit::Event event;
   event.kind = audit::Kind::denial;
   event.outcome = audit::Outcome::denied;
   event.subject = &subject_;
-  event.command = name;
+  event.request =
+      command != nullptr ? &shard_.drafts().show(*command) : &shard_.drafts().show(name);
   event.request_id = id;
   event.reason = reason;
   event.db = db;
@@ -107,62 +124,42 @@ std::uint64_t Account::refused(std::string_view name, const command::Command* co
   if (denial != nullptr) {
     event.detail = denial->text;
     if (denial->nearest != nullptr) {
-      rule = denial->nearest->text();
       event.grant = denial->nearest->grant;
-      event.rule = rule;
+      event.rule = denial->nearest->file;
+      event.rule_line = denial->nearest->line;
     }
   }
-  if (command == nullptr) return shard_.journal().append(event);
-  static const policy::RuleRef kNoRule;
-  Draft* draft = shard_.drafts().make(*command, kNoRule);
-  const DraftViews& views = views_of(*draft);
-  event.keys = views.keys;
-  event.channels = views.channels;
-  event.args = views.args;
-  event.reads = draft->reads;
-  event.writes = draft->writes;
-  const std::uint64_t ticket = shard_.journal().append(event);
-  shard_.drafts().release(draft);
-  return ticket;
+  return shard_.journal().append(event);
 }
 
 Draft* Account::begin(const command::Command& command, const policy::Permit& permit, bool reads_too,
-                      std::uint32_t db) {
+                      std::uint32_t db, std::span<const std::size_t> lengths) {
   if (!command.mutates && !(reads_too && !command.keys.empty())) return nullptr;
-  Draft* draft = shard_.drafts().make(command, permit.rule());
+  Draft* draft = shard_.drafts().make(command, permit.rule(), lengths);
   draft->db = db;
   draft->number = number_;
   draft->sent = shard_.clock().mono();
   draft->next = nullptr;
-  if (command.mutates) {
-    draft->writes = true;
-    shard_.metrics().state_changing.add();
-  }
+  if (command.mutates) shard_.metrics().state_changing.add();
   return draft;
 }
 
 std::uint64_t Account::record(const Draft& draft, audit::Outcome outcome,
                               const resp::FrameHead* head, std::string_view node,
                               std::string_view detail) {
-  const DraftViews& views = views_of(draft);
-  const std::string rule = draft.rule->text();
   audit::Event event;
   event.kind = audit::Kind::command;
   event.outcome = outcome;
   event.subject = &subject_;
-  event.command = draft.info->name;
-  event.keys = views.keys;
-  event.channels = views.channels;
-  event.args = views.args;
-  event.reads = draft.reads;
-  event.writes = draft.writes;
+  event.request = &draft.request;
   event.db = draft.db;
   event.command_number = draft.number;
   event.multi_id = draft.multi_id;
   event.latency_us = microseconds_since(draft.sent, shard_.clock().mono());
   event.node = node;
   event.grant = draft.rule->grant;
-  event.rule = rule;
+  event.rule = draft.rule->file;
+  event.rule_line = draft.rule->line;
   event.detail = detail;
   if (head != nullptr) {
     if (head->is_error()) event.error_class = head->first_word();

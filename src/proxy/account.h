@@ -10,6 +10,8 @@
 #include "keyward/policy/decision.h"
 #include "keyward/upstream/reply_sink.h"
 
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -29,6 +31,8 @@ class Account {
   [[nodiscard]] std::string request_id() const;
 
   std::uint64_t logged_in(const Login& login);
+  // Whoever was logged in is no more.
+  void logged_out();
   // The policy changed under the session: its records name the new version and user.
   void renewed(const Login& login);
   std::uint64_t login_refused(const LoginRefused& refused);
@@ -39,7 +43,8 @@ class Account {
 
   // A draft for a permitted command that must be recorded; null when it need not be.
   [[nodiscard]] Draft* begin(const command::Command& command, const policy::Permit& permit,
-                             bool reads_too, std::uint32_t db);
+                             bool reads_too, std::uint32_t db,
+                             std::span<const std::size_t> lengths = {});
   // The answer's first line is known: records a single command. The draft stays the caller's.
   std::uint64_t answered(const Draft& draft, const resp::FrameHead& head, std::string_view node);
   // The answer to EXEC is complete (or too large to wait for: `part.last` false): records every
@@ -53,7 +58,9 @@ class Account {
   std::uint64_t record(const Draft& draft, audit::Outcome outcome, const resp::FrameHead* head,
                        std::string_view node, std::string_view detail = {});
   Shard& shard_;
-  audit::Subject subject_;
+  audit::Subject subject_;  // views into the two below
+  std::shared_ptr<const identity::Principal> principal_;
+  std::shared_ptr<const policy::Grants> grants_;
   std::uint64_t number_ = 0;
 };
 

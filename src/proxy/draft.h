@@ -2,34 +2,22 @@
 // its way.
 #pragma once
 
-#include "keyward/audit/event.h"
+#include "keyward/audit/request.h"
 #include "keyward/base/clock.h"
 #include "keyward/command/command.h"
 #include "keyward/policy/decision.h"
 
 #include <cstdint>
 #include <memory>
-#include <string>
-#include <string_view>
+#include <span>
 #include <vector>
 
 namespace keyward::proxy {
 
-// Holds names of keys and channels and the lengths of everything else, never a value.
 struct Draft {
-  struct Argument {
-    std::uint32_t begin = kNoName;  // into `names`, or kNoName
-    std::uint64_t length = 0;
-  };
-  static constexpr std::uint32_t kNoName = UINT32_MAX;
-
-  const command::CommandInfo* info = nullptr;
+  audit::RequestText request;
   const policy::RuleRef* rule =
       nullptr;  // owned by the session's Grants, which change only when nothing is on its way
-  std::string names;
-  std::vector<Argument> arguments;
-  std::vector<std::uint32_t> keys, channels;  // indexes into arguments
-  bool reads = false, writes = false;
   std::uint32_t db = 0;
   std::uint64_t number = 0, multi_id = 0;
   MonoTime sent{};
@@ -42,19 +30,26 @@ struct Draft {
 // A shard's drafts, reused: no allocation in steady state.
 class Drafts {
  public:
-  // Copies what the record needs; `command` may die afterwards. The draft goes back with release().
-  Draft* make(const command::Command& command, const policy::RuleRef& rule);
+  // Keeps what the record needs; `command` may die afterwards. `lengths` of all arguments, where
+  // the command lacks bytes. The draft goes back with release().
+  Draft* make(const command::Command& command, const policy::RuleRef& rule,
+              std::span<const std::size_t> lengths = {});
   void release(Draft* draft);  // the whole chain
 
+  // The part of a record that shows a request; valid until the next call.
+  const audit::RequestText& show(const command::Command& command);
+  // Of a command that was not analysed, by its name alone.
+  const audit::RequestText& show(std::string_view name);
+
  private:
+  void print(const command::Command& command, std::span<const std::size_t> lengths,
+             audit::RequestText& out);
+
   std::vector<std::unique_ptr<Draft>> all_;
   Draft* free_ = nullptr;
+  audit::RequestPrinter printer_;
+  audit::RequestText shown_;
+  std::vector<std::uint32_t> keys_, channels_;  // indexes into the arguments
 };
-
-// Views for an Event: valid until the next call on this thread.
-struct DraftViews {
-  std::vector<std::string_view> args, keys, channels;
-};
-[[nodiscard]] const DraftViews& views_of(const Draft& draft);
 
 }  // namespace keyward::proxy

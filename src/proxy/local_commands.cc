@@ -27,7 +27,7 @@ std::string error(std::string_view text) {
 std::string describe(const ClientState& state) {
   return "id=" + std::to_string(state.id) + " addr=" + state.subject.source_ip + ":" +
          std::to_string(state.subject.source_port) + " name=" + state.name +
-         " db=" + std::to_string(state.db) + " user=" + state.subject.principal +
+         " db=" + std::to_string(state.db) + " user=" + std::string(state.subject.principal) +
          " resp=" + std::to_string(static_cast<int>(state.protocol)) +
          " lib-name=" + state.library + " lib-ver=" + state.library_version + "\n";
 }
@@ -45,7 +45,7 @@ std::string set_info(const command::Command& command, ClientState& state) {
   (same_word(what, "lib-name") ? state.library : state.library_version) = value;
   state.subject.client_library =
       state.library + (state.library_version.empty() ? "" : " " + state.library_version);
-  audit::prepare(state.subject);
+  state.subject.changed();
   return "+OK\r\n";
 }
 
@@ -55,7 +55,7 @@ std::string set_name(const command::Command& command, ClientState& state) {
   if (name.size() > 256) return error("ERR the client name is longer than 256 bytes");
   state.name = name;
   state.subject.client_name = state.name;
-  audit::prepare(state.subject);
+  state.subject.changed();
   return "+OK\r\n";
 }
 

@@ -185,7 +185,7 @@ Session::Step Session::reset() {
     account_.session_ended("reset");
     usage_->disconnect();
     usage_.reset();
-    account_.subject().principal.clear();
+    account_.logged_out();
     login_.reset();
   }
   ends_ = MonoTime::max();

@@ -140,11 +140,8 @@ void Session::upload_end() {
   upstream::Link* link = upload_link();
   if (link == nullptr || link->down()) return close("the connection to Redis ended");
   judged->write_pending(link->encode_into());
-  Draft* draft = account_.begin(command_, *permit, login_->grants->audit().reads, db_);
-  if (draft != nullptr) {
-    for (std::size_t i = 0; i < draft->arguments.size(); ++i)
-      draft->arguments[i].length = judged->lengths()[i];
-  }
+  Draft* draft = account_.begin(command_, *permit, login_->grants->audit().reads, db_,
+                                judged->lengths());
   const upstream::Awaiting awaiting{.sink = this, .place = replies_.reserve(), .tag = draft};
   if (relay_ != nullptr) {
     relay_->expect(awaiting);

@@ -182,15 +182,16 @@ class ProxyRig {
   // Records of a kind of outcome whose line holds `text`; "" for any outcome.
   [[nodiscard]] std::vector<std::string> records(const std::string& text,
                                                  const std::string& outcome = "") const {
+    // Of what went well OCSF's status says all.
+    const std::string wanted =
+        outcome == "ok" ? "\"status_id\":1," : "\"outcome\":\"" + outcome + "\"";
     std::vector<std::string> found;
     for (const auto& entry : std::filesystem::directory_iterator(dir_.file("audit"))) {
       if (entry.path().extension() != ".jsonl") continue;
       std::ifstream file(entry.path());
       for (std::string line; std::getline(file, line);) {
         if (line.find(text) == std::string::npos) continue;
-        if (!outcome.empty() && line.find("\"outcome\":\"" + outcome + "\"") == std::string::npos) {
-          continue;
-        }
+        if (!outcome.empty() && line.find(wanted) == std::string::npos) continue;
         found.push_back(line);
       }
     }

@@ -20,11 +20,13 @@ struct JournalConfig {
   std::string redis_label;  // database.uid in the records
 };
 
-// append() encodes, chains and buffers; flush() hands everything buffered to the kernel with one
-// write. The caller flushes once a loop turn, before replies leave. A write that failed is tried
-// again on the next flush; until then healthy() is false, the Receipt does not cover the lines, and
-// state-changing commands must be refused. When writing works again, a gap record says from when to
-// when it did not, how often it was tried and what was shed.
+// append() encodes, chains and buffers; before the first command or refusal of a session in the
+// file it says who that is, in a record of its own. flush() hands everything buffered to the kernel
+// with one write; records between two flushes share one reading of the clock. The caller flushes
+// once a loop turn, before replies leave. A write that failed is tried again on the next flush;
+// until then healthy() is false, the Receipt does not cover the lines, and state-changing commands
+// must be refused. When writing works again, a gap record says from when to when it did not, how
+// often it was tried and what was shed.
 //
 // What waits is bounded: beyond kBufferLimit, records of logins, session ends, refusals and reads
 // are shed and counted; records of commands that write, of leases and of policies are kept always.

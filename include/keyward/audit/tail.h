@@ -20,8 +20,10 @@ namespace keyward::audit {
 // Whole lines of all streams of a directory, those of one poll in the order of their time.
 class Follower {
  public:
+  // Events are all records but those of kind `session`, which say what others leave out.
+  enum class Show : std::uint8_t { events, everything };
   // The first poll gives the newest `last` records that are there already.
-  Follower(std::string directory, std::size_t last);
+  Follower(std::string directory, std::size_t last, Show show = Show::events);
 
   // At most about 8 MiB at a time; poll again at once while it gives something. Errors: directory
   // or file unreadable.
@@ -32,6 +34,7 @@ class Follower {
 
   std::string directory_;
   std::size_t last_;
+  Show show_;
   bool started_ = false;
   std::map<std::string, std::uint64_t> offsets_;  // by file name: what has been given out
 };

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstdlib>
 #include <new>
 
@@ -28,23 +29,44 @@ thread_local std::size_t allocations = 0;
 namespace keyward::audit {
 namespace {
 
+// A command from the request to the record, a refusal, several sessions.
 TEST(Allocation, ARecordTakesNoneInSteadyState) {
   const keyward::test::TempDir directory;
   const FakeClock clock;
   auto journal = *Journal::open(test::sample_config(directory.path()), clock);
+  const std::string value(100'000, 'v');
+  const std::array<std::string_view, 5> args{"SET", "airflow:result:0123456789", value, "EX", "60"};
+  const std::array<std::uint32_t, 1> keys{1};
   const test::SampleSet set;
-  for (const bool prepared : {false, true}) {
-    Subject subject = test::sample_subject();
-    if (prepared) prepare(subject);
-    const auto turn = [&] {
-      for (int count = 0; count < 20; ++count) journal->append(set.event(&subject));
-      return journal->flush();
-    };
+  const test::SampleDenial denial;
+  RequestPrinter printer;
+  RequestText text;
+  std::vector<Subject> subjects(3, test::sample_subject());
+  const auto turn = [&] {
+    for (int count = 0; count < 20; ++count) {
+      for (const Subject& subject : subjects) {
+        printer.print({.command = "set", .args = args, .keys = keys, .writes = true}, text);
+        Event command = set.event(&subject);
+        command.request = &text;
+        journal->append(command);
+      }
+    }
+    return journal->flush();
+  };
+  const auto refusals = [&] {
+    for (const Subject& subject : subjects) journal->append(denial.event(&subject));
+    return journal->flush();
+  };
+  turn();
+  refusals();
+  const std::size_t before = allocations;
+  const std::uint64_t records = journal->counters().records;
+  for (int count = 0; count < 50; ++count) {
     turn();
-    const std::size_t before = allocations;
-    for (int count = 0; count < 50; ++count) turn();
-    EXPECT_EQ(allocations, before) << prepared;
+    refusals();
   }
+  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(journal->counters().records, records + 50 * 63);
 }
 
 }  // namespace

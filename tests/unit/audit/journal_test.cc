@@ -65,6 +65,7 @@ class JournalTest : public ::testing::Test {
 TEST_F(JournalTest, ReceiptCoversWhatWasHandedToTheKernel) {
   auto journal = open();
   const std::uint64_t first = add(*journal);
+  EXPECT_EQ(first, 3U);  // behind the record that introduces the session
   EXPECT_TRUE(journal->pending());
   EXPECT_FALSE(journal->receipt().covers(first));
   EXPECT_EQ(lines_of(read_file(journal->path())).size(), 1U);  // the start record
@@ -73,7 +74,7 @@ TEST_F(JournalTest, ReceiptCoversWhatWasHandedToTheKernel) {
   EXPECT_FALSE(receipt.covers(first + 1));
   EXPECT_TRUE(receipt.covers(0));
   EXPECT_FALSE(journal->pending());
-  EXPECT_EQ(lines_of(read_file(journal->path())).size(), 2U);
+  EXPECT_EQ(lines_of(read_file(journal->path())).size(), 3U);
 }
 
 TEST_F(JournalTest, FilesArePrivate) {
@@ -97,7 +98,7 @@ TEST_F(JournalTest, EachLineHoldsTheHashOfTheOneBefore) {
   for (int count = 0; count < 5; ++count) add(*journal);
   journal->close("test");
   const auto lines = lines_of(read_file(journal->path()));
-  ASSERT_EQ(lines.size(), 7U);
+  ASSERT_EQ(lines.size(), 8U);
   std::string expected(64, '0');
   for (std::size_t index = 0; index < lines.size(); ++index) {
     const auto head = parse_head(lines[index]);
@@ -110,6 +111,81 @@ TEST_F(JournalTest, EachLineHoldsTheHashOfTheOneBefore) {
   EXPECT_EQ(parse_head(lines.back())->kind, "stop");
 }
 
+TEST_F(JournalTest, ASessionIsIntroducedOnceAFileAndAgainAfterAChange) {
+  const auto kinds = [](const Journal& journal) {
+    std::string all;
+    for (const std::string& line : lines_of(read_file(journal.path())))
+      all += std::string(parse_head(line)->kind) + " ";
+    return all;
+  };
+  auto journal = open();
+  add(*journal);
+  add(*journal);
+  Event select = set_.event(&subject_);
+  select.db = 3;  // stands in the record itself
+  journal->append(select);
+  subject_.client_name = "renamed";
+  subject_.changed();
+  add(*journal);
+  Subject other = sample_subject();
+  other.session_id = "s-0-43";
+  journal->append(set_.event(&other));
+  add(*journal);
+  journal->flush();
+  EXPECT_EQ(kinds(*journal),
+            "start session command command command session command session command command ");
+  const auto lines = lines_of(read_file(journal->path()));
+  EXPECT_EQ(keyward_of(lines[1]).at("client_name"), "worker-1");
+  EXPECT_EQ(keyward_of(lines[5]).at("client_name"), "renamed");
+  EXPECT_EQ(boost::json::parse(lines[4]).at_pointer("/database/name"), "3");
+  EXPECT_EQ(boost::json::parse(lines[7]).at_pointer("/session/uid"), "s-0-43");
+  journal->close("test");
+  journal = open();
+  add(*journal);
+  journal->flush();
+  EXPECT_EQ(kinds(*journal), "start session command ");
+}
+
+TEST_F(JournalTest, WhoIsNotLoggedInIsNotIntroduced) {
+  auto journal = open();
+  const test::SampleDenial denial;
+  subject_.principal = {};
+  journal->append(denial.event(&subject_));
+  journal->append(denial.event(nullptr));
+  journal->flush();
+  EXPECT_EQ(lines_of(read_file(journal->path())).size(), 3U);
+}
+
+// Wherever a reader begins, the session is introduced not far behind.
+TEST_F(JournalTest, ASessionAtWorkIsIntroducedAgainAfterManyRecords) {
+  auto journal = open();
+  std::uint64_t introductions = 0, last = 0;
+  while (journal->counters().bytes < (std::uint64_t{140} << 20)) {
+    const std::uint64_t ticket = add(*journal);
+    introductions += ticket - last - 1;
+    last = ticket;
+    if (ticket % 1024 == 0) journal->flush();
+  }
+  EXPECT_EQ(introductions - 1, 3U);  // the first of these is the start record
+}
+
+TEST_F(JournalTest, RecordsBetweenTwoFlushesShareTheirTime) {
+  auto journal = open();
+  clock_.advance(std::chrono::seconds(5));
+  add(*journal);
+  clock_.advance(std::chrono::microseconds(700));
+  add(*journal);
+  journal->flush();
+  add(*journal);
+  journal->flush();
+  const auto lines = lines_of(read_file(journal->path()));
+  ASSERT_EQ(lines.size(), 5U);
+  const auto time = [&](std::size_t line) { return parse_head(lines[line])->time_us; };
+  EXPECT_EQ(time(2), time(0) + 5'000'000);
+  EXPECT_EQ(time(3), time(2));
+  EXPECT_EQ(time(4), time(2) + 700);
+}
+
 TEST_F(JournalTest, ARestartContinuesTheChain) {
   for (int run = 0; run < 3; ++run) {
     auto journal = open();
@@ -119,7 +195,7 @@ TEST_F(JournalTest, ARestartContinuesTheChain) {
   }
   const StreamReport report = verified();
   EXPECT_TRUE(report.whole) << report.problem;
-  EXPECT_EQ(report.records, 9U);
+  EXPECT_EQ(report.records, 12U);
   EXPECT_EQ(report.files, 3U);
   EXPECT_EQ(report.crashes, 0U);
   EXPECT_FALSE(report.running);
@@ -141,7 +217,7 @@ TEST_F(JournalTest, ACrashIsSaidByTheNextStart) {
   const auto start = keyward_of(lines_of(read_file(second->path())).front());
   EXPECT_EQ(start.at("previous").at("end"), "crash");
   EXPECT_EQ(start.at("previous").at("file").as_string(), fs::path(path).filename().string());
-  EXPECT_EQ(start.at("previous").at("sequence"), 2);
+  EXPECT_EQ(start.at("previous").at("sequence"), 3);
   EXPECT_EQ(verified().crashes, 1U);
 }
 
@@ -155,7 +231,7 @@ TEST_F(JournalTest, ATornLineIsLeftAndDescribed) {
   const std::string content = read_file(path);
   const auto lines = lines_of(content);
   for (const std::size_t cut :
-       {std::size_t{1}, std::size_t{200}, lines[2].size()}) {  // the last: only the newline lost
+       {std::size_t{1}, std::size_t{200}, lines[3].size()}) {  // the first: only the newline lost
     TempDir copy;
     const std::string torn = content.substr(0, content.size() - cut);
     const std::string name = fs::path(path).filename().string();
@@ -170,7 +246,7 @@ TEST_F(JournalTest, ATornLineIsLeftAndDescribed) {
     ASSERT_TRUE(report);
     EXPECT_TRUE(report->whole()) << report->streams[0].problem << " cut " << cut;
     EXPECT_EQ(report->streams[0].crashes, 1U);
-    EXPECT_EQ(report->streams[0].records, 5U);
+    EXPECT_EQ(report->streams[0].records, 7U);
   }
 }
 
@@ -185,7 +261,7 @@ TEST_F(JournalTest, DamageBehindTheLastWholeRecordDoesNotStopAStart) {
   open()->close("test");
   const StreamReport report = verified();
   EXPECT_TRUE(report.whole) << report.problem;
-  EXPECT_EQ(report.records, 4U);
+  EXPECT_EQ(report.records, 5U);
 }
 
 TEST_F(JournalTest, AFileWithoutAnyRecordIsRefused) {
@@ -343,7 +419,7 @@ TEST_F(FullDisk, NothingIsLostAndTheGapIsRecorded) {
   EXPECT_EQ(fs::file_size(journal->path()), size + 100);
   const auto three = add(*journal);
   EXPECT_FALSE(journal->flush().covers(two));
-  set_limit(size + 100 + 2000);  // room for one line and a part of the next
+  set_limit(size + 100 + 1000);  // room for one line and a part of the next
   receipt = journal->flush();
   EXPECT_TRUE(receipt.covers(two));
   EXPECT_FALSE(receipt.covers(three));
@@ -356,9 +432,9 @@ TEST_F(FullDisk, NothingIsLostAndTheGapIsRecorded) {
   journal->close("test");
 
   const auto lines = lines_of(read_file(journal->path()));
-  ASSERT_EQ(lines.size(), 6U);
-  EXPECT_EQ(parse_head(lines[4])->kind, "gap");
-  EXPECT_EQ(keyward_of(lines[4]).at("lost"), 0);
+  ASSERT_EQ(lines.size(), 7U);
+  EXPECT_EQ(parse_head(lines[5])->kind, "gap");
+  EXPECT_EQ(keyward_of(lines[5]).at("lost"), 0);
   const StreamReport report = verified();
   EXPECT_TRUE(report.whole) << report.problem;
 }
@@ -392,11 +468,13 @@ TEST_F(FullDisk, ShedsOnlyWhatHidesNoChange) {
   auto journal = open();
   set_limit(fs::file_size(journal->path()));
   std::vector<std::string> names(16, std::string(256, '\x01'));
-  const std::vector<std::string_view> keys(names.begin(), names.end());
+  std::vector<std::string_view> args{"MGET"};
+  args.insert(args.end(), names.begin(), names.end());
+  const test::SampleRequest mget("mget", args, names.size(), false);
   Event denial = set_.event(&subject_);
   denial.kind = Kind::denial;
   denial.outcome = Outcome::denied;
-  denial.keys = keys;
+  denial.request = mget.text();
   std::uint64_t kept = 0;
   while (journal->append(denial) != 0) {
     if (kept++ == 0) journal->flush();
@@ -404,8 +482,7 @@ TEST_F(FullDisk, ShedsOnlyWhatHidesNoChange) {
   EXPECT_GT(journal->counters().bytes, Journal::kBufferLimit);
   EXPECT_EQ(journal->append(denial), 0U);
   Event read = set_.event(&subject_);
-  read.writes = false;
-  read.reads = true;
+  read.request = mget.text();
   EXPECT_EQ(journal->append(read), 0U);
   const std::uint64_t write = add(*journal);
   EXPECT_GT(write, kept);

@@ -42,9 +42,21 @@ std::string latin1_as_utf8(const std::string& bytes) {
   return text;
 }
 
+// What a function writes at the place it is given.
+template <typename Fill>
+std::string written(const Fill& fill) {
+  std::string out;
+  append_filled(out, 8192, fill);
+  return out;
+}
+
 void expect_faithful(const std::string& bytes) {
-  std::string inside;
-  const Encoding encoding = append_escaped(inside, bytes);
+  Encoding encoding{};
+  const std::string inside = written([&](char* at) {
+    const Escaped escaped = escape(at, bytes);
+    encoding = escaped.encoding;
+    return escaped.end;
+  });
   EXPECT_EQ(encoding == Encoding::utf8, is_utf8(bytes));
   EXPECT_EQ(parsed(inside), encoding == Encoding::utf8 ? bytes : latin1_as_utf8(bytes));
   EXPECT_TRUE(std::none_of(inside.begin(), inside.end(), [](char byte) {
@@ -67,8 +79,9 @@ TEST(JsonText, RandomBytesComeBack) {
   const std::string interesting =
       "a\"\\\n\x1b\x7f\x80\x8f\x90\x9f\xa0\xbf\xc0\xc2\xdf\xe0\xe2\xed\xef\xf0\xf4\xf5\xff";
   for (int round = 0; round < 200'000; ++round) {
-    std::string bytes(random() % 7, '\0');
+    std::string bytes(random() % 7 + (random() % 4 == 0 ? 9 : 0), 'x');
     for (char& byte : bytes) {
+      if (bytes.size() > 9 && random() % 2 == 0) continue;
       byte = random() % 4 == 0 ? static_cast<char>(random())
                                : interesting[random() % interesting.size()];
     }
@@ -78,9 +91,20 @@ TEST(JsonText, RandomBytesComeBack) {
 }
 
 TEST(JsonText, WhatATerminalObeysIsEscaped) {
-  std::string out;
-  append_escaped(out, "\x1b[2J \xc2\x9b \xe2\x80\xa8 \xe2\x80\xae \xe2\x81\xa6 \xc3\xa9");
-  EXPECT_EQ(out, "\\u001b[2J \\u009b \\u2028 \\u202e \\u2066 \xc3\xa9");
+  const std::string_view text = "\x1b[2J \xc2\x9b \xe2\x80\xa8 \xe2\x80\xae \xe2\x81\xa6 \xc3\xa9";
+  EXPECT_EQ(written([&](char* at) { return escape(at, text).end; }),
+            "\\u001b[2J \\u009b \\u2028 \\u202e \\u2066 \xc3\xa9");
+}
+
+// Eight bytes are looked at together: each of them must be able to stop that.
+TEST(JsonText, AByteThatNeedsEscapingIsSeenInEveryPlace) {
+  for (int byte = 0; byte < 128; ++byte) {
+    for (std::size_t place = 0; place < 19; ++place) {
+      std::string bytes = "abcdefgh~!#[]ijk}{z";
+      bytes[place] = static_cast<char>(byte);
+      expect_faithful(bytes);
+    }
+  }
 }
 
 TEST(JsonText, CutKeepsCharactersWhole) {
@@ -94,17 +118,17 @@ TEST(JsonText, CutKeepsCharactersWhole) {
 }
 
 TEST(JsonText, LongTextsAreBoundedAndSaySo) {
-  std::string out;
-  put_text(out, "name", std::string(kTextLimit + 30, 'x'));
-  EXPECT_EQ(out, ",\"name\":\"" + std::string(kTextLimit, 'x') + "...(+30 bytes)\"");
+  const std::string text(kTextLimit + 30, 'x');
+  EXPECT_EQ(written([&](char* at) { return put_text(at, "name", text); }),
+            ",\"name\":\"" + std::string(kTextLimit, 'x') + "...(+30 bytes)\"");
 }
 
 TEST(JsonText, NumbersAtTheirLimits) {
-  std::string out;
-  append_number(out, ~std::uint64_t{0});
-  out += ' ';
-  append_signed(out, std::numeric_limits<std::int64_t>::min());
-  EXPECT_EQ(out, "18446744073709551615 -9223372036854775808");
+  EXPECT_EQ(written([](char* at) {
+              at = put(put(at, ~std::uint64_t{0}), ' ');
+              return put_signed(at, std::numeric_limits<std::int64_t>::min());
+            }),
+            "18446744073709551615 -9223372036854775808");
 }
 
 }  // namespace

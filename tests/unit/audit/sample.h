@@ -4,7 +4,6 @@
 #include "keyward/audit/event.h"
 #include "keyward/audit/journal.h"
 
-#include <array>
 #include <fstream>
 #include <iterator>
 #include <string>
@@ -13,6 +12,9 @@
 
 namespace keyward::audit::test {
 
+inline const std::vector<std::string> kGroups{"airflow-workers", "data \"platform\""};
+inline const std::vector<std::string> kGrants{"airflow-worker", "metrics"};
+
 inline Subject sample_subject() {
   Subject subject;
   subject.principal = "okta:9f2c1a7be0d34c55";
@@ -20,7 +22,8 @@ inline Subject sample_subject() {
   subject.issuer = "https://example.okta.com/oauth2/default";
   subject.subject = "airflow-worker@example.com";
   subject.label = "airflow-worker";
-  subject.groups = {"airflow-workers", "data \"platform\""};
+  subject.groups = kGroups;
+  subject.grants = kGrants;
   subject.token_digest = "0f1e2d3c4b5a6978";
   subject.token_id = "jti-77";
   subject.auth_protocol = "OAUTH 2.0";
@@ -40,23 +43,56 @@ inline Subject sample_subject() {
   return subject;
 }
 
+// A request of which the first `keys` arguments behind the command's name are keys.
+class SampleRequest {
+ public:
+  SampleRequest(std::string_view command, std::vector<std::string_view> args, std::size_t keys,
+                bool writes)
+      : args_(std::move(args)) {
+    for (std::uint32_t key = 1; key <= keys; ++key) keys_.push_back(key);
+    RequestPrinter().print(
+        {.command = command, .args = args_, .keys = keys_, .reads = !writes, .writes = writes},
+        text_);
+  }
+  [[nodiscard]] const RequestText* text() const { return &text_; }
+
+ private:
+  std::vector<std::string_view> args_;
+  std::vector<std::uint32_t> keys_;
+  RequestText text_;
+};
+
 // SET airflow:k value, answered OK.
 struct SampleSet {
-  std::array<std::string_view, 3> args{"SET", "airflow:k", "value"};
-  std::array<std::string_view, 1> keys{args[1]};
+  SampleRequest request{"set", {"SET", "airflow:k", "value"}, 1, true};
   [[nodiscard]] Event event(const Subject* subject) const {
     Event set;
     set.subject = subject;
-    set.command = "set";
-    set.args = args;
-    set.keys = keys;
-    set.writes = true;
+    set.request = request.text();
     set.command_number = 7;
     set.latency_us = 131;
-    set.node = "127.0.0.1:6379";
+    set.node = "sessions";
     set.grant = "airflow-worker";
-    set.rule = "policies/airflow.yaml:12";
+    set.rule = "airflow.yaml";
+    set.rule_line = 12;
     return set;
+  }
+};
+
+// GET team-b:secret, which no grant covers.
+struct SampleDenial {
+  SampleRequest request{"get", {"GET", "team-b:secret"}, 1, false};
+  [[nodiscard]] Event event(const Subject* subject) const {
+    Event denial;
+    denial.kind = Kind::denial;
+    denial.outcome = Outcome::denied;
+    denial.subject = subject;
+    denial.request = request.text();
+    denial.command_number = 8;
+    denial.error_class = "NOPERM";
+    denial.request_id = "r-20";
+    denial.reason = "no grant covers the key";
+    return denial;
   }
 };
 

@@ -46,11 +46,10 @@ TEST_F(TailTest, RowsSayWhoDidWhat) {
   EXPECT_EQ(
       format_row(golden("command_ok"), false),
       "2027-01-15 08:00:00.123Z  ok            airflow-worker            SET airflow:k <5 bytes>  "
-      "[policies/airflow.yaml:12]");
+      "[airflow.yaml:12]");
   EXPECT_EQ(format_row(golden("denial"), false),
             "2027-01-15 08:00:00.123Z  denied        airflow-worker            GET team-b:secret  "
-            "[NOPERM]  "
-            "[no grant covers the key]");
+            "[NOPERM]  [metrics.yaml:7]  [no grant covers the key]");
   EXPECT_EQ(
       format_row(golden("lease_delete"), false),
       "2027-01-15 08:00:00.123Z  ok            (shard-0)                 lease_delete kw_dead  "
@@ -89,14 +88,28 @@ TEST_F(TailTest, FollowsAllStreamsInTheOrderOfTime) {
   EXPECT_EQ(follower.poll()->size(), 3U);
 }
 
+TEST_F(TailTest, RecordsThatOnlyIntroduceASessionAreForReadersOfJson) {
+  auto journal = open("shard-0");
+  Follower events(directory_.path(), 0);
+  Follower everything(directory_.path(), 0, Follower::Show::everything);
+  static_cast<void>(events.poll());
+  static_cast<void>(everything.poll());
+  add(*journal);
+  add(*journal);
+  EXPECT_EQ(events.poll()->size(), 2U);
+  const auto lines = *everything.poll();
+  ASSERT_EQ(lines.size(), 3U);
+  EXPECT_EQ(parse_head(lines.front())->kind, "session");
+}
+
 TEST_F(TailTest, BeginsWithTheNewestRecords) {
   auto journal = open("shard-0");
   for (int count = 0; count < 50; ++count) add(*journal);
   Follower follower(directory_.path(), 4);
   const auto lines = *follower.poll();
   ASSERT_EQ(lines.size(), 4U);
-  EXPECT_EQ(parse_head(lines.back())->sequence, 51U);
-  EXPECT_EQ(parse_head(lines.front())->sequence, 48U);
+  EXPECT_EQ(parse_head(lines.back())->sequence, 52U);
+  EXPECT_EQ(parse_head(lines.front())->sequence, 49U);
   Follower fresh(directory_.path(), 0);
   EXPECT_TRUE(fresh.poll()->empty());
   add(*journal);

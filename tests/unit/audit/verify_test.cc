@@ -32,7 +32,6 @@ Trail make_trail() {
   const TempDir directory;
   FakeClock clock;
   Subject subject = sample_subject();
-  prepare(subject);
   Trail trail;
   const SampleSet set;
   for (int run = 0; run < 4; ++run) {
@@ -87,7 +86,7 @@ TEST_F(VerifyTest, AnUntouchedTrailIsWhole) {
   EXPECT_EQ(report.stream, "shard-0");
   EXPECT_EQ(report.files, 4U);
   EXPECT_EQ(report.crashes, 2U);
-  EXPECT_EQ(report.records, 6U + 1 + 7 + 8 + 9 + 1);
+  EXPECT_EQ(report.records, 7U + 1 + 8 + 9 + 10 + 1);  // each run introduces the session
   EXPECT_FALSE(report.running);
 }
 
@@ -106,7 +105,7 @@ TEST_F(VerifyTest, NamesTheAlteredRecord) {
 TEST_F(VerifyTest, NamesTheRecordWhoseOwnLinkWasAltered) {
   const std::string name = nth(trail_, 0);
   auto lines = lines_of(trail_[name]);
-  char& digit = lines[2][40];
+  char& digit = lines[2][*find_chain(lines[2]) + 5];
   digit = digit == 'a' ? 'b' : 'a';
   trail_[name] = join(lines);
   const StreamReport report = check(directory_, trail_);
@@ -211,6 +210,27 @@ TEST_F(VerifyTest, WhatCannotBecomeTheNextRecordIsNoUnfinishedLine) {
   }
   trail_[name] = content + "{";  // nothing follows a stop
   EXPECT_EQ(check(directory_, trail_).problem, "altered");
+}
+
+TEST_F(VerifyTest, AnUnfinishedCommandMustContinueTheChainAsFarAsItGoes) {
+  const std::string name = nth(trail_, 3);
+  auto lines = lines_of(trail_[name]);
+  lines.pop_back();
+  const std::string last = lines.back(), before_last = lines[lines.size() - 2];
+  lines.pop_back();
+  const std::string before = join(lines);
+  for (std::size_t size = 1; size <= last.size(); ++size) {
+    trail_[name] = before + last.substr(0, size);
+    ASSERT_TRUE(check(directory_, trail_).running) << size;
+  }
+  trail_[name] = before + before_last.substr(0, before_last.size() - 3);  // that one was there
+  EXPECT_EQ(check(directory_, trail_).problem, "altered");
+  for (const std::size_t at : {std::size_t{3}, *find_chain(last), *find_chain(last) + 63}) {
+    std::string rest = last.substr(0, last.size() - 3);
+    rest[at] ^= 1;
+    trail_[name] = before + rest;
+    EXPECT_EQ(check(directory_, trail_).problem, "altered") << at;
+  }
 }
 
 TEST_F(VerifyTest, EveryBitOfTheStopRecordCounts) {
@@ -366,7 +386,7 @@ TEST_F(VerifyTest, FindsThousandsOfRandomEdits) {
       ++found;
     } else if (report.whole) {
       // What cannot be seen as damage is at least not taken for a clean end, if a record is gone.
-      EXPECT_TRUE(report.running || report.records >= 31 || edit.what.starts_with("drop"))
+      EXPECT_TRUE(report.running || report.records >= 35 || edit.what.starts_with("drop"))
           << edit.what;
     }
   }

@@ -28,7 +28,6 @@ class ReplyQueueTest : public testing::Test {
   std::uint64_t record() {
     audit::Event event;
     event.kind = audit::Kind::denial;
-    event.command = "get";
     return journal_->append(event);
   }
   std::string take() {

@@ -112,13 +112,11 @@ TEST(Draft, HoldsNamesAndLengthsButNoValue) {
   const Args set{"SET", "team:key", "the-secret-value", "EX", "10"};
   static const policy::RuleRef rule{};
   Draft* draft = drafts.make(analysed(set), rule);
-  EXPECT_EQ(draft->names, "team:key");
-  const DraftViews& views = views_of(*draft);
-  ASSERT_EQ(views.args.size(), 5U);
-  EXPECT_EQ(views.args[2].size(), 16U);
-  ASSERT_EQ(views.keys.size(), 1U);
-  EXPECT_EQ(views.keys[0], "team:key");
-  EXPECT_EQ(views.keys[0].data(), views.args[1].data());
+  EXPECT_EQ(draft->request.names(), R"(,"keys":["team:key"])");
+  EXPECT_NE(draft->request.query().find("SET team:key <16 bytes> <2 bytes> <2 bytes>"),
+            std::string_view::npos);
+  EXPECT_EQ(draft->request.text.find("secret"), std::string::npos);
+  EXPECT_TRUE(draft->request.writes);
   drafts.release(draft);
 }
 

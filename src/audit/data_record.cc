@@ -1,0 +1,140 @@
+#include "audit/data_record.h"
+
+#include "audit/activity.h"
+#include "audit/json_text.h"
+#include "audit/line_head.h"
+#include "audit/ocsf.h"
+#include "audit/subject_json.h"
+
+#include <array>
+
+namespace keyward::audit {
+namespace {
+
+const RequestText kNoRequest{};
+
+// Four bounded texts, the names of instance and stream, and what stands between them.
+constexpr std::size_t kOpeningSize = 4 * (kTextLimit + 32) * kGrowth + 1024;
+
+// Indexed by activity; what is not in OCSF's list is 99 Other, which has to be named.
+constexpr std::array<std::string_view, 9> kActivities{"",
+                                                      R"(,"activity_id":1,"type_uid":600501)",
+                                                      R"(,"activity_id":2,"type_uid":600502)",
+                                                      "",
+                                                      R"(,"activity_id":4,"type_uid":600504)",
+                                                      R"(,"activity_id":5,"type_uid":600505)",
+                                                      R"(,"activity_id":6,"type_uid":600506)",
+                                                      R"(,"activity_id":7,"type_uid":600507)",
+                                                      R"(,"activity_id":8,"type_uid":600508)"};
+
+std::string_view activity_text(std::uint8_t activity) {
+  if (activity < kActivities.size() && !kActivities[activity].empty()) return kActivities[activity];
+  return R"(,"activity_id":99,"activity_name":"Command","type_uid":600599)";
+}
+
+// Severity: 1 informational, 2 low, 3 medium. Action 2 Denied, disposition 2 Blocked.
+std::string_view status_text(const Event& event) {
+  if (event.kind == Kind::denial)
+    return R"(,"severity_id":3,"status_id":2,"action_id":2,"disposition_id":2)";
+  switch (event.outcome) {
+    case Outcome::ok:
+      return R"(,"severity_id":1,"status_id":1)";
+    case Outcome::unknown:
+      return R"(,"severity_id":2,"status_id":99,"status":"Unknown")";
+    case Outcome::not_executed:
+      return R"(,"severity_id":1,"status_id":99,"status":"Not executed")";
+    default:
+      return R"(,"severity_id":1,"status_id":2)";
+  }
+}
+
+// Said where OCSF's status does not say it all.
+std::string_view outcome_text(const Event& event) {
+  switch (event.outcome) {
+    case Outcome::unknown:
+      return R"(,"outcome":"unknown")";
+    case Outcome::not_executed:
+      return R"(,"outcome":"not_executed")";
+    case Outcome::error:
+      return R"(,"outcome":"error")";
+    default:
+      return {};  // ok; and that a denial was denied, its kind says
+  }
+}
+
+}  // namespace
+
+DataRecords::DataRecords(std::string_view instance, std::string_view stream,
+                         std::string_view redis_label)
+    : node_(redis_label) {
+  metadata_ = R"(,"metadata":{"version":"1.8.0","product":{"name":"Keyward"},"uid":")";
+  metadata_.append(instance).append(".").append(stream).append(".");  // plain: see trail_files.h
+}
+
+Opening DataRecords::open(const Subject& subject, std::uint32_t db, std::uint64_t chapter) const {
+  Opening opening;
+  opening.chapter = chapter;
+  opening.db = db;
+  std::array<char, kOpeningSize> text;
+  char* at = put_bounded(put(text.data(), kDataOpening), name_of(subject));
+  at = put(put_text(put(at, '"'), "uid", subject.principal), '}');
+  if (!subject.session_id.empty()) {
+    at = put_bounded(put(at, R"(,"session":{"uid":")"), subject.session_id);
+    at = put(at, R"("})");
+  }
+  at = put_source(put(at, '}'), subject);
+  at = put(at, R"(,"database":{"type_id":6,"name":")");  // 6 NoSQL
+  at = put(put(put(at, std::uint64_t{db}), R"("})"), metadata_);
+  opening.text.assign(text.data(), static_cast<std::size_t>(at - text.data()));
+  opening.hashed = opening.text.size() / Sha256::kBlock * Sha256::kBlock;
+  Sha256 hash;
+  hash.add(std::string_view(opening.text).substr(0, opening.hashed));
+  opening.state = hash.state();
+  return opening;
+}
+
+// The members of unmapped.keyward behind the chain's own.
+char* DataRecords::put_facts(char* at, const Event& event, const Place& place) const {
+  at = put(at, outcome_text(event));
+  if (place.clock != place.time) at = put_number(at, "clock_us", microseconds(place.clock));
+  if (event.command_number != 0) at = put(put(at, R"(,"command_number":)"), event.command_number);
+  if (event.multi_id != 0) at = put_number(at, "multi_id", event.multi_id);
+  if (event.has_affected) at = put_signed(put(at, R"(,"affected":)"), event.affected);
+  if (event.latency_us >= 0)
+    at = put(put(at, R"(,"latency_us":)"), static_cast<std::uint64_t>(event.latency_us));
+  if (event.node != node_) at = put_text(at, "node", event.node);
+  at = put_text(at, "request_id", event.request_id);
+  at = put(at, event.request == nullptr ? std::string_view{} : event.request->names());
+  at = put_decision(at, event);
+  return put_text(at, "detail", event.detail);
+}
+
+char* DataRecords::write(char* at, const Event& event, const Place& place,
+                         const Opening& opening) const {
+  const RequestText& request = event.request == nullptr ? kNoRequest : *event.request;
+  at = put(at, opening.text);
+  at = put(put(at, place.sequence), '"');
+  if (event.kind == Kind::denial) at = put(at, R"(,"profiles":["security_control"])");
+  if (request.cut) at = put(at, R"(,"is_truncated":true)");
+  at = put(at, R"(},"unmapped":{"keyward":{"prev":")");
+  at = put(at, place.prev);
+  at = put(at, R"(","sequence":)");
+  at = put(at, place.sequence);
+  at = put(at, R"(,"time_us":)");
+  const std::uint64_t time = microseconds(place.time);
+  at = put(at, time);
+  at = put(at, event.kind == Kind::denial ? std::string_view(R"(,"kind":"denial")")
+                                          : R"(,"kind":"command")");
+  at = put_facts(at, event, place);
+  at = put(at, "}}");
+  at = put(at, activity_text(request.activity));
+  at = put(at, R"(,"time":)");
+  at = put(at, time / 1000);
+  at = put(at, status_text(event));
+  at = put_text(at, "status_code", event.error_class);
+  at = put_text(at, "status_detail", event.reason);
+  at = put(at, request.query());
+  return put(at, '}');
+}
+
+}  // namespace keyward::audit
