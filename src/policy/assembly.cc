@@ -115,6 +115,32 @@ Result<Parts> assemble(const std::vector<const GrantModel*>& grants,
   return parts;
 }
 
+Result<std::string> parts_key(const std::vector<const GrantModel*>& grants,
+                              const identity::Principal* principal) {
+  std::string key;
+  Result<> problem;
+  const auto add = [&](const Pattern& pattern) {
+    const bool varies = std::any_of(pattern.pieces.begin(), pattern.pieces.end(),
+                                    [](const Pattern::Piece& piece) { return piece.is_template; });
+    if (!varies || problem.has_error()) return;
+    const Result<std::string> filled = fill(pattern, principal);
+    if (filled) {
+      append(key, *filled);
+    } else {
+      problem = filled.error();
+    }
+  };
+  for (const GrantModel* grant : grants) {
+    append(key, grant->name);
+    for (const EntryModel& entry : grant->entries) {
+      for (const KeyModel& each : entry.keys) add(each.pattern);
+      for (const Pattern& channel : entry.channels) add(channel);
+    }
+  }
+  if (problem.has_error()) return problem.error();
+  return key;
+}
+
 std::string rights_id(const Parts& parts, const Catalog& catalog) {
   std::string all;
   for (const Entry& entry : parts.entries) {

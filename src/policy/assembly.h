@@ -21,6 +21,11 @@ struct Parts {
                                      const identity::Principal* principal,
                                      const command::Catalog& catalog);
 
+// What the parts depend on: the names of the grants and every filled template. Much cheaper than the
+// parts. Errors as assemble().
+[[nodiscard]] Result<std::string> parts_key(const std::vector<const GrantModel*>& grants,
+                                            const identity::Principal* principal);
+
 // Equal for equal rights: entries, databases and limits, whoever has them and wherever they are
 // written.
 [[nodiscard]] std::string rights_id(const Parts& parts, const command::Catalog& catalog);

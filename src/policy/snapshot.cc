@@ -8,12 +8,46 @@
 #include "policy/team_file.h"
 
 #include <algorithm>
+#include <deque>
 #include <map>
+#include <mutex>
+#include <unordered_map>
 
 namespace keyward::policy {
 
+namespace {
+
+constexpr std::size_t kKeptGrants = 4096;
+
+// Grants that were made before: whoever has the same grants with the same values shares them, so a
+// login costs neither their making nor their memory. The oldest goes first.
+class GrantsMade {
+ public:
+  std::shared_ptr<const Grants> find(const std::string& key) {
+    const std::lock_guard lock(mutex_);
+    const auto found = made_.find(key);
+    return found == made_.end() ? nullptr : found->second;
+  }
+  void keep(const std::string& key, std::shared_ptr<const Grants> grants) {
+    const std::lock_guard lock(mutex_);
+    if (!made_.emplace(key, std::move(grants)).second) return;
+    order_.push_back(key);
+    if (order_.size() <= kKeptGrants) return;
+    made_.erase(order_.front());
+    order_.pop_front();
+  }
+
+ private:
+  std::mutex mutex_;  // the shards share a snapshot
+  std::unordered_map<std::string, std::shared_ptr<const Grants>> made_;
+  std::deque<std::string> order_;
+};
+
+}  // namespace
+
 struct Snapshot::State {
   std::vector<GrantModel> grants;
+  mutable GrantsMade made;
 
   Result<std::shared_ptr<const Grants>> build(const Snapshot& snapshot,
                                               const std::vector<const GrantModel*>& which,
@@ -131,7 +165,12 @@ Result<std::shared_ptr<const Grants>> Snapshot::grants_for(
     if (matched) which.push_back(&grant);
   }
   if (which.empty()) return std::shared_ptr<const Grants>();
-  return state_->build(*this, which, &principal);
+  const Result<std::string> key = parts_key(which, &principal);
+  if (!key) return key.error();
+  if (auto made = state_->made.find(*key)) return made;
+  auto fresh = state_->build(*this, which, &principal);
+  if (fresh) state_->made.keep(*key, *fresh);
+  return fresh;
 }
 
 Result<std::shared_ptr<const Grants>> Snapshot::grants_named(std::string_view grant) const {

@@ -38,10 +38,12 @@ void ReplyQueue::release_head() {
   while (!items_.empty() && !mid_message_) {
     Item& head = items_.front();
     if (head.hold && !head.done) return;
-    ready_.append(head.waiting);
-    waiting_bytes_ -= head.waiting.size();
+    if (!head.waiting.empty()) {
+      ready_.append(head.waiting);
+      waiting_bytes_ -= head.waiting.size();
+    }
     ready_ticket_ = std::max(ready_ticket_, head.ticket);
-    std::string().swap(head.waiting);
+    if (head.waiting.capacity() > 0) std::string().swap(head.waiting);
     if (!head.done) return;
     items_.pop_front();
     ++first_;

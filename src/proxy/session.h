@@ -123,6 +123,7 @@ class Session final : public net::Turn::Member,
   void add_literal_channel(std::string pattern);
   void end_pins();
   [[nodiscard]] upstream::LinkKey link_key() const;
+  [[nodiscard]] upstream::Link& shared_link();
   [[nodiscard]] upstream::Loan borrow();
 
   // large requests
@@ -184,6 +185,13 @@ class Session final : public net::Turn::Member,
   upstream::Link* flight_link_ = nullptr;
   upstream::Link* paused_link_ = nullptr;
   upstream::Link* room_link_ = nullptr;
+  // What shared_link() found last; good while the pool removed none. A new login forgets it.
+  struct {
+    upstream::Link* link = nullptr;
+    std::uint64_t removals = 0;
+    resp::Protocol protocol = resp::Protocol::resp2;
+    std::uint32_t db = 0;
+  } shared_;
   upstream::Loan lent_;     // for the one blocking command or large request under way
   upstream::Loan held_;     // while keys are watched
   bool held_ends_ = false;  // an EXEC, DISCARD or UNWATCH is under way on it

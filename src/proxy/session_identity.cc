@@ -138,6 +138,7 @@ std::string Session::adopt(const GreetingRequest& request, std::unique_ptr<Login
 }
 
 void Session::take_login(std::unique_ptr<Login> fresh) {
+  shared_ = {};
   login_ = std::move(fresh);
   policy_seen_ = shard_.policy().get();
   literals_.clear();
@@ -187,6 +188,7 @@ Session::Step Session::reset() {
     usage_.reset();
     account_.logged_out();
     login_.reset();
+    shared_ = {};
   }
   ends_ = MonoTime::max();
   accepted_ = shard_.clock().mono();

@@ -13,6 +13,17 @@ upstream::LinkKey Session::link_key() const {
   return {.user = (*login_->lease)->user, .protocol = protocol_, .db = db_};
 }
 
+upstream::Link& Session::shared_link() {
+  upstream::Pool& pool = shard_.pool();
+  const bool known = shared_.link != nullptr && shared_.removals == pool.removals() &&
+                     shared_.protocol == protocol_ && shared_.db == db_ && shared_.link->usable();
+  if (!known) {
+    upstream::Link& link = pool.shared(link_key(), (*login_->lease)->password);
+    shared_ = {&link, pool.removals(), protocol_, db_};
+  }
+  return *shared_.link;
+}
+
 upstream::Loan Session::borrow() {
   upstream::Loan loan = shard_.pool().borrow(link_key(), (*login_->lease)->password);
   loan->held_by(this);
@@ -39,7 +50,7 @@ Session::Step Session::forward(const policy::Permit& permit, upstream::Link& lin
 }
 
 Session::Step Session::send_shared(const policy::Permit& permit) {
-  upstream::Link& link = shard_.pool().shared(link_key(), (*login_->lease)->password);
+  upstream::Link& link = shared_link();
   if (in_flight_ > 0 && flight_link_ != &link) return wait_idle();
   return forward(permit, link);
 }

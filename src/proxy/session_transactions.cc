@@ -84,7 +84,7 @@ Session::Step Session::exec() {
   if (relay_ != nullptr) return exec_on_relay();
   upstream::Link* link = held_.get();
   if (link == nullptr) {
-    link = &shard_.pool().shared(link_key(), (*login_->lease)->password);
+    link = &shared_link();
     if (in_flight_ > 0 && flight_link_ != link) return wait_idle();
   }
   transaction_->write_block(link->encode_into());

@@ -49,6 +49,7 @@ Shard::Shard(boost::asio::io_context& io, ShardWiring wiring, upstream::LinkSett
     : io_(io),
       wiring_(std::move(wiring)),
       turn_(turn),
+      clock_(wiring_.clock, turn),
       journal_(std::move(journal)),
       journal_member_(std::make_unique<JournalMember>(*this)),
       authenticator_(std::move(authenticator)),

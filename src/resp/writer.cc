@@ -17,6 +17,22 @@ void write_head(std::string& out, char mark, std::int64_t number) {
   out.append(text, static_cast<std::size_t>(end + 2 - text));
 }
 
+// The same for lengths, which mostly have one or two digits. Needs 24 bytes.
+char* put_head(char* at, char mark, std::size_t number) {
+  *at++ = mark;
+  if (number < 10) {
+    *at++ = static_cast<char>('0' + number);
+  } else if (number < 100) {
+    *at++ = static_cast<char>('0' + number / 10);
+    *at++ = static_cast<char>('0' + number % 10);
+  } else {
+    at = std::to_chars(at, at + 20, number).ptr;
+  }
+  *at++ = '\r';
+  *at++ = '\n';
+  return at;
+}
+
 void write_count(std::string& out, char mark, std::size_t number) {
   write_head(out, mark, static_cast<std::int64_t>(number));
 }
@@ -69,13 +85,26 @@ void write_verbatim(std::string& out, std::string_view text, Protocol protocol) 
   out.append(kEnd);
 }
 
+// A request of usual size is put together on the stack and appended once.
 void write_request(std::string& out, std::span<const std::string_view> args) {
-  std::size_t size = 16;
-  for (const std::string_view arg : args) size += arg.size() + 24;
-  if (out.capacity() - out.size() < size)
-    out.reserve(std::max(out.size() + size, 2 * out.capacity()));
-  write_request_head(out, args.size());
-  for (const std::string_view arg : args) write_bulk(out, arg);
+  constexpr std::size_t kHead = 24;  // a mark, a number, a line end
+  char small[512];
+  std::size_t size = kHead;
+  for (const std::string_view arg : args) size += arg.size() + kHead + kEnd.size();
+  if (size > sizeof small) {
+    if (out.capacity() - out.size() < size)
+      out.reserve(std::max(out.size() + size, 2 * out.capacity()));
+    write_request_head(out, args.size());
+    for (const std::string_view arg : args) write_bulk(out, arg);
+    return;
+  }
+  char* at = put_head(small, '*', args.size());
+  for (const std::string_view arg : args) {
+    at = put_head(at, '$', arg.size());
+    at = std::copy(arg.begin(), arg.end(), at);
+    at = std::copy(kEnd.begin(), kEnd.end(), at);
+  }
+  out.append(small, static_cast<std::size_t>(at - small));
 }
 
 void write_request_head(std::string& out, std::size_t args) { write_count(out, '*', args); }

@@ -81,8 +81,8 @@ void Pool::returned(Link* link) {
 }
 
 void Pool::remove(Link& link) {
-  if (stopping_) return;
   ++lost_;
+  if (stopping_) return;
   if (auto found = shared_.find(link.key()); found != shared_.end() && found->second == &link)
     shared_.erase(found);
   if (auto found = idle_.find(link.key()); found != idle_.end()) {

@@ -46,8 +46,9 @@ class Turn {
   void add(Phase phase, Member& member);
   // Removes a member that is about to be destroyed.
   void forget(Member& member);
-  // Counts turns: what is measured once a turn, like the time, is worth keeping for that long.
+  // Counts turns from 1: what is measured once a turn, like the time, is good for that long.
   [[nodiscard]] std::uint64_t number() const { return number_; }
+  [[nodiscard]] bool inside() const { return inside_; }
 
  private:
   friend class Stream;

@@ -9,6 +9,7 @@
 #include "keyward/lease/lease_client.h"
 #include "keyward/net/acceptor.h"
 #include "keyward/net/turn.h"
+#include "keyward/net/turn_clock.h"
 #include "keyward/policy/snapshot.h"
 #include "keyward/proxy/config.h"
 #include "keyward/proxy/metrics.h"
@@ -82,7 +83,7 @@ class Shard {
   [[nodiscard]] lease::LeaseClient& leases() { return *leases_; }
   [[nodiscard]] const std::shared_ptr<const policy::Snapshot>& policy() const { return policy_; }
   [[nodiscard]] const ServerFacts& facts() const { return *facts_; }
-  [[nodiscard]] const Clock& clock() const { return wiring_.clock; }
+  [[nodiscard]] const Clock& clock() const { return clock_; }
   [[nodiscard]] const ProxyLimits& limits() const { return wiring_.limits; }
   [[nodiscard]] Metrics& metrics() { return metrics_; }
   [[nodiscard]] Drafts& drafts() { return *drafts_; }
@@ -110,6 +111,7 @@ class Shard {
   boost::asio::io_context& io_;
   ShardWiring wiring_;
   net::Turn& turn_;
+  net::TurnClock clock_;
   std::unique_ptr<audit::Journal> journal_;
   std::unique_ptr<JournalMember> journal_member_;
   std::unique_ptr<identity::Authenticator> authenticator_;

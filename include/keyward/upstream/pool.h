@@ -44,9 +44,10 @@ class Pool {
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
-  // The link that all sessions with this key share; made when there is none. Never null, never
-  // down. Valid until the turn ends.
+  // The link that all sessions with this key share; made when there is none. Never down. Valid
+  // until the turn ends, and beyond as long as it is usable() and removals() did not change.
   Link& shared(const LinkKey& key, const Secret& password);
+  [[nodiscard]] std::uint64_t removals() const { return lost_; }
   // An idle exclusive link with this key, or a new one.
   Loan borrow(const LinkKey& key, const Secret& password);
   // Closes every link of that user; sessions that wait on one are told. For leases that end.
