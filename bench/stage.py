@@ -145,11 +145,13 @@ def start(folder, binary, names, tokens):
             continue
         at = f'127.0.0.1:{base + VARIANTS[name]["port"]},tls'
         rest = f'trail={folder}/{name}/audit,pid={folder}/{name}.pid'
-        only = {'keyward-2shards': ',for=shards'}.get(name, '')
+        only = ',for=shards' if name == 'keyward-2shards' else ''
         print(f'{name}={at},user=default,passfile={token},{rest}{only}')
         if name == 'keyward' and tokens:
             print(f'keyward-first={at},user=default,secrets={many},{rest},for=W6')
-            print(f'keyward-nologin={at},refused,{rest},for=W6')
+            print(f'keyward-auth={at},noping,user=default,passfile={token},{rest},for=W6a')
+            print(f'keyward-auth-first={at},noping,user=default,secrets={many},{rest},for=W6a')
+            print(f'keyward-nologin={at},refused,{rest},for=W6a')
 
 
 def end(folder, name):

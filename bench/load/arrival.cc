@@ -34,8 +34,11 @@ const std::string& Secrets::next() {
   return commands_[at % commands_.size()];
 }
 
-Arrival::Arrival(Target& target, const std::string& auth, bool refused)
-    : connection(std::make_unique<Connection>(target)), auth_(auth), refused_(refused) {}
+Arrival::Arrival(Target& target, const std::string& auth, bool refused, bool ping)
+    : connection(std::make_unique<Connection>(target)),
+      auth_(auth),
+      refused_(refused),
+      ping_(ping) {}
 
 Arrival::State Arrival::failed(std::string why) {
   error = std::move(why);
@@ -55,7 +58,8 @@ Arrival::State Arrival::answered() {
   const std::string line(input.substr(0, end));
   connection->consume(end + 2);
   if (step_ == Step::auth) {
-    return line == "+OK" ? ask(Step::ping, command({"PING"})) : failed("AUTH: " + line);
+    if (line != "+OK") return failed("AUTH: " + line);
+    return ping_ ? ask(Step::ping, command({"PING"})) : State::ready;
   }
   const bool right = refused_ ? line.rfind("-NOAUTH", 0) == 0 : line == "+PONG";
   return right ? State::ready : failed("PING: " + line);
@@ -86,7 +90,7 @@ void arrive(Target& target, Secrets& secrets, std::uint32_t count, std::uint32_t
   std::uint32_t done = 0;
   while (done < count) {
     for (; begun < count && begun - done < width; ++begun) {
-      auto arrival = std::make_unique<Arrival>(target, secrets.next(), false);
+      auto arrival = std::make_unique<Arrival>(target, secrets.next(), false, true);
       if (arrival->advance() == Arrival::State::failed) fail(arrival->error);
       epoll_event event{};
       event.events = EPOLLIN;

@@ -30,8 +30,9 @@ class Arrival {
  public:
   enum class State { going, ready, failed };
 
-  // `auth` may be empty; `refused`: NOAUTH is the right answer to PING.
-  Arrival(Target& target, const std::string& auth, bool refused);
+  // `auth` may be empty; `refused`: NOAUTH is the right answer to PING. Without
+  // `ping`, OK to AUTH is the end.
+  Arrival(Target& target, const std::string& auth, bool refused, bool ping);
 
   // Goes on as far as the socket allows.
   State advance();
@@ -47,7 +48,7 @@ class Arrival {
   State failed(std::string why);
 
   std::string auth_;
-  bool refused_;
+  bool refused_, ping_;
   Step step_ = Step::handshake;
 };
 

@@ -55,7 +55,8 @@ class Churn {
 
   void begin(Lane& lane) {
     lane.begun = now();
-    lane.arrival = std::make_unique<Arrival>(target_, secrets_.next(), options_.refused);
+    lane.arrival =
+        std::make_unique<Arrival>(target_, secrets_.next(), options_.refused, options_.ping);
     if (lane.arrival->advance() == Arrival::State::failed) fail(lane.arrival->error);
     epoll_event event{};
     event.events = EPOLLIN;

@@ -27,7 +27,7 @@ options
   --conns N --pipe N --size BYTES --keys N --gets PERCENT --warm S --secs S --prefix TEXT
   --heavy N --heavy-pipe N     more connections, reported apart
   --rate R [--steady|--step]   open: a Poisson process, or even spacing, or all connections in step
-  --resume, --refused          churn: resume TLS sessions; expect NOAUTH
+  --resume, --refused, --no-ping   churn: resume TLS sessions; expect NOAUTH; close after AUTH
 )";
 
 std::uint32_t number(const std::string& text, std::uint32_t most) {
@@ -94,6 +94,7 @@ Options parse(int argc, char** argv) {
       {"--tls", [&] { o.tls = true; }},
       {"--resume", [&] { o.resume = true; }},
       {"--refused", [&] { o.refused = true; }},
+      {"--no-ping", [&] { o.ping = false; }},
       {"--steady", [&] { o.spacing = Options::Spacing::steady; }},
       {"--step", [&] { o.spacing = Options::Spacing::step; }}};
   using Text = const std::string&;

@@ -21,6 +21,7 @@ struct Options {
   bool once = false;        // each secret once only...
   std::uint32_t first = 0;  // ...from this line of the file on
   bool refused = false;     // churn without login at a server that wants one: NOAUTH is right
+  bool ping = true;         // churn: a PING after AUTH
   bool resume = false;      // churn: TLS session resumption
   std::uint32_t conns = 50;
   std::uint32_t pipe = 1;           // requests under way on one connection

@@ -62,6 +62,8 @@ def where(o, t, secrets):
         a += ['--tls'] + (['--ca', o.cacert] if o.cacert else []) + (['--sni', t.sni] if t.sni else [])
     if t.refused:
         return a + ['--refused']
+    if t.noping:
+        a += ['--no-ping']
     if t.secrets:
         return a + ['--secrets', t.secrets, '--once', str(used(t.secrets))] + (['--user', t.user] if t.user else [])
     return a + (['--secrets', secrets.name] + (['--user', t.user] if t.user else []) if t.password else [])

@@ -166,8 +166,19 @@ class Backend:
     def commands(self):
         return self.number('stats', 'total_commands_processed')
 
-    def clients(self):
-        return self.number('clients', 'connected_clients') - 1
+    def connections_of(self, pids):
+        """How many TCP connections these processes have to it."""
+        inodes = set()
+        for p in pids:
+            try:
+                for fd in os.listdir(f'/proc/{p}/fd'):
+                    inodes.add(os.readlink(f'/proc/{p}/fd/{fd}')[8:-1])
+            except OSError:
+                pass
+        with open('/proc/net/tcp') as f:
+            rows = [line.split() for line in f]
+        port = f':{self.target.port:04X}'
+        return sum(r[2].endswith(port) and r[3] == '01' and r[9] in inodes for r in rows[1:])
 
 
 class Sample:

@@ -37,12 +37,12 @@ def calls(o, t, w, proxies, backend):
         run.line('go')
         a = Sample(proxies, backend)
         count = system_calls(proxies or backend.pids, 1)
-        b, clients = Sample(proxies, backend), backend.clients()
+        b, links = Sample(proxies, backend), backend.connections_of(proxies)
         run.line('end')
         run.json()
     if count is None:
         return dict(error='perf may not count system calls here')
-    return dict(calls=count / ((b.n - a.n) / (b.t - a.t)), upstream=clients)
+    return dict(calls=count / ((b.n - a.n) / (b.t - a.t)), upstream=links)
 
 
 def curve(o, t, w, proxies, backend):
@@ -81,7 +81,7 @@ def hold(o, t, w, proxies, backend):
             b = cpu(proxies), cpu(backend.pids)
             time.sleep(2)  # what a login leaves behind settles
             step = dict(held=want, opened=d['opened'], secs=d['secs'], proxy_us=(b[0] - a[0]) * 1e6 / d['opened'], redis_us=(b[1] - a[1]) * 1e6 / d['opened'],
-                        proxy_mem=mem(proxies), redis_mem=mem(backend.pids), slab_mem=slab(), upstream=backend.clients())
+                        proxy_mem=mem(proxies), redis_mem=mem(backend.pids), slab_mem=slab(), upstream=backend.connections_of(proxies))
             if w['idle'] and want > counts[0]:
                 at, p0, b0 = time.monotonic(), cpu(proxies), cpu(backend.pids)
                 time.sleep(o.idle_secs)

@@ -34,7 +34,8 @@ def table(head, rows):
 
 
 def failed(rows, columns):
-    return ['failed: ' + (rows[-1].get('error') or '')[:90] if rows else 'not measured'] + ['-'] * (columns - 1)
+    said = rows[-1].get('error') if rows else 'not run'
+    return ['failed: ' + said[:90] if said else 'only at another distance'] + ['-'] * (columns - 1)
 
 
 def load_rows(o, data, good):
@@ -54,7 +55,7 @@ def load_rows(o, data, good):
 
 
 def calls_rows(o, data, good):
-    return ['target', 'system calls per request', 'connections at Redis for 50 clients'], [
+    return ['target', 'system calls per request', 'connections to Redis for 50 clients'], [
         [name, span(med(good[name], 'calls')), mid(good[name], 'upstream', 0)] if good[name] else [name] + failed(rows, 2) for name, rows in data.items()]
 
 
@@ -83,7 +84,7 @@ def hold_rows(o, data, good):
 
 
 def many_rows(o, data, good):
-    head = ['target', 'connections', 'logged in per s', 'proxy us each', 'redis us each', 'proxy KiB/conn', 'connections at Redis', 'idle CPU proxy', 'idle CPU redis', 'descriptor limit']
+    head = ['target', 'connections', 'logged in per s', 'proxy us each', 'redis us each', 'proxy KiB/conn', 'connections to Redis', 'idle CPU proxy', 'idle CPU redis', 'descriptor limit']
     rows = []
     for name, g in good.items():
         if not g:
@@ -113,28 +114,40 @@ def by_place(w, data):
     return good, {p: {n: [r for r in rows if place(r) == p] for n, rows in good.items()} for p in ('near', 'far', 'moved')}
 
 
-def fewest(good):
-    counts = [len(rows) for rows in good.values()]
+def fewest(good, names):
+    counts = [len(good[n]) for n in names]
     return min(counts, default=0), sum(counts)
 
 
-def scarce(w, data, enough):
-    """True when too few runs of some target compare with those of the others. A target that always fails is not waited for."""
-    _, by = by_place(w, {n: rows for n, rows in data.items() if not all(r.get('error') for r in rows)})
-    return max(fewest(good)[0] for good in by.values()) < enough
+def main_ones(data):
+    """The targets that took part in every round and did not always fail: the others follow."""
+    alive = {n: len(rows) for n, rows in data.items() if not all(r.get('error') for r in rows)}
+    return [n for n, count in alive.items() if count == max(alive.values())]
+
+
+def lacking(w, data, enough):
+    """Names of the targets of which too few runs compare with those of the others. One that always fails is not waited for."""
+    names, by = main_ones(data), by_place(w, data)[1]
+    if not names:
+        return []
+    best = max(by, key=lambda p: fewest(by[p], names))
+    return [n for n, rows in by[best].items()
+            if len(rows) < (enough if n in names else 1) and not all(r.get('error') for r in data[n])]
 
 
 def comparable(w, data):
     """The runs that count, by target, and a word on them: those in which the CPUs were equally far apart."""
     good, by = by_place(w, data)
-    if w['kind'] == 'hold' or w.get('loose') or not any(good.values()):
+    if w['kind'] in ('hold', 'calls') or w.get('loose') or not any(good.values()):
         return good, ''
-    alive = {p: {n: rows for n, rows in by[p].items() if good[n]} for p in by}
-    best = max(by, key=lambda p: fewest(alive[p]))
-    chosen = by[best] if fewest(alive[best])[0] > 0 else good
+    names = main_ones(data)
+    best = max(by, key=lambda p: fewest(by[p], names))
+    chosen = by[best] if fewest(by[best], names)[0] > 0 else good
     hops = [h for rows in chosen.values() for r in rows for h in r.get('hop') or [] if h is not None]
     left = sum(map(len, good.values())) - sum(map(len, chosen.values()))
     seen = f'; CPUs {min(hops)} to {max(hops)} ns apart' if hops else ''
+    if chosen is good and hops:
+        seen += ', which changed meanwhile: take the ratios with care'
     return chosen, seen + (f' ({left} runs at another distance left out)' if left else '')
 
 

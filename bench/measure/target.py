@@ -28,7 +28,7 @@ def family(pid):
 
 
 class Target:
-    """NAME=HOST:PORT[,tls][,sni=N][,user=U][,pass=P|,passfile=F|,secrets=F][,refused][,most=N][,for=W6+W6r][,trail=DIR][,pid=...]"""
+    """NAME=HOST:PORT[,tls][,sni=N][,user=U][,pass=P|,passfile=F|,secrets=F][,refused][,noping][,most=N][,for=W6+W6r][,trail=DIR][,pid=...]"""
 
     def __init__(self, spec):
         name, eq, rest = spec.partition('=')
@@ -37,12 +37,12 @@ class Target:
         if not eq or not m:
             die('a target is NAME=HOST:PORT[,tls][,user=U][,pass=P][,passfile=F][,pid=FILE]..., not ' + spec)
         self.name, self.host, self.port = name, m.group(1), int(m.group(2))
-        self.tls = self.refused = False
+        self.tls = self.refused = self.noping = False
         self.user = self.password = self.sni = self.passfile = self.secrets = self.trail = None
         self.most, self.only, self.pids = None, None, []
         for p in parts[1:]:
             k, _, v = p.partition('=')
-            if p in ('tls', 'refused'):
+            if p in ('tls', 'refused', 'noping'):
                 setattr(self, p, True)
             elif k in ('user', 'sni', 'passfile', 'secrets', 'trail'):
                 setattr(self, k, v)

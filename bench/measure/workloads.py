@@ -10,6 +10,7 @@ LOADS = {
     'W5': dict(KW, conns=16, size=65536, keys=1000, what='16 connections, no pipelining, GET:SET 1:1, 64 KiB values'),
     'W6': dict(kind='churn', conns=4, what='new connection per request: connect, full TLS handshake, [AUTH], PING, close; 4 at a time'),
     'W6r': dict(kind='churn', conns=4, resume=True, what='the same, with TLS session resumption'),
+    'W6a': dict(kind='churn', conns=4, what='AUTH itself: connect, full TLS handshake, AUTH, close; beside the same with a refused PING in its place'),
     'W7': dict(kind='hold', counts='idle', idle=0, what='memory of idle connections: growth between the two counts'),
     'W8': dict(KW, rate=10000, spacing='--step', what='10,000 requests a second over 50 connections that send in step, every 5 ms: latency and CPU away from saturation'),
     'W8p': dict(KW, rate=10000, what='the same, but requests come one by one by a Poisson clock'),
@@ -29,7 +30,7 @@ def seconds(o, w):
     """About how long one run takes, for the time left."""
     if w['kind'] == 'hold':
         counts = counts_of(o, w)
-        return 4 + counts[-1] / 2500 + len(counts) * (2 + (o.idle_secs if w['idle'] else 0))
+        return 4 + counts[-1] / 2500 + len(counts) * 2 + (len(counts) - 1) * (o.idle_secs if w['idle'] else 0)
     if w['kind'] == 'curve':
         return (len(w['points'])) * (o.secs + o.warm + 0.5) + 2.5
     return o.secs + o.warm + 0.6 + (o.secs / 2 if w['kind'] == 'fair' else 0)
