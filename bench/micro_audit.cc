@@ -83,7 +83,7 @@ void Hash(benchmark::State& state) {
     benchmark::DoNotOptimize(chain.last());
   }
 }
-BENCHMARK(Hash)->Args({700, 0})->Args({700, 300})->Args({1400, 0});
+BENCHMARK(Hash)->Args({700, 0})->Args({700, 330})->Args({1400, 0});
 
 struct Trail {
   Directory directory;
@@ -110,7 +110,7 @@ void RecordSet(benchmark::State& state) {
   }
   per_record(state, state.range(0));
 }
-BENCHMARK(RecordSet)->ArgName("batch")->Arg(1)->Arg(8)->Arg(16)->Arg(64)->Iterations(4000);
+BENCHMARK(RecordSet)->ArgName("batch")->Arg(1)->Arg(8)->Arg(16)->Arg(64)->Iterations(20000);
 
 void RecordDenial(benchmark::State& state) {
   Trail trail;
@@ -123,7 +123,7 @@ void RecordDenial(benchmark::State& state) {
   }
   per_record(state, state.range(0));
 }
-BENCHMARK(RecordDenial)->ArgName("batch")->Arg(1)->Arg(16)->Iterations(4000);
+BENCHMARK(RecordDenial)->ArgName("batch")->Arg(1)->Arg(16)->Iterations(20000);
 
 // The login, the first command (which is introduced) and the end of a session.
 void RecordSession(benchmark::State& state) {

@@ -32,19 +32,25 @@ std::string_view activity_text(std::uint8_t activity) {
   return R"(,"activity_id":99,"activity_name":"Command","type_uid":600599)";
 }
 
-// Severity: 1 informational, 2 low, 3 medium. Action 2 Denied, disposition 2 Blocked.
-std::string_view status_text(const Event& event) {
+// How a line begins that tells of nothing but success; for all others these first bytes are
+// exchanged, and the whole line is hashed. Severity: 1 informational, 2 low, 3 medium. Action 2
+// Denied, disposition 2 Blocked.
+constexpr std::string_view kWentWell =
+    R"({"class_uid":6005,"category_uid":6,"severity_id":1,"status_id":1)";
+static_assert(kWentWell.starts_with(kDataOpening));
+
+std::string_view beginning_of(const Event& event) {
   if (event.kind == Kind::denial)
-    return R"(,"severity_id":3,"status_id":2,"action_id":2,"disposition_id":2)";
+    return R"({"class_uid":6005,"category_uid":6,"severity_id":3,"status_id":2,"action_id":2,"disposition_id":2)";
   switch (event.outcome) {
     case Outcome::ok:
-      return R"(,"severity_id":1,"status_id":1)";
+      return kWentWell;
     case Outcome::unknown:
-      return R"(,"severity_id":2,"status_id":99,"status":"Unknown")";
+      return R"({"class_uid":6005,"category_uid":6,"severity_id":2,"status_id":99,"status":"Unknown")";
     case Outcome::not_executed:
-      return R"(,"severity_id":1,"status_id":99,"status":"Not executed")";
+      return R"({"class_uid":6005,"category_uid":6,"severity_id":1,"status_id":99,"status":"Not executed")";
     default:
-      return R"(,"severity_id":1,"status_id":2)";
+      return R"({"class_uid":6005,"category_uid":6,"severity_id":1,"status_id":2)";
   }
 }
 
@@ -76,7 +82,8 @@ Opening DataRecords::open(const Subject& subject, std::uint32_t db, std::uint64_
   opening.chapter = chapter;
   opening.db = db;
   std::array<char, kOpeningSize> text;
-  char* at = put_bounded(put(text.data(), kDataOpening), name_of(subject));
+  char* at = put(put(text.data(), kWentWell), R"(,"actor":{"user":{"name":")");
+  at = put_bounded(at, name_of(subject));
   at = put(put_text(put(at, '"'), "uid", subject.principal), '}');
   if (!subject.session_id.empty()) {
     at = put_bounded(put(at, R"(,"session":{"uid":")"), subject.session_id);
@@ -112,7 +119,12 @@ char* DataRecords::put_facts(char* at, const Event& event, const Place& place) c
 char* DataRecords::write(char* at, const Event& event, const Place& place,
                          const Opening& opening) const {
   const RequestText& request = event.request == nullptr ? kNoRequest : *event.request;
-  at = put(at, opening.text);
+  if (went_well(event)) {
+    at = put(at, opening.text);
+  } else {
+    at = put(at, beginning_of(event));
+    at = put(at, std::string_view(opening.text).substr(kWentWell.size()));
+  }
   at = put(put(at, place.sequence), '"');
   if (event.kind == Kind::denial) at = put(at, R"(,"profiles":["security_control"])");
   if (request.cut) at = put(at, R"(,"is_truncated":true)");
@@ -130,7 +142,6 @@ char* DataRecords::write(char* at, const Event& event, const Place& place,
   at = put(at, activity_text(request.activity));
   at = put(at, R"(,"time":)");
   at = put(at, time / 1000);
-  at = put(at, status_text(event));
   at = put_text(at, "status_code", event.error_class);
   at = put_text(at, "status_detail", event.reason);
   at = put(at, request.query());

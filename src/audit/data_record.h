@@ -2,7 +2,8 @@
 // where, what, by which rule and how it ended; the `session` record before them says the rest.
 //
 // What is the same for a session comes first, so that it is rendered and hashed once (Opening);
-// line_head.h finds the chain's fields behind it.
+// line_head.h finds the chain's fields behind it. Only lines of commands that went well begin with
+// exactly the opening.
 #pragma once
 
 #include "audit/opening.h"
@@ -36,6 +37,11 @@ class DataRecords {
 // True for the kinds of records that this writes.
 [[nodiscard]] constexpr bool about_data(Kind kind) {
   return kind == Kind::command || kind == Kind::denial;
+}
+
+// True when the line begins with the opening, byte for byte.
+[[nodiscard]] inline bool went_well(const Event& event) {
+  return event.kind == Kind::command && event.outcome == Outcome::ok;
 }
 
 }  // namespace keyward::audit

@@ -164,7 +164,8 @@ std::uint64_t Journal::State::put_data(const Event& event) {
   const Opening& opening = opening_of(event.subject == nullptr ? nobody : *event.subject, event.db);
   char* const begin = buffer.room(kLineLimit + 1);
   char* end = data.write(begin, event, next_place(), opening);
-  chain.add({begin, static_cast<std::size_t>(end - begin)}, opening);
+  const std::string_view line(begin, static_cast<std::size_t>(end - begin));
+  went_well(event) ? chain.add(line, opening) : chain.add(line);
   *end++ = '\n';
   added(begin, end);
   return chain.sequence();

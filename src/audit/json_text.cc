@@ -1,5 +1,7 @@
 #include "audit/json_text.h"
 
+#include "audit/eight_bytes.h"
+
 #include <array>
 
 namespace keyward::audit {
@@ -83,30 +85,20 @@ char* put_latin1(char* at, std::string_view bytes) {
   return at;
 }
 
-// Eight bytes at a time: true when every one stands for itself. It may say no for bytes that would
-// do; the caller looks at those one by one.
-bool all_plain(std::uint64_t word) {
-  constexpr std::uint64_t kOnes = 0x0101010101010101, kTops = 0x8080808080808080;
-  const auto zero_byte = [](std::uint64_t value) { return (value - kOnes) & ~value; };
-  const std::uint64_t control = (word - kOnes * 0x20) & ~word;
-  const std::uint64_t escaped = zero_byte(word ^ kOnes * '"') | zero_byte(word ^ kOnes * '\\');
-  const std::uint64_t high = word | (word + kOnes);
-  return ((control | escaped | high) & kTops) == 0;
-}
-
 }  // namespace
 
 Escaped escape(char* at, std::string_view bytes) {
   char* const begin = at;
   std::size_t index = 0;
   while (index < bytes.size()) {
-    std::uint64_t word = 0;
-    while (bytes.size() - index >= sizeof word) {
-      std::memcpy(&word, bytes.data() + index, sizeof word);
-      if (!all_plain(word)) break;
-      std::memcpy(at, &word, sizeof word);
-      at += sizeof word;
-      index += sizeof word;
+    while (bytes.size() - index >= 8) {
+      const EightBytes some(bytes.data() + index);
+      if (EightBytes::any(some.below(' ') | some.equal('"') | some.equal('\\') |
+                          some.beyond_ascii()))
+        break;
+      some.store(at);
+      at += 8;
+      index += 8;
     }
     while (index < bytes.size() && kPlain[byte_at(bytes, index)]) *at++ = bytes[index++];
     if (index == bytes.size()) break;

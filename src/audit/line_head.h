@@ -16,7 +16,7 @@ inline constexpr std::size_t kLineLimit = std::size_t{1} << 20;
 inline constexpr std::string_view kChainOpening = R"("unmapped":{"keyward":{"prev":")";
 // How records of commands and refusals begin; all others with { and kChainOpening.
 inline constexpr std::string_view kDataOpening =
-    R"({"class_uid":6005,"category_uid":6,"actor":{"user":{"name":")";
+    R"({"class_uid":6005,"category_uid":6,"severity_id":)";
 
 struct LineHead {
   std::string_view prev;  // 64 lower-case hex digits

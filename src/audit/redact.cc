@@ -1,5 +1,7 @@
 #include "audit/redact.h"
 
+#include "audit/eight_bytes.h"
+
 #include <algorithm>
 #include <array>
 
@@ -7,14 +9,6 @@ namespace keyward::audit {
 namespace {
 
 constexpr std::string_view kDigits = "0123456789abcdef";
-
-constexpr std::array<bool, 256> make_bare() {
-  std::array<bool, 256> bare{};
-  for (std::size_t byte = 0x21; byte < 0x7f; ++byte)
-    bare[byte] = byte != '"' && byte != '\\' && byte != '<';
-  return bare;
-}
-constexpr std::array<bool, 256> kBare = make_bare();
 
 char* open_member(char* at, std::string_view one, std::string_view ending) {
   at = put(at, ",\"");
@@ -60,10 +54,27 @@ char* put_cut_list(char* at, std::string_view one, const Listed& names) {
   return at;
 }
 
+constexpr std::array<bool, 256> make_bare() {
+  std::array<bool, 256> bare{};
+  for (std::size_t byte = 0x21; byte < 0x7f; ++byte)
+    bare[byte] = byte != '"' && byte != '\\' && byte != '<';
+  return bare;
+}
+constexpr std::array<bool, 256> kBare = make_bare();
+
+// A name that no other argument can be taken for: it stands without quotes.
 bool bare(std::string_view name) {
-  return !name.empty() && std::all_of(name.begin(), name.end(), [](char byte) {
-    return kBare[static_cast<std::uint8_t>(byte)];
-  });
+  std::size_t index = 0;
+  for (; name.size() - index >= 8; index += 8) {
+    const EightBytes some(name.data() + index);
+    if (EightBytes::any(some.below('!') | some.equal('"') | some.equal('\\') | some.equal('<') |
+                        some.beyond_ascii()))
+      break;
+  }
+  for (; index < name.size(); ++index) {
+    if (!kBare[static_cast<std::uint8_t>(name[index])]) return false;
+  }
+  return !name.empty();
 }
 
 // The backslashes are doubled and the quotes escaped once more, for JSON.
