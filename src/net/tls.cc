@@ -1,5 +1,7 @@
 #include "keyward/net/tls.h"
 
+#include "net/ticket_keys.h"
+
 #include "keyward/base/hash.h"
 
 #include <openssl/err.h>
@@ -9,6 +11,8 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 
 namespace keyward::net {
 namespace {
@@ -87,6 +91,44 @@ Result<> verify_clients(SSL_CTX* context, const ServerTlsConfig& config) {
   return {};
 }
 
+Result<std::string> content_of(const char* what, const std::string& file) {
+  if (auto ok = readable(what, file); ok.has_error()) return ok.error();
+  std::ifstream stream(file, std::ios::binary);
+  std::string bytes{std::istreambuf_iterator<char>(stream), {}};
+  if (stream.bad()) return Error(Errc::io, std::string(what) + " " + file + ": cannot be read");
+  return bytes;
+}
+
+// Returning clients show a ticket instead of going through a whole handshake. It also stands for
+// the client certificate that was checked then, so it opens only where the same one is asked for.
+Result<> give_tickets(SSL_CTX* context, const ServerTlsConfig& config) {
+  static const Secret of_this_process(random_bytes(TicketKeys::kSecretBytes));
+  Secret secret = of_this_process;
+  if (!config.ticket_secret_file.empty()) {
+    auto shared = content_of("ticket secret file", config.ticket_secret_file);
+    if (shared.has_error()) return shared.error();
+    if (shared->size() < TicketKeys::kSecretBytes) {
+      return Error(Errc::invalid, "ticket secret file " + config.ticket_secret_file +
+                                      ": needs at least 32 random bytes");
+    }
+    secret = Secret(std::move(*shared));
+  }
+  std::string scope = config.require_client_certificate ? "certificate " : "";
+  if (!config.client_ca_file.empty()) {
+    auto ca = content_of("CA file", config.client_ca_file);
+    if (ca.has_error()) return ca.error();
+    scope += short_hash(*ca, 32);
+  }
+  TicketKeys::install(*context, std::make_shared<TicketKeys>(secret, scope));
+  const Digest id = sha256("keyward " + scope);
+  SSL_CTX_set_session_id_context(context, id.data(), id.size());
+  // One stateless ticket per handshake; nothing about a session is kept on this side, so idle
+  // clients cost no memory.
+  SSL_CTX_set_num_tickets(context, 1);
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+  return {};
+}
+
 SslPtr make_ssl(SSL_CTX& context) {
   ERR_clear_error();
   return {SSL_new(&context), &SSL_free};
@@ -112,12 +154,7 @@ Result<SslContext> make_server_context(const ServerTlsConfig& config) {
   } else if (config.require_client_certificate) {
     return Error(Errc::invalid, "client certificates are required but no client CA file is named");
   }
-  // One stateless ticket per handshake; nothing about a session is kept on this side, so idle
-  // clients cost no memory.
-  SSL_CTX_set_num_tickets(context, 1);
-  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-  constexpr unsigned char kContextId[] = "keyward";
-  SSL_CTX_set_session_id_context(context, kContextId, sizeof kContextId - 1);
+  if (auto ok = give_tickets(context, config); ok.has_error()) return ok.error();
   return made;
 }
 

@@ -63,6 +63,10 @@ void Session::on_writable() {
 
 // True when the handshake is over. TLS facts go into the subject of every record.
 bool Session::handshake() {
+  if (!shard_.may_shake_hands()) {
+    stream_->again();
+    return false;
+  }
   const net::IoResult result = stream_->handshake();
   switch (result.status) {
     case net::IoStatus::ok: {

@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::chrono::minutes kFailureWindow{1};
 constexpr std::size_t kFailureAddresses = 10'000;
+constexpr std::uint32_t kHandshakesPerTurn = 4;
 
 }  // namespace
 
@@ -119,6 +120,11 @@ void Shard::reap(Session& session) {
   metrics_.connections.subtract();
   wiring_.connections->fetch_sub(1, std::memory_order_relaxed);
   if (draining_ && sessions_.empty() && drained_) std::exchange(drained_, nullptr)();
+}
+
+bool Shard::may_shake_hands() {
+  if (std::exchange(handshake_turn_, turn_.number()) != turn_.number()) handshakes_ = 0;
+  return ++handshakes_ <= kHandshakesPerTurn;
 }
 
 bool Shard::login_allowed(const std::string& address) {

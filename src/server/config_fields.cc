@@ -159,12 +159,14 @@ bool read_listen(const yaml::Node& node, net::Endpoint& out) {
 }
 
 void read_server_tls(const yaml::Node& node, const Folder& folder, net::ServerTlsConfig& out) {
-  node.only({"certificate", "key", "client_ca", "require_client_certificate", "minimum"});
+  node.only({"certificate", "key", "client_ca", "require_client_certificate", "minimum",
+             "ticket_secret_file"});
   read_file_path(node.need("certificate"), folder, out.certificate_file);
   read_file_path(node.need("key"), folder, out.key_file);
   read_file_path(node.get("client_ca"), folder, out.client_ca_file);
   read_bool(node.get("require_client_certificate"), out.require_client_certificate);
   read_choice(node.get("minimum"), {"1.2", "1.3"}, out.minimum);
+  read_file_path(node.get("ticket_secret_file"), folder, out.ticket_secret_file);
   if (out.require_client_certificate && !node.get("client_ca").present()) {
     node.get("require_client_certificate")
         .error("client certificates cannot be required without knowing who signs them",

@@ -6,6 +6,7 @@
 #include "keyward/net/connect.h"
 
 #include <boost/asio/local/stream_protocol.hpp>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <openssl/err.h>
 
@@ -28,6 +29,8 @@ std::string noise(std::size_t size) {
   for (char& byte : bytes) byte = static_cast<char>(random());
   return bytes;
 }
+
+using SessionPtr = std::unique_ptr<SSL_SESSION, decltype(&SSL_SESSION_free)>;
 
 // One loop with an acceptor; what it accepts becomes streams, TLS when a server context is given.
 class NetTest : public testing::Test {
@@ -91,6 +94,27 @@ class NetTest : public testing::Test {
     });
     if (!result) return Error(Errc::timeout, "no answer");
     return std::move(*result);
+  }
+
+  // Shakes hands showing `session`, takes the ticket that comes back; true when it was resumed.
+  bool resumes(SSL_CTX& context, SessionPtr& session) {
+    auto made = connect_to(endpoint(Endpoint::Kind::tcp), nullptr);
+    Stream& client = **made;
+    client.set_ssl(make_client_ssl(context, "127.0.0.1"));
+    if (session) SSL_set_session(client.ssl(), session.get());
+    IoStatus there = IoStatus::want_read, here = IoStatus::want_read;
+    EXPECT_TRUE(until([&] {
+      if (here != IoStatus::ok) here = client.handshake().status;
+      if (there != IoStatus::ok) there = accepted.back()->handshake().status;
+      return here == IoStatus::ok && there == IoStatus::ok;
+    }));
+    EXPECT_EQ(accepted.back()->write("x").status, IoStatus::ok);
+    char byte;
+    EXPECT_TRUE(until([&] { return client.read({&byte, 1}).status == IoStatus::ok; }));
+    const bool resumed = SSL_session_reused(client.ssl()) == 1;
+    session.reset(SSL_get1_session(client.ssl()));
+    client.shutdown();
+    return resumed;
   }
 
   asio::io_context io;
@@ -314,27 +338,42 @@ TEST_F(NetTest, ReturningClientsResumeByTicket) {
   ASSERT_TRUE(context.has_value());
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
     SSL_CTX_set_max_proto_version(context->get(), version);
-    std::unique_ptr<SSL_SESSION, decltype(&SSL_SESSION_free)> session(nullptr, &SSL_SESSION_free);
-    for (const bool resumed : {false, true}) {
-      auto made = connect_to(endpoint(Endpoint::Kind::tcp), nullptr);
-      Stream& client = **made;
-      client.set_ssl(make_client_ssl(*context->get(), "127.0.0.1"));
-      if (session) SSL_set_session(client.ssl(), session.get());
-      IoStatus there = IoStatus::want_read, here = IoStatus::want_read;
-      ASSERT_TRUE(until([&] {
-        if (here != IoStatus::ok) here = client.handshake().status;
-        if (there != IoStatus::ok) there = accepted.back()->handshake().status;
-        return here == IoStatus::ok && there == IoStatus::ok;
-      }));
-      ASSERT_EQ(accepted.back()->write("x").status, IoStatus::ok);
-      char byte;
-      ASSERT_TRUE(until([&] { return client.read({&byte, 1}).status == IoStatus::ok; }));
-      EXPECT_EQ(SSL_session_reused(client.ssl()) == 1, resumed) << version;
-      session.reset(SSL_get1_session(client.ssl()));
-      client.shutdown();
+    SessionPtr session(nullptr, &SSL_SESSION_free);
+    for (const bool resumed : {false, true, true}) {
+      EXPECT_EQ(resumes(**context, session), resumed) << version;
     }
   }
   EXPECT_EQ(SSL_CTX_sess_number(server_context.get()), 0);
+}
+
+// Each shard, each reload and each instance makes a context of its own.
+TEST_F(NetTest, TicketsOpenWhereTheSecretIsShared) {
+  const TestCerts certs;
+  auto tls = certs.server();
+  serve(&tls);
+  auto context = make_client_context(certs.client());
+  ASSERT_TRUE(context.has_value());
+  const auto write = [&](const char* name, const std::string& text) {
+    std::ofstream(certs.dir() + "/" + name) << text;
+    return certs.dir() + "/" + name;
+  };
+  const auto next = [&](const ServerTlsConfig& config) {
+    server_context = *make_server_context(config);
+  };
+  SessionPtr session(nullptr, &SSL_SESSION_free);
+  EXPECT_FALSE(resumes(**context, session));
+  next(tls);
+  EXPECT_TRUE(resumes(**context, session)) << "the secret of the process";
+  tls.ticket_secret_file = write("tickets.secret", std::string(64, 's'));
+  next(tls);
+  EXPECT_FALSE(resumes(**context, session)) << "another secret";
+  next(tls);
+  EXPECT_TRUE(resumes(**context, session)) << "the secret of the file";
+  tls.client_ca_file = certs.ca();
+  next(tls);
+  EXPECT_FALSE(resumes(**context, session)) << "it vouches for no client certificate";
+  tls.ticket_secret_file = write("short.secret", "short");
+  EXPECT_THAT(make_server_context(tls).error().message(), testing::HasSubstr("32 random bytes"));
 }
 
 TEST_F(NetTest, ContextsNameTheBadFile) {

@@ -15,7 +15,8 @@ struct ServerTlsConfig {
   std::string certificate_file, key_file;
   std::string client_ca_file;  // set: client certificates are verified
   bool require_client_certificate = false;
-  std::string minimum = "1.2";  // or "1.3"
+  std::string minimum = "1.2";     // or "1.3"
+  std::string ticket_secret_file;  // shared by instances; empty: a secret of this process
 };
 struct ClientTlsConfig {
   std::string ca_file;                     // empty = the system's

@@ -91,6 +91,10 @@ class Shard {
     wiring_.refresh_keys(issuer_alias, std::move(done));
   }
 
+  // A handshake costs as much as a hundred commands: only a few go on in one turn, so that a storm of
+  // new clients does not stop those who are there. Asking takes one of them.
+  [[nodiscard]] bool may_shake_hands();
+
   // Failed logins per source address, a minute's window.
   [[nodiscard]] bool login_allowed(const std::string& address);
   void login_failed(const std::string& address);
@@ -129,6 +133,8 @@ class Shard {
   };
   std::unordered_map<std::string, Failures> failures_;
   std::uint64_t next_id_;
+  std::uint64_t handshake_turn_ = 0;
+  std::uint32_t handshakes_ = 0;  // in that turn
   boost::asio::steady_timer timer_;
   std::function<void()> drained_;
   MonoTime drain_until_{};
