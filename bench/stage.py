@@ -17,6 +17,7 @@ With --tokens, N different ES256 tokens of one subject are made as well, for log
 import http.client
 import json
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -94,6 +95,12 @@ def admin_user(base):
         assert answer == b'OK', answer
 
 
+def few_files():
+    """The soft limit that most systems start with: Keyward is to raise it itself."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(1024, hard), hard))
+
+
 def launch(folder, base, name, binary):
     """Starts one variant; False when it is optional and the binary does not know its settings."""
     variant, home = VARIANTS[name], folder / name
@@ -109,7 +116,7 @@ def launch(folder, base, name, binary):
     log = home / 'keyward.log'
     with open(log, 'ab') as out:
         process = subprocess.Popen([binary, 'serve', '--config', str(home / 'keyward.yaml')], stdout=out, stderr=out,
-                                   stdin=subprocess.DEVNULL, start_new_session=True)
+                                   stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=few_files)
     (folder / f'{name}.pid').write_text(str(process.pid))
     ready(base + variant['port'] + 1, process, log)
     return True
