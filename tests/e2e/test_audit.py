@@ -63,6 +63,24 @@ def test_who_did_what(worked):
     assert of_class(records, 6002), 'start and stop'
 
 
+def test_every_file_says_whose_its_commands_are(worked):
+    """A command is joined with the last `session` record of its session in the same file."""
+    joined = 0
+    for path in worked.trail.folder.glob('*.jsonl'):
+        known = {}
+        for record in map(json.loads, path.read_text().splitlines()):
+            if record['class_uid'] == 3003:
+                known[record['session']['uid']] = record
+            elif record['class_uid'] == 6005:
+                session = known[record['actor']['session']['uid']]
+                assert session['user']['uid'] == record['actor']['user']['uid']
+                facts = session['unmapped']['keyward']
+                assert facts['lease_user'] and facts['policy_version'] and facts['tls_version'] and facts['token_digest']
+                assert record['unmapped']['keyward'].get('grant', 'none') in [*session['privileges'], 'none']
+                joined += 1
+    assert joined >= 7
+
+
 def test_nothing_secret_anywhere(worked):
     everything = worked.trail.text() + worked.process.text()
     assert worked.secret not in everything
