@@ -2,6 +2,8 @@
 
 #include "cli/verbs.h"
 
+#include "keyward/net/tls_memory.h"
+
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
@@ -43,6 +45,7 @@ int parse_and_run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  net::keep_record_buffers();
   std::signal(SIGPIPE, SIG_IGN);
   try {
     return parse_and_run(argc, argv);

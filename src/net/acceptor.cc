@@ -60,6 +60,7 @@ error_code bind(tcp::acceptor& acceptor, tcp::endpoint address, bool any, bool r
   if (!error && address.address().is_v6()) {
     acceptor.set_option(asio::ip::v6_only(!address.address().is_unspecified()), error);
   }
+  set_tcp_options(acceptor.native_handle());  // accepted sockets inherit them (tcp(7))
   if (!error) acceptor.bind(address, error);
   if (!error) acceptor.listen(kBacklog, error);
   if (!error) acceptor.native_non_blocking(true, error);
@@ -111,7 +112,6 @@ struct Acceptor::State : std::enable_shared_from_this<Acceptor::State> {
 
   void hand_over(int descriptor, const sockaddr_storage& from) {
     short_of_resources = false;
-    set_tcp_options(descriptor);
     on_accept(Descriptor(descriptor), peer_of(from));
   }
 

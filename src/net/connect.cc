@@ -101,6 +101,7 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
 
   void connected() {
     error_code error;
+    socket_.native_non_blocking(true, error);
     Descriptor descriptor(socket_.release(error));
     if (error) return fail(Errc::io, error.message());
     if (endpoint_.kind != Endpoint::Kind::unix_socket) set_tcp_options(descriptor.number());

@@ -10,7 +10,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -36,12 +35,7 @@ void empty_error_queue() {
 
 }  // namespace
 
-Stream::Stream(Descriptor socket) : socket_(std::move(socket)) {
-  const int flags = ::fcntl(socket_.number(), F_GETFL);
-  if (flags >= 0 && (flags & O_NONBLOCK) == 0)
-    ::fcntl(socket_.number(), F_SETFL, flags | O_NONBLOCK);
-}
-
+Stream::Stream(Descriptor socket) : socket_(std::move(socket)) {}
 Stream::~Stream() { close(); }
 
 void Stream::set_ssl(SslPtr ssl) {

@@ -12,6 +12,11 @@ namespace {
 using command::Catalog;
 using command::CommandInfo;
 
+// "*" alone is left to the glob: Redis does not let it match the empty key.
+bool one_star_at_its_end(std::string_view glob) {
+  return glob.size() > 1 && glob.back() == '*' && glob.find_first_of("*?[]\\") == glob.size() - 1;
+}
+
 Result<Entry> fill_entry(const EntryModel& model, const GrantModel& grant,
                          const identity::Principal* principal) {
   Entry entry;
@@ -27,7 +32,8 @@ Result<Entry> fill_entry(const EntryModel& model, const GrantModel& grant,
     const auto same = std::find_if(entry.keys.begin(), entry.keys.end(),
                                    [&](const KeyPattern& one) { return one.glob == *glob; });
     if (same == entry.keys.end()) {
-      entry.keys.push_back({std::move(*glob), key.access});
+      const bool is_prefix = one_star_at_its_end(*glob);
+      entry.keys.push_back({std::move(*glob), key.access, is_prefix});
     } else {
       same->access |= key.access;
     }

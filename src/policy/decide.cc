@@ -25,6 +25,8 @@ bool covers(const KeyPattern& pattern, std::string_view key, std::uint8_t access
   // "~*" is a flag of its own in Redis and takes the empty key; the glob "*" does not.
   constexpr std::uint8_t kBoth = command::kRead | command::kModify;
   if (pattern.access == kBoth && pattern.glob == "*") return true;
+  if (pattern.is_prefix)
+    return key.starts_with(std::string_view(pattern.glob).substr(0, pattern.glob.size() - 1));
   return glob_match(pattern.glob, key);
 }
 

@@ -40,7 +40,12 @@ void write_count(std::string& out, char mark, std::size_t number) {
 // A line must not hold its own end: one reply would become two.
 void write_line(std::string& out, char mark, std::string_view text) {
   out.push_back(mark);
-  for (const char c : text) out.push_back(c == '\r' || c == '\n' ? ' ' : c);
+  const std::size_t begin = out.size();
+  out.append(text);
+  for (std::size_t at = out.find_first_of(kEnd, begin); at != std::string::npos;
+       at = out.find_first_of(kEnd, at)) {
+    out[at] = ' ';
+  }
   out.append(kEnd);
 }
 

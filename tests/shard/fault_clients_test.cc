@@ -116,6 +116,7 @@ TEST_F(Clients, VanishingUnderAWatchOrTransactionLeavesNothing) {
 }
 
 TEST_F(Clients, VanishingWithAThousandCommandsUnderWayHurtsNobody) {
+  start([](server::Config& config) { config.limits.inflight = 2000; });
   RawClient leaving = rig().client();
   RawClient staying = rig().client();
   ASSERT_EQ(staying.call({"SET", "app:warm", "v"}), "+OK\r\n");
@@ -144,6 +145,28 @@ TEST_F(Clients, VanishingWithAThousandCommandsUnderWayHurtsNobody) {
   expect_nothing_left();
   rig().expect_whole_trail();
   EXPECT_EQ(rig().records("app:n\"", "ok").size(), 1000U);
+}
+
+// Who shares the link waits behind a window of them, not behind all that was sent.
+TEST_F(Clients, APipelinerHasOnlySoManyCommandsUnderWay) {
+  start([](server::Config& config) { config.limits.inflight = 10; });
+  RawClient many = rig().client();
+  RawClient single = rig().client();
+  ASSERT_EQ(single.call({"SET", "app:single", "v"}), "+OK\r\n");
+  rig().chaos().forget_requests();
+  rig().chaos().hold_replies(true);
+  std::vector<Request> gets;
+  for (int i = 0; i < 100; ++i) gets.push_back({"SET", "app:" + std::to_string(i), "v"});
+  ASSERT_TRUE(many.send(packet(gets)));
+  ASSERT_TRUE(
+      eventually([&] { return rig().chaos().requests().find("app:9\r") != std::string::npos; }));
+  ASSERT_TRUE(single.send(packet({{"GET", "app:single"}})));
+  ASSERT_TRUE(
+      eventually([&] { return rig().chaos().requests().find("app:single") != std::string::npos; }));
+  EXPECT_EQ(rig().chaos().requests().find("app:20\r"), std::string::npos);
+  rig().chaos().hold_replies(false);
+  EXPECT_EQ(single.read_reply(), "$1\r\nv\r\n");
+  for (int i = 0; i < 100; ++i) ASSERT_EQ(many.read_reply(), "+OK\r\n");
 }
 
 TEST_F(Clients, SlowReaderOfAHugeReplyHoldsUpNobodyForLong) {

@@ -41,7 +41,7 @@ class Stream {
     virtual void on_writable() = 0;  // after a write that wanted to wait
   };
 
-  explicit Stream(Descriptor socket);  // makes it non-blocking
+  explicit Stream(Descriptor socket);  // non-blocking already
   ~Stream();
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;

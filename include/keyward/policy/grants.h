@@ -18,6 +18,8 @@ namespace keyward::policy {
 struct KeyPattern {
   std::string glob;         // Redis glob, as ACL key patterns
   std::uint8_t access = 3;  // bits: 1 read, 2 write
+  // The glob is plain text and one `*` behind it: matching is comparing a prefix.
+  bool is_prefix = false;
 };
 
 // One `allow` entry, claims templates filled in. A command must fit inside one entry. One entry =

@@ -31,7 +31,8 @@ struct ProxyLimits {
   std::chrono::milliseconds drain_deadline{10'000};  // SIGTERM
   std::size_t output_soft =
       64UL * 1024 * 1024;  // bytes of replies held for one client before its input is paused
-  std::size_t inflight = 100'000;  // commands of one client under way before its input is paused
+  std::size_t inflight =
+      128;  // commands of one client under way before its input is paused: what others wait behind
   std::size_t transaction_bytes = 64UL * 1024 * 1024;  // of one MULTI
   resp::Limits requests;
 };
