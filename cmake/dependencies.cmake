@@ -6,11 +6,6 @@ find_package(spdlog 1.10 REQUIRED)
 find_package(yaml-cpp 0.7 REQUIRED)
 find_package(CLI11 2.1 REQUIRED)
 find_package(prometheus-cpp REQUIRED COMPONENTS core)  # 1.0; its package file names no version
-find_package(PkgConfig REQUIRED)
-pkg_check_modules(CJOSE REQUIRED IMPORTED_TARGET cjose)
-pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
-add_library(cjose::cjose INTERFACE IMPORTED)
-target_link_libraries(cjose::cjose INTERFACE PkgConfig::CJOSE PkgConfig::JANSSON)
 
 # Debian's hiredis 0.14 ships a pkg-config file that names its own include folder; ours says <hiredis/...>.
 find_path(HIREDIS_INCLUDE hiredis/read.h REQUIRED)

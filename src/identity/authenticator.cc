@@ -17,6 +17,9 @@ namespace keyward::identity {
 namespace {
 
 constexpr std::size_t kCachedVerdicts = 10'000;
+// A session may end this much before its max_session, so that a token that is used all the time
+// does not copy its principal every time.
+constexpr std::chrono::seconds kSessionStep{1};
 
 struct Issuer {
   IssuerConfig config;
@@ -88,7 +91,7 @@ Verdict Authenticator::State::judge(const Credential& credential, const Digest& 
   };
   auto parsed = parse_token(credential.secret);
   if (const auto* rejected = std::get_if<Rejected>(&parsed)) return refuse(*rejected);
-  const ParsedToken& token = std::get<ParsedToken>(parsed);
+  ParsedToken& token = std::get<ParsedToken>(parsed);
   const auto place = by_issuer.find(token.issuer);
   if (place == by_issuer.end()) {
     return refuse({"unknown_issuer", "the token is from an issuer that is not configured"});
@@ -101,7 +104,7 @@ Verdict Authenticator::State::judge(const Credential& credential, const Digest& 
   }
   if (stale(issuer)) return too_old(issuer);
 
-  Outcome outcome = check_token(token, *issuer.keys, issuer.config, clock->wall());
+  Outcome outcome = check_token(std::move(token), *issuer.keys, issuer.config, clock->wall());
   if (const auto* rejected = std::get_if<Rejected>(&outcome)) return refuse(*rejected);
   if (const auto* unknown = std::get_if<KeyUnknown>(&outcome)) {
     return missing_key(issuer, unknown->kid, second_try, std::move(refusal));
@@ -117,10 +120,13 @@ Verdict Authenticator::State::reuse(VerdictCache::Entry& entry, std::string_view
   if (stale(issuer)) return too_old(issuer);
   if (entry.principal->expires_at < entry.valid_until) {
     // max_session counts from this login, not from the first one with this token.
-    auto renewed = std::make_shared<Principal>(*entry.principal);
-    renewed->expires_at =
+    const WallTime ends =
         std::min(entry.valid_until, clock->wall() + WallTime::duration(issuer.config.max_session));
-    entry.principal = std::move(renewed);
+    if (ends < entry.principal->expires_at || ends - entry.principal->expires_at >= kSessionStep) {
+      auto renewed = std::make_shared<Principal>(*entry.principal);
+      renewed->expires_at = ends;
+      entry.principal = std::move(renewed);
+    }
   }
   return admit(entry.principal, issuer, user);
 }

@@ -4,6 +4,7 @@
 #include "identity/public_key.h"
 #include "identity/strict_json.h"
 
+#include <boost/json/array.hpp>
 #include <openssl/err.h>
 
 #include <algorithm>
@@ -14,24 +15,28 @@
 namespace keyward::identity {
 
 namespace {
+
+namespace json = boost::json;
+
 constexpr std::size_t kDepth = 8;
-}
+
+}  // namespace
 
 Result<std::shared_ptr<const KeySet>> KeySet::parse(std::string_view document) {
   if (document.size() > kMaxBytes) return Error(Errc::limit, "the key set is above 512 KiB");
-  const JsonPtr root = parse_object(document, kDepth);
+  const auto root = parse_object(document, kDepth);
   if (!root) return Error(Errc::invalid, "the key set is no strict JSON object");
-  const json_t* const list = json_object_get(root.get(), "keys");
-  if (!json_is_array(list)) return Error(Errc::invalid, "the key set has no array \"keys\"");
-  const std::size_t count = json_array_size(list);
-  if (count > kMaxKeys) return Error(Errc::limit, "the key set has more than 100 keys");
+  const json::value* const member = root->if_contains("keys");
+  const json::array* const list = member == nullptr ? nullptr : member->if_array();
+  if (list == nullptr) return Error(Errc::invalid, "the key set has no array \"keys\"");
+  if (list->size() > kMaxKeys) return Error(Errc::limit, "the key set has more than 100 keys");
 
   auto set = std::make_shared<KeySet>();
-  for (std::size_t place = 0; place < count; ++place) {
-    const json_t* const jwk = json_array_get(list, place);
+  for (std::size_t place = 0; place < list->size(); ++place) {
+    const json::value& jwk = (*list)[place];
     auto judged = read_public_key(jwk);
     if (auto* reason = std::get_if<std::string>(&judged)) {
-      const std::string_view kid = json_is_object(jwk) ? string_member(jwk, "kid") : "";
+      const std::string_view kid = jwk.is_object() ? string_member(jwk.get_object(), "kid") : "";
       set->skipped_.push_back({place, std::string(kid.substr(0, 128)), std::move(*reason)});
     } else {
       set->keys_.push_back(std::move(std::get<VerificationKey>(judged)));

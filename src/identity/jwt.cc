@@ -13,6 +13,8 @@ namespace keyward::identity {
 
 namespace {
 
+namespace json = boost::json;
+
 constexpr std::size_t kMaxHeader = 4096;
 constexpr std::size_t kMaxPayload = 12288;
 constexpr std::size_t kHeaderDepth = 8;
@@ -63,25 +65,24 @@ std::string media_type(std::string_view text) {
 // Step 2. jwk, jku, x5u and x5c are never read: a token cannot bring its own key.
 std::optional<Rejected> read_header(std::string_view text, ParsedToken& token) {
   if (text.size() > kMaxHeader) return Rejected{"header_json", "the token's header is above 4 KiB"};
-  const JsonPtr header = parse_object(text, kHeaderDepth);
+  const auto header = parse_object(text, kHeaderDepth);
   if (!header) return Rejected{"header_json", "the token's header is no strict JSON object"};
-  token.algorithm = find_algorithm(string_member(header.get(), "alg"));
+  token.algorithm = find_algorithm(string_member(*header, "alg"));
   if (token.algorithm == nullptr) {
     return Rejected{"alg_not_allowed", "the token's algorithm is never allowed"};
   }
-  if (json_object_get(header.get(), "crit") != nullptr ||
-      json_object_get(header.get(), "b64") != nullptr) {
+  if (header->contains("crit") || header->contains("b64")) {
     return Rejected{"header_crit", "the token's header asks for an extension"};
   }
-  if (const json_t* const typ = json_object_get(header.get(), "typ"); typ != nullptr) {
-    if (json_is_string(typ)) token.typ = media_type(string_member(header.get(), "typ"));
+  if (const json::value* const typ = header->if_contains("typ"); typ != nullptr) {
+    if (typ->is_string()) token.typ = media_type(string_member(*header, "typ"));
     if (token.typ != "jwt" && token.typ != "at+jwt") {
       return Rejected{"header_typ", "the token's typ is neither JWT nor at+jwt"};
     }
   }
-  if (const json_t* const kid = json_object_get(header.get(), "kid"); kid != nullptr) {
-    const std::string_view name = string_member(header.get(), "kid");
-    if (!json_is_string(kid) || name.empty() || name.size() > kMaxKid) {
+  if (header->contains("kid")) {
+    const std::string_view name = string_member(*header, "kid");
+    if (name.empty() || name.size() > kMaxKid) {
       return Rejected{"header_kid", "the token's kid is no string of 1 to 512 bytes"};
     }
     token.kid = name;
@@ -95,11 +96,10 @@ std::optional<Rejected> peek_issuer(std::string_view text, ParsedToken& token) {
   if (text.size() > kMaxPayload) {
     return Rejected{"payload_json", "the token's payload is above 12 KiB"};
   }
-  token.payload = parse_object(text, kPayloadDepth);
-  if (!token.payload) {
-    return Rejected{"payload_json", "the token's payload is no strict JSON object"};
-  }
-  token.issuer = string_member(token.payload.get(), "iss");
+  auto payload = parse_object(text, kPayloadDepth);
+  if (!payload) return Rejected{"payload_json", "the token's payload is no strict JSON object"};
+  token.payload = std::move(*payload);
+  token.issuer = string_member(token.payload, "iss");
   if (token.issuer.empty()) return Rejected{"unknown_issuer", "the token names no issuer"};
   return std::nullopt;
 }
@@ -114,13 +114,14 @@ std::variant<ParsedToken, Rejected> parse_token(std::string_view text) {
   Parts& bytes = std::get<Parts>(parts);
   ParsedToken token;
   token.text = text;
+  token.signed_text = text.substr(0, text.rfind('.'));
   token.signature = std::move(bytes.signature);
   if (auto rejected = read_header(bytes.header, token)) return std::move(*rejected);
   if (auto rejected = peek_issuer(bytes.payload, token)) return std::move(*rejected);
   return token;
 }
 
-Outcome check_token(const ParsedToken& token, const KeySet& keys, const IssuerConfig& rules,
+Outcome check_token(ParsedToken token, const KeySet& keys, const IssuerConfig& rules,
                     WallTime now) {
   if (token.issuer != rules.issuer) {
     return refuse({"unknown_issuer", "the token is from another issuer"});
@@ -143,10 +144,10 @@ Outcome check_token(const ParsedToken& token, const KeySet& keys, const IssuerCo
     case KeySet::Choice::ambiguous:
       return refuse({"ambiguous_key", "the token names no key and several would fit"});
   }
-  if (!signature_holds(*chosen.key, *token.algorithm, token.text, token.signature)) {
+  if (!signature_holds(*chosen.key, *token.algorithm, token.signed_text, token.signature)) {
     return refuse({"signature", "the signature does not hold"});
   }
-  auto judged = judge_claims(to_boost(token.payload.get()), token, rules, now);
+  auto judged = judge_claims(std::move(token.payload), token, rules, now);
   if (auto* rejected = std::get_if<Rejected>(&judged)) return refuse(std::move(*rejected));
   return std::move(std::get<Accepted>(judged));
 }
@@ -155,7 +156,7 @@ Outcome validate(std::string_view text, const KeySet& keys, const IssuerConfig& 
                  WallTime now) {
   auto parsed = parse_token(text);
   if (auto* rejected = std::get_if<Rejected>(&parsed)) return refuse(std::move(*rejected));
-  return check_token(std::get<ParsedToken>(parsed), keys, rules, now);
+  return check_token(std::move(std::get<ParsedToken>(parsed)), keys, rules, now);
 }
 
 }  // namespace keyward::identity

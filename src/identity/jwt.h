@@ -8,6 +8,8 @@
 #include "keyward/identity/authenticator.h"
 #include "keyward/identity/principal.h"
 
+#include <boost/json/object.hpp>
+
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -39,19 +41,19 @@ using Outcome = std::variant<Accepted, KeyUnknown, Rejected>;
 // Steps 1 to 3: shape, header, and which issuer the token claims to be from. Nothing in here is
 // trusted yet.
 struct ParsedToken {
-  std::string_view text;
+  std::string_view text, signed_text;  // the whole token; what the signature is over
   const Algorithm* algorithm = nullptr;
   std::optional<std::string> kid;
   std::string typ;  // lower case, without "application/"; empty when absent
   std::string issuer;
   std::string signature;
-  JsonPtr payload;
+  boost::json::object payload;
 };
 [[nodiscard]] std::variant<ParsedToken, Rejected> parse_token(std::string_view token);
 
 // Steps 4 to 9 under one issuer's rules.
-[[nodiscard]] Outcome check_token(const ParsedToken& token, const KeySet& keys,
-                                  const IssuerConfig& rules, WallTime now);
+[[nodiscard]] Outcome check_token(ParsedToken token, const KeySet& keys, const IssuerConfig& rules,
+                                  WallTime now);
 
 // All steps for one issuer.
 [[nodiscard]] Outcome validate(std::string_view token, const KeySet& keys,

@@ -57,12 +57,12 @@ std::vector<std::string> discovery_urls(const std::string& issuer) {
 }
 
 Result<std::string> read_metadata(std::string_view document, const IssuerConfig& issuer) {
-  const JsonPtr metadata = parse_object(document, kDepth);
+  const auto metadata = parse_object(document, kDepth);
   if (!metadata) return Error(Errc::invalid, "the metadata is no strict JSON object");
-  if (string_member(metadata.get(), "issuer") != issuer.issuer) {
+  if (string_member(*metadata, "issuer") != issuer.issuer) {
     return Error(Errc::invalid, "the metadata is that of another issuer");
   }
-  const std::string uri(string_member(metadata.get(), "jwks_uri"));
+  const std::string uri(string_member(*metadata, "jwks_uri"));
   const auto keys_at = authority(uri);
   if (!keys_at) return Error(Errc::invalid, "jwks_uri in the metadata is no plain https:// URL");
   if (keys_at != authority(issuer.issuer)) {

@@ -2,7 +2,9 @@
 // not.
 #pragma once
 
-#include "identity/jose.h"
+#include "keyward/identity/jwks.h"
+
+#include <boost/json/value.hpp>
 
 #include <string>
 #include <variant>
@@ -10,6 +12,7 @@
 namespace keyward::identity {
 
 // The string is the reason.
-[[nodiscard]] std::variant<VerificationKey, std::string> read_public_key(const json_t* jwk);
+[[nodiscard]] std::variant<VerificationKey, std::string> read_public_key(
+    const boost::json::value& jwk);
 
 }  // namespace keyward::identity

@@ -5,14 +5,13 @@
 #include "keyward/base/secret.h"
 
 #include <boost/json/object.hpp>
+#include <openssl/types.h>
 
 #include <memory>
 #include <string>
 #include <string_view>
 
 namespace keyward::identity {
-
-struct JoseKey;
 
 // A private signing key with its key id. Never printed; leaves the process only through save().
 class SigningKey {
@@ -36,7 +35,7 @@ class SigningKey {
  private:
   SigningKey() = default;
   std::string kid_, alg_;
-  std::shared_ptr<const JoseKey> key_;
+  std::shared_ptr<EVP_PKEY> key_;
 };
 
 }  // namespace keyward::identity

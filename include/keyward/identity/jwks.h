@@ -14,7 +14,7 @@
 
 namespace keyward::identity {
 
-struct JoseKey;  // cjose's key, src/identity/jose.h
+class PublicKey;  // src/identity/jose.h
 
 // One key that passed every check of its own: size, curve, use, key_ops, not private, not
 // symmetric.
@@ -24,7 +24,7 @@ struct VerificationKey {
   std::string crv;      // "P-256" "P-384" "P-521"; empty for RSA
   std::string alg;      // the key's own restriction; empty = whatever fits its type
   Digest thumbprint{};  // over the public members: tells equal keys from different ones
-  std::shared_ptr<const JoseKey> jose;
+  std::shared_ptr<const PublicKey> key;
 };
 
 class KeySet {

@@ -82,6 +82,68 @@ TEST(Attack, Case18EcdsaRange) {
   }
 }
 
+// The numbers inside a signature become INTEGERs: leading zeros go, a high bit gets a zero before
+// it. Either happens by chance, so a verifier that gets it wrong fails only now and then.
+TEST(Signature, EcdsaNumbersOfEveryShape) {
+  const auto high = [](char byte) { return (static_cast<unsigned char>(byte) & 0x80U) != 0; };
+  enum : unsigned { r_zero = 1, s_zero = 2, r_high = 4, s_high = 8, r_low = 16, s_low = 32 };
+  unsigned seen = 0;
+  for (int round = 0; round < 20'000 && seen != 63; ++round) {
+    const std::string raw = ec_key().sign("ES256", signing_input());
+    unsigned shape = raw[0] == 0 ? r_zero : high(raw[0]) ? r_high : r_low;
+    shape |= raw[32] == 0 ? s_zero : high(raw[32]) ? s_high : s_low;
+    if ((shape & ~seen) == 0) continue;
+    seen |= shape;
+    EXPECT_EQ(judge(with_signature(raw)), "") << shape;
+    std::string shorter = raw;
+    if (raw[0] == 0) shorter.erase(0, 1);
+    if (raw[32] == 0) shorter.erase(shorter.size() - 32, 1);
+    if (shorter != raw) {
+      EXPECT_EQ(judge(with_signature(shorter)), "signature") << "zeros belong to it";
+    }
+  }
+  EXPECT_EQ(seen, 63U);
+}
+
+TEST(Signature, LargestNumbersOfP521) {
+  const TestKey p521 = TestKey::ec("P-521", "p521");
+  const auto keys = key_set({p521.jwk()});
+  const IssuerConfig rules = every_algorithm();
+  for (const std::string& bad : {std::string(132, '\xff'), std::string(131, '\x01'),
+                                 std::string(133, '\x01'), std::string(1000, '\xff')}) {
+    EXPECT_EQ(judge_with(keys, with_signature(bad, "ES512", "p521"), rules), "signature");
+  }
+  for (int round = 0; round < 20; ++round) {  // the first byte is 0 or 1
+    EXPECT_EQ(judge_with(keys, token_of(usual_claims(), p521, "ES512"), rules), "");
+  }
+}
+
+TEST(Signature, RsaHasTheLengthOfTheModulus) {
+  const IssuerConfig rules = every_algorithm();
+  for (const char* alg : {"RS256", "PS256"}) {
+    const std::string empty = with_signature("x", alg, "rsa-1");
+    const std::string input = empty.substr(0, empty.rfind('.'));
+    const auto judge_bytes = [&](const std::string& bytes) {
+      return judge(with_signature(bytes, alg, "rsa-1"), rules);
+    };
+    std::string raw = rsa_key().sign(alg, input);
+    EXPECT_EQ(judge_bytes(raw), "");
+    EXPECT_EQ(judge_bytes(std::string(1, '\0') + raw), "signature");
+    EXPECT_EQ(judge_bytes(raw + std::string(1, '\0')), "signature");
+    EXPECT_EQ(judge_bytes(raw.substr(1)), "signature");
+    EXPECT_EQ(judge_bytes(std::string(256, '\0')), "signature");
+    EXPECT_EQ(judge_bytes(std::string(256, '\xff')), "signature");
+    // PSS makes other bytes every time: the number is the same with its leading zero left out.
+    for (int round = 0; std::string(alg) == "PS256" && raw[0] != 0 && round < 2000; ++round) {
+      raw = rsa_key().sign(alg, input);
+    }
+    if (raw[0] == 0) {
+      EXPECT_EQ(judge_bytes(raw), "");
+      EXPECT_EQ(judge_bytes(raw.substr(1)), "signature");
+    }
+  }
+}
+
 TEST(Attack, Case18PssSaltLength) {
   const IssuerConfig rules = every_algorithm();
   const std::string token = with_signature("x", "PS256", "rsa-1");

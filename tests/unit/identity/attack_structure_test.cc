@@ -250,6 +250,38 @@ TEST(Attack, Case14Nesting) {
             "too_large");
 }
 
+// No parser may round what another one keeps.
+TEST(Attack, Case14Numbers) {
+  for (const char* number : {"9223372036854775808", "-9223372036854775809", "18446744073709551615",
+                             "18446744073709551616", "99999999999999999999999999", "1e999",
+                             "-1e999", "01", "+1", "1.", ".5", "1e", "-", "0x10", "1_000"}) {
+    EXPECT_EQ(judge(token_with_payload(payload_with("x", number))), "payload_json") << number;
+    EXPECT_EQ(
+        judge(token_with_header(R"({"alg":"ES256","kid":"ec-1","x":)" + std::string(number) + "}")),
+        "header_json")
+        << number;
+  }
+  for (const char* number : {"9223372036854775807", "-9223372036854775808", "-0", "1e300",
+                             "18446744073709551616.0", "1E-999", "0.1"}) {
+    EXPECT_EQ(judge(token_with_payload(payload_with("x", number))), "") << number;
+  }
+}
+
+TEST(Attack, Case12DuplicatesAmongMany) {
+  for (const int count : {2, 17, 18, 19, 40, 300}) {
+    std::string members;
+    for (int n = 0; n < count; ++n) members += "\"m" + std::to_string(n) + "\":[{\"a\":1}],";
+    const std::string all = "{" + members + "\"last\":1}";
+    EXPECT_EQ(judge(token_with_payload(payload_with("x", all))), "") << count;
+    const std::string twice = "{" + members + "\"m0\":1}";
+    EXPECT_EQ(judge(token_with_payload(payload_with("x", twice))), "payload_json") << count;
+    const std::string hidden = "{" + members + "\"m1\":{\"b\":{}}}";
+    EXPECT_EQ(judge(token_with_payload(payload_with("x", hidden))), "payload_json") << count;
+    const std::string deep = "{" + members + "\"y\":[0,{\"b\":{\"c\":1,\"c\":1}}]}";
+    EXPECT_EQ(judge(token_with_payload(payload_with("x", deep))), "payload_json") << count;
+  }
+}
+
 TEST(Attack, Case15BrokenText) {
   for (const char* text : {"\xff", "\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80",
                            "\\ud800", "\\udc00", "\\ud800x", "a\\u0000b", "\x01", "\\x41"}) {

@@ -60,6 +60,46 @@ TEST_F(DevIssuer, KeySurvivesTheFile) {
       << "no drafts are left";
 }
 
+TEST_F(DevIssuer, TakesKeysOfEveryKind) {
+  const auto number = [](const TestKey& key, const char* name, std::size_t width) {
+    return base64url_encode(key.number(name, width));
+  };
+  std::vector<std::pair<TestKey, std::string>> kinds;
+  kinds.emplace_back(TestKey::ec("P-256", "k"), "ES256");
+  kinds.emplace_back(TestKey::ec("P-384", "k"), "ES384");
+  kinds.emplace_back(TestKey::ec("P-521", "k"), "ES512");
+  for (const auto& [key, alg] : kinds) {
+    json::object jwk = key.jwk();
+    jwk["d"] = number(key, OSSL_PKEY_PARAM_PRIV_KEY, key.coordinate());
+    const auto parsed = SigningKey::parse(json::serialize(jwk));
+    ASSERT_TRUE(parsed.has_value()) << alg;
+    EXPECT_EQ(parsed->alg(), alg);
+    const auto keys = KeySet::parse(parsed->public_jwks());
+    ASSERT_EQ((*keys)->size(), 1U);
+    IssuerConfig rules = usual_rules();
+    rules.algorithms = {alg};
+    const auto token = parsed->sign(usual_claims());
+    EXPECT_EQ(reason_of(validate(token->reveal(), **keys, rules, at_second(kNow))), "") << alg;
+  }
+  json::object rsa = rsa_key().jwk();
+  rsa["d"] = number(rsa_key(), OSSL_PKEY_PARAM_RSA_D, 0);
+  EXPECT_EQ(SigningKey::parse(json::serialize(rsa))->alg(), "RS256") << "the factors may be absent";
+  rsa["p"] = number(rsa_key(), OSSL_PKEY_PARAM_RSA_FACTOR1, 0);
+  rsa["q"] = number(rsa_key(), OSSL_PKEY_PARAM_RSA_FACTOR2, 0);
+  rsa["dp"] = number(rsa_key(), OSSL_PKEY_PARAM_RSA_EXPONENT1, 0);
+  rsa["dq"] = number(rsa_key(), OSSL_PKEY_PARAM_RSA_EXPONENT2, 0);
+  rsa["qi"] = number(rsa_key(), OSSL_PKEY_PARAM_RSA_COEFFICIENT1, 0);
+  const auto parsed = SigningKey::parse(json::serialize(rsa));
+  ASSERT_TRUE(parsed.has_value());
+  ASSERT_TRUE(parsed->save(path("rsa.jwk")).has_value());
+  const auto again = SigningKey::load(path("rsa.jwk"));
+  const auto token = again->sign(usual_claims());
+  EXPECT_EQ(reason_of(validate(token->reveal(), *usual_keys(), usual_rules(), at_second(kNow))),
+            "");
+  rsa.erase("kid");
+  EXPECT_TRUE(SigningKey::parse(json::serialize(rsa)).has_error());
+}
+
 TEST_F(DevIssuer, RefusesBadKeyFiles) {
   EXPECT_EQ(SigningKey::load(path("missing")).error().code(), Errc::not_found);
   const auto key = SigningKey::generate();
