@@ -4,8 +4,10 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <algorithm>
-#include <deque>
+#include <list>
+#include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace keyward::lease {
@@ -14,23 +16,55 @@ namespace {
 namespace asio = boost::asio;
 using ChangeDone = std::function<void(Result<>)>;
 
+// Who shares a lease. Looked up by views: a login that finds its lease copies none of these.
+template <class Text>
+struct Sharing {
+  Text rights_id, policy_version, principal;
+};
+using Key = Sharing<std::string>;
+using KeyView = Sharing<std::string_view>;
+
+KeyView view(const KeyView& key) { return key; }
+KeyView view(const Key& key) { return {key.rights_id, key.policy_version, key.principal}; }
+KeyView key_of(const std::string& principal, const policy::Grants& grants) {
+  return {grants.rights_id(), grants.policy_version(), principal};
+}
+
+struct KeyHash {
+  using is_transparent = void;
+  std::size_t operator()(const auto& key) const {
+    const KeyView parts = view(key);
+    const std::hash<std::string_view> hash;
+    // Rights ids are hashes themselves, and one policy is in force: these two tell keys apart.
+    return hash(parts.rights_id) * 31 + hash(parts.principal);
+  }
+};
+struct KeyEqual {
+  using is_transparent = void;
+  bool operator()(const auto& one, const auto& other) const {
+    const KeyView a = view(one);
+    const KeyView b = view(other);
+    return a.principal == b.principal && a.rights_id == b.rights_id &&
+           a.policy_version == b.policy_version;
+  }
+};
+
 }  // namespace
 
 // Lives on the shard. What travels through the control thread is a weak reference and plain values;
 // the callers' functions stay here, so that nothing of the shard is ever destroyed over there.
 struct LeaseClient::State : std::enable_shared_from_this<LeaseClient::State> {
+  struct Slot;
+  using Slots = std::unordered_map<Key, Slot, KeyHash, KeyEqual>;
+  using Idle = std::list<Slots::value_type*>;
   struct Slot {
     LeasePtr lease;  // null while the service is asked
     std::size_t holders = 0;
-    std::uint64_t idle_stamp = 0;  // tells an old linger from the present one
+    MonoTime idle_until{};
+    Idle::iterator idle_at;  // while nobody holds the lease
     std::vector<Done> waiting;
     std::vector<std::string> literals;  // that the service has confirmed
     std::vector<ChangeDone> repairing;
-  };
-  struct Linger {
-    MonoTime until;
-    std::string key;
-    std::uint64_t stamp = 0;
   };
 
   State(asio::io_context& shard, asio::io_context& control, LeaseService& leases,
@@ -55,12 +89,17 @@ struct LeaseClient::State : std::enable_shared_from_this<LeaseClient::State> {
     asio::post(control_io, [&leases = service, user] { leases.release(user); });
   }
 
-  Slot* by_user(const std::string& user) {
-    const auto key = keys.find(user);
-    return key == keys.end() ? nullptr : &slots.at(key->second);
+  Slot* by_user(std::string_view user) {
+    const auto place = users.find(user);
+    return place == users.end() ? nullptr : &place->second->second;
   }
 
-  void acquired(const std::string& key, Result<LeasePtr> result) {
+  LeasePtr hold(Slot& slot) {
+    if (slot.holders++ == 0) idle.erase(slot.idle_at);
+    return slot.lease;
+  }
+
+  void acquired(const Key& key, Result<LeasePtr> result) {
     const auto at = slots.find(key);
     if (at == slots.end()) {  // closed meanwhile
       if (result.has_value()) give_back((*result)->user);
@@ -73,45 +112,45 @@ struct LeaseClient::State : std::enable_shared_from_this<LeaseClient::State> {
     } else {
       slot.lease = *result;
       slot.holders = waiting.size();
-      keys.emplace(slot.lease->user, key);
+      users.emplace(slot.lease->user, &*at);
     }
     for (const Done& done : waiting) done(result);
   }
 
   void release(const std::string& user) {
-    Slot* slot = by_user(user);
-    if (slot == nullptr || slot->holders == 0 || --slot->holders > 0) return;
-    slot->idle_stamp = ++stamps;
-    lingering.push_back({std::chrono::steady_clock::now() + linger, keys.at(user), stamps});
-    if (lingering.size() == 1) arm();
+    const auto place = users.find(user);
+    if (place == users.end()) return;
+    Slot& slot = place->second->second;
+    if (slot.holders == 0 || --slot.holders > 0) return;
+    slot.idle_until = std::chrono::steady_clock::now() + linger;
+    slot.idle_at = idle.insert(idle.end(), place->second);
+    if (!armed) arm();
   }
 
+  // Armed once for as long as anything idles, not anew by every connection that comes and goes.
   void arm() {
-    timer.expires_at(lingering.front().until);
+    armed = true;
+    timer.expires_at(idle.front()->second.idle_until);
     timer.async_wait([weak = weak_from_this()](boost::system::error_code error) {
       const auto self = weak.lock();
-      if (!error && self) self->end_lingers();
+      if (!error && self) self->end_idle();
     });
   }
 
-  void end_lingers() {
+  void end_idle() {
+    armed = false;
     const MonoTime now = std::chrono::steady_clock::now();
-    while (!lingering.empty() && lingering.front().until <= now) {
-      const Linger one = std::move(lingering.front());
-      lingering.pop_front();
-      const auto at = slots.find(one.key);
-      if (at == slots.end() || at->second.holders > 0 || at->second.idle_stamp != one.stamp)
-        continue;
-      drop(at);
-    }
-    if (!lingering.empty()) arm();
+    while (!idle.empty() && idle.front()->second.idle_until <= now) drop(*idle.front());
+    if (!idle.empty()) arm();
   }
 
-  void drop(std::unordered_map<std::string, Slot>::iterator at) {
-    const std::string user = at->second.lease->user;
-    const auto repairing = std::exchange(at->second.repairing, {});
-    keys.erase(user);
-    slots.erase(at);
+  void drop(Slots::value_type& entry) {
+    Slot& slot = entry.second;
+    const std::string user = slot.lease->user;
+    const auto repairing = std::exchange(slot.repairing, {});
+    if (slot.holders == 0) idle.erase(slot.idle_at);
+    users.erase(user);
+    slots.erase(slots.find(entry.first));
     give_back(user);
     for (const ChangeDone& done : repairing) {
       done(Error(Errc::not_found, "this Redis user is no longer leased"));
@@ -123,11 +162,15 @@ struct LeaseClient::State : std::enable_shared_from_this<LeaseClient::State> {
   LeaseService& service;
   std::chrono::milliseconds linger;
   asio::steady_timer timer;
-  std::unordered_map<std::string, Slot> slots;        // by principal, rights and policy version
-  std::unordered_map<std::string, std::string> keys;  // user -> key of its slot
+  Slots slots;
+  struct TextHash : std::hash<std::string_view> {
+    using is_transparent = void;
+  };
+  std::unordered_map<std::string, Slots::value_type*, TextHash, std::equal_to<>> users;
   std::unordered_map<std::uint64_t, ChangeDone> literals;  // who waits for a pattern to be added
-  std::deque<Linger> lingering;                            // in order of time
-  std::uint64_t stamps = 0;
+  Idle idle;                                               // in order of time
+  bool armed = false;
+  std::uint64_t questions = 0;
 };
 
 LeaseClient::LeaseClient(asio::io_context& shard_io, asio::io_context& control_io,
@@ -136,16 +179,18 @@ LeaseClient::LeaseClient(asio::io_context& shard_io, asio::io_context& control_i
 
 LeaseClient::~LeaseClient() = default;
 
+LeasePtr LeaseClient::acquire_held(const std::string& principal, const policy::Grants& grants) {
+  const auto at = state_->slots.find(key_of(principal, grants));
+  if (at == state_->slots.end() || !at->second.lease) return nullptr;
+  return state_->hold(at->second);
+}
+
 void LeaseClient::acquire(const std::string& principal,
                           std::shared_ptr<const policy::Grants> grants, Done done) {
-  const std::string key = grants->rights_id() + '\n' + grants->policy_version() + '\n' + principal;
+  if (LeasePtr held = acquire_held(principal, *grants)) return done(std::move(held));
+  const Key key{grants->rights_id(), grants->policy_version(), principal};
   const auto [at, fresh] = state_->slots.try_emplace(key);
-  State::Slot& slot = at->second;
-  if (slot.lease) {
-    ++slot.holders;
-    return done(slot.lease);
-  }
-  slot.waiting.push_back(std::move(done));
+  at->second.waiting.push_back(std::move(done));
   if (!fresh) return;
   state_->ask<Result<LeasePtr>>(
       [principal, grants = std::move(grants)](LeaseService& service, const auto& reply) {
@@ -162,7 +207,7 @@ void LeaseClient::allow_literal_channel(const std::string& user, const std::stri
   if (slot != nullptr && std::ranges::find(slot->literals, pattern) != slot->literals.end()) {
     return done({});
   }
-  const std::uint64_t id = ++state_->stamps;
+  const std::uint64_t id = ++state_->questions;
   state_->literals.emplace(id, std::move(done));
   state_->ask<Result<>>(
       [user, pattern](LeaseService& service, const auto& reply) {
@@ -196,11 +241,11 @@ void LeaseClient::repair(const std::string& user, std::function<void(Result<>)> 
 
 void LeaseClient::close() {
   state_->timer.cancel();
-  state_->lingering.clear();
+  state_->armed = false;
   while (!state_->slots.empty()) {
     const auto at = state_->slots.begin();
     if (at->second.lease) {
-      state_->drop(at);
+      state_->drop(*at);
       continue;
     }
     const auto waiting = std::exchange(at->second.waiting, {});
@@ -210,9 +255,8 @@ void LeaseClient::close() {
 }
 
 std::size_t LeaseClient::held() const {
-  std::size_t count = 0;
-  for (const auto& [key, slot] : state_->slots) count += slot.holders > 0 ? 1U : 0U;
-  return count;
+  return static_cast<std::size_t>(std::ranges::count_if(
+      state_->slots, [](const auto& entry) { return entry.second.holders > 0; }));
 }
 
 }  // namespace keyward::lease

@@ -9,7 +9,8 @@
 #include "keyward/policy/grants.h"
 
 #include <memory>
-#include <string>
+#include <optional>
+#include <utility>
 
 namespace keyward::proxy {
 
@@ -32,7 +33,7 @@ class LeaseHold {
 struct Login {
   std::shared_ptr<const identity::Principal> principal;
   std::shared_ptr<const policy::Grants> grants;
-  std::unique_ptr<LeaseHold> lease;
+  std::optional<LeaseHold> lease;
   WallTime since{};
   WallTime ends{};
 };

@@ -37,7 +37,7 @@ void LoginFlow::verify(bool second_try) {
         LoginRefused{refusal->reason, refusal->detail, refusal->issuer_alias, refusal->evidence});
   } else if (auto* need = std::get_if<identity::NeedKeys>(&verdict);
              need != nullptr && !second_try) {
-    shard_.refresh_keys(need->issuer_alias, [this, alive = alive_] {
+    shard_.refresh_keys(need->issuer_alias, [this, alive = alive()] {
       if (*alive) verify(true);
     });
   } else if (auto* cannot = std::get_if<identity::CannotDecide>(&verdict)) {
@@ -67,24 +67,32 @@ void LoginFlow::resolve(std::shared_ptr<const identity::Principal> principal, Wa
   login->since = since;
   login->ends = session_end(*principal, (*grants)->limits(), since);
   login->principal = std::move(principal);
-  login->grants = *grants;
-  leased(std::move(login));
+  login->grants = std::move(*grants);
+  lease::LeaseClient& leases = shard_.leases();
+  lease::LeasePtr held = leases.acquire_held(login->principal->id, *login->grants);
+  if (held == nullptr) return ask_lease(std::move(login));
+  login->lease.emplace(leases, std::move(held));
+  finish(std::move(login));
 }
 
-void LoginFlow::leased(std::unique_ptr<Login> login) {
-  // std::function wants copyable captures.
-  auto kept = std::make_shared<std::unique_ptr<Login>>(std::move(login));
+void LoginFlow::ask_lease(std::unique_ptr<Login> login) {
+  login_ = std::move(login);
   lease::LeaseClient& leases = shard_.leases();
-  leases.acquire((*kept)->principal->id, (*kept)->grants,
-                 [this, kept, &leases, alive = alive_](Result<lease::LeasePtr> lease) {
+  leases.acquire(login_->principal->id, login_->grants,
+                 [this, &leases, alive = alive()](Result<lease::LeasePtr> lease) {
                    if (!*alive) {
                      if (lease) leases.release((*lease)->user);
                      return;
                    }
                    if (!lease) return finish(LoginUndecided{"lease", lease.error().message()});
-                   (*kept)->lease = std::make_unique<LeaseHold>(leases, std::move(*lease));
-                   finish(std::move(*kept));
+                   login_->lease.emplace(leases, std::move(*lease));
+                   finish(std::move(login_));
                  });
+}
+
+std::shared_ptr<bool> LoginFlow::alive() {
+  if (!alive_) alive_ = std::make_shared<bool>(true);
+  return alive_;
 }
 
 void LoginFlow::finish(LoginResult result) {

@@ -30,7 +30,9 @@ class LoginFlow {
  public:
   using Done = std::function<void(LoginResult)>;
   LoginFlow(Shard& shard, Done done) : shard_(shard), done_(std::move(done)) {}
-  ~LoginFlow() { *alive_ = false; }
+  ~LoginFlow() {
+    if (alive_) *alive_ = false;
+  }
   LoginFlow(const LoginFlow&) = delete;
   LoginFlow& operator=(const LoginFlow&) = delete;
 
@@ -41,14 +43,17 @@ class LoginFlow {
  private:
   void verify(bool second_try);
   void resolve(std::shared_ptr<const identity::Principal> principal, WallTime since);
-  void leased(std::unique_ptr<Login> login);
+  void ask_lease(std::unique_ptr<Login> login);
+  // What a callback from elsewhere must look at before it touches this.
+  std::shared_ptr<bool> alive();
   void finish(LoginResult result);
 
   Shard& shard_;
   Done done_;
   std::string user_;
   Secret token_;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  std::unique_ptr<Login> login_;  // while its lease is on its way
+  std::shared_ptr<bool> alive_;   // made when somebody must be asked
 };
 
 }  // namespace keyward::proxy

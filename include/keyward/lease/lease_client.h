@@ -34,6 +34,9 @@ class LeaseClient {
   // Whoever got a lease must release() it, also when its owner went away while waiting.
   void acquire(const std::string& principal, std::shared_ptr<const policy::Grants> grants,
                Done done);
+  // The lease when the shard already holds it, else null: the way of most logins, without a
+  // function object.
+  [[nodiscard]] LeasePtr acquire_held(const std::string& principal, const policy::Grants& grants);
   void release(const std::string& user);
   // As the functions of LeaseService. A pattern that this shard has added before is answered from
   // inside the call.
