@@ -133,7 +133,8 @@ IoResult Stream::decrypt(std::span<char> into) {
     const std::string held = std::exchange(wire_in_, {});
     std::string_view in = held;
     bool ended = false;
-    if (!std::exchange(more_inside_, false) && readable_) {
+    const bool inside_first = std::exchange(more_inside_, false);
+    if (!inside_first && readable_) {
       const IoResult got = receive(ciphertext_scratch());
       if (got.status == IoStatus::failed) return got;
       ended = got.status == IoStatus::eof;
@@ -156,7 +157,7 @@ IoResult Stream::decrypt(std::span<char> into) {
     // FIN without close_notify. Redis clients commonly leave this way; RESP frames show by
     // themselves when one is cut.
     if (ended) return {IoStatus::eof, 0};
-    if (starved || !readable_) return result;
+    if (!readable_ || (starved && !inside_first)) return result;
   }
 }
 

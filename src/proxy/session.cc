@@ -150,8 +150,9 @@ std::size_t Session::consume(std::string_view input) {
         return input.size();
     }
     used += item.consumed;
-    if (replies_.bytes() > shard_.limits().output_soft ||
-        replies_.open() > shard_.limits().inflight) {
+    // Another pause comes first: what it waits for must happen before the next request.
+    if (pause_ == Pause::none && (replies_.bytes() > shard_.limits().output_soft ||
+                                  replies_.open() > shard_.limits().inflight)) {
       pause_ = Pause::output;
     }
   }

@@ -457,8 +457,10 @@ void converse(const Target& target, const Run& run, int client, Got got) {
     const auto n = connection.read(block.data(), 1 + cuts() % block.size());
     in.append(block.data(), n);
     moved = moved || n > 0;
-    while (const auto length =
-               in.size() > in_at ? reply_length(std::string_view(in).substr(in_at)) : 0) {
+    // The last sequence may be longer than what was left to ask.
+    while (const auto length = answered < total && in.size() > in_at
+                                   ? reply_length(std::string_view(in).substr(in_at))
+                                   : 0) {
       const auto reply = std::string_view(in).substr(in_at, length);
       if (!greeted) {
         if (reply[0] == '-') throw std::runtime_error("login refused: " + shown(reply));

@@ -22,13 +22,13 @@ from rig.process import ROOT
 # Bounds: own 15 % more, all 30 % more, less than one allocation more a batch.
 INSTRUCTIONS = """
 load                               own        all    mallocs  tls mallocs
-pipelined SET                     5868      20677          0         0.44
-pipelined GET                     2919       4325          0         0.44
-single SET                        9258      38865       0.02            7
-single GET                        6077      22331          0            7
-denied GET                       16799      66709         21            7
-AUTH, token seen before          16339      92955      13.04            8
-connection with login            34037    2787728      25.22       712.82
+pipelined SET                     5803      20592          0         0.25
+pipelined GET                     2854       4241          0         0.25
+single SET                        9706      38340          0            4
+single GET                        6581      21926          0            4
+denied GET                       15638      68192         19            4
+AUTH, token seen before          16317      91023          7            5
+connection with login            73578    2808880      19.02          697
 """
 # Of all threads; per request, login or connection, and per batch of 16 where requests are pipelined. Bounds: SLACK.
 SYSTEM_CALLS = """
@@ -39,7 +39,7 @@ single SET                        1            1              1              1  
 single GET                        1            1              1              1           0           4          2      0
 denied GET                        1            1              0              0           1           2          1      0
 AUTH, token seen before           1            1              0              0           1           2          1      0
-connection with login          5.26            3           0.02           0.04           2       10.07        7.5  16.13
+connection with login          4.77            3              0              0           2        9.42        7.2  10.06
 """
 NAMES = {'own': 'instructions in keyward', 'all': 'instructions with the libraries', 'mallocs': 'allocations',
          'tls mallocs': 'allocations in OpenSSL', 'other': 'other system calls'}

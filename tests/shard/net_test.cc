@@ -12,6 +12,7 @@
 
 #include <fstream>
 #include <random>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -211,6 +212,33 @@ TEST_F(NetTest, ReadReturnsAllThatTlsHoldsBack) {
     }
   }));
   EXPECT_EQ(got, record);
+}
+
+// A read that filled its buffer to the last byte may have left nothing behind inside TLS; what came
+// to the socket since then must not wait for another edge.
+TEST_F(NetTest, FullReadIsFollowedByWhatCameSince) {
+  const TestCerts certs;
+  const auto tls = certs.server();
+  const auto client_tls = certs.client();
+  serve(&tls);
+  auto client = connect_to(endpoint(Endpoint::Kind::tls), &client_tls);
+  ASSERT_TRUE(client.has_value());
+  Stream& server = *accepted.back();
+  const auto arrives = [&](std::size_t size) {
+    EXPECT_EQ((*client)->write(noise(size)).bytes, size);
+    return until([&] {
+      int waiting = 0;
+      return ::ioctl(server.descriptor(), FIONREAD, &waiting) == 0 &&
+             waiting > static_cast<int>(size);
+    });
+  };
+  char block[1000];
+  ASSERT_TRUE(arrives(sizeof block));
+  ASSERT_EQ(server.read(block).bytes, sizeof block);
+  ASSERT_TRUE(arrives(500));
+  const IoResult second = server.read(block);
+  EXPECT_EQ(second.status, IoStatus::ok);
+  EXPECT_EQ(second.bytes, 500U);
 }
 
 TEST_F(NetTest, CutTlsConnectionIsTheEndToo) {
