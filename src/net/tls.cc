@@ -91,12 +91,12 @@ Result<> verify_clients(SSL_CTX* context, const ServerTlsConfig& config) {
   return {};
 }
 
-Result<std::string> content_of(const char* what, const std::string& file) {
-  if (auto ok = readable(what, file); ok.has_error()) return ok.error();
+Result<> read_file(const char* what, const std::string& file, std::string& bytes) {
+  if (auto ok = readable(what, file); ok.has_error()) return ok;
   std::ifstream stream(file, std::ios::binary);
-  std::string bytes{std::istreambuf_iterator<char>(stream), {}};
+  bytes.assign(std::istreambuf_iterator<char>(stream), {});
   if (stream.bad()) return Error(Errc::io, std::string(what) + " " + file + ": cannot be read");
-  return bytes;
+  return {};
 }
 
 // Returning clients show a ticket instead of going through a whole handshake. It also stands for
@@ -105,22 +105,28 @@ Result<> give_tickets(SSL_CTX* context, const ServerTlsConfig& config) {
   static const Secret of_this_process(random_bytes(TicketKeys::kSecretBytes));
   Secret secret = of_this_process;
   if (!config.ticket_secret_file.empty()) {
-    auto shared = content_of("ticket secret file", config.ticket_secret_file);
-    if (shared.has_error()) return shared.error();
-    if (shared->size() < TicketKeys::kSecretBytes) {
+    std::string shared;
+    if (auto ok = read_file("ticket secret file", config.ticket_secret_file, shared);
+        ok.has_error()) {
+      return ok;
+    }
+    if (shared.size() < TicketKeys::kSecretBytes) {
       return Error(Errc::invalid, "ticket secret file " + config.ticket_secret_file +
                                       ": needs at least 32 random bytes");
     }
-    secret = Secret(std::move(*shared));
+    const Secret given(shared);
+    OPENSSL_cleanse(shared.data(), shared.size());
+    secret = given;
   }
   std::string scope = config.require_client_certificate ? "certificate " : "";
   if (!config.client_ca_file.empty()) {
-    auto ca = content_of("CA file", config.client_ca_file);
-    if (ca.has_error()) return ca.error();
-    scope += short_hash(*ca, 32);
+    std::string ca;
+    if (auto ok = read_file("CA file", config.client_ca_file, ca); ok.has_error()) return ok;
+    scope += short_hash(ca, 32);
   }
   TicketKeys::install(*context, std::make_shared<TicketKeys>(secret, scope));
-  const Digest id = sha256("keyward " + scope);
+  scope.append(" keyward");
+  const Digest id = sha256(scope);
   SSL_CTX_set_session_id_context(context, id.data(), id.size());
   // One stateless ticket per handshake; nothing about a session is kept on this side, so idle
   // clients cost no memory.
