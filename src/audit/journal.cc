@@ -77,7 +77,7 @@ struct Journal::State {
   WallTime last_time{};
   bool clock_read = false;  // since the last flush
   WallTime wall{};
-  FileDescriptor lock;
+  Descriptor lock;
   StreamFile file;
 
   LineBuffer buffer;  // the first `written` bytes are with the kernel

@@ -1,8 +1,6 @@
 // Reads a file line by line in large blocks, with bounded memory.
 #pragma once
 
-#include "audit/file_descriptor.h"
-
 #include <cstddef>
 #include <cstdint>
 #include <functional>

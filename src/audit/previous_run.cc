@@ -1,8 +1,9 @@
 #include "audit/previous_run.h"
 
-#include "audit/file_descriptor.h"
 #include "audit/json_text.h"
 #include "audit/line_head.h"
+
+#include "keyward/base/descriptor.h"
 
 #include <boost/json.hpp>
 
@@ -115,9 +116,9 @@ std::string PreviousRun::claim(std::string_view own_file) const {
 }
 
 Result<PreviousRun> read_previous_run(const TrailFile& file) {
-  const FileDescriptor fd(::open(file.path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Descriptor fd(::open(file.path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat facts {};
-  if (!fd.open() || ::fstat(fd.get(), &facts) != 0) {
+  if (!fd.open() || ::fstat(fd.number(), &facts) != 0) {
     return Error(Errc::io,
                  "audit file " + file.path + ": " + std::generic_category().message(errno));
   }
@@ -126,7 +127,7 @@ Result<PreviousRun> read_previous_run(const TrailFile& file) {
   run.file = file.name;
   for (std::uint64_t window = 64 << 10;; window *= 8) {
     const std::uint64_t begin = size > window ? size - window : 0;
-    auto tail = read_range(fd.get(), begin, size);
+    auto tail = read_range(fd.number(), begin, size);
     if (!tail) return Error(Errc::io, "audit file " + file.path + ": " + tail.error().message());
     if (find_last_record(*tail, begin == 0, run)) return run;
     if (begin == 0 || window > kTailLimit) break;

@@ -31,13 +31,13 @@ Result<> prepare_directory(const std::string& directory) {
   return {};
 }
 
-Result<FileDescriptor> lock_stream(const std::string& directory, std::string_view instance,
-                                   std::string_view stream) {
+Result<Descriptor> lock_stream(const std::string& directory, std::string_view instance,
+                               std::string_view stream) {
   const std::string path =
       directory + "/" + std::string(instance) + "." + std::string(stream) + ".lock";
-  FileDescriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  Descriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd.open()) return failed(path, errno);
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
+  if (::flock(fd.number(), LOCK_EX | LOCK_NB) == 0) return fd;
   if (errno != EWOULDBLOCK) return failed(path, errno);
   return Error(Errc::unavailable,
                "audit stream " + std::string(instance) + "." + std::string(stream) +
@@ -53,7 +53,7 @@ Result<StreamFile> StreamFile::create(const std::string& directory, const std::s
       directory + "/" +
       std::string(unfinished_name);  // an earlier one is the rest of a start that crashed
   ::unlink(unfinished.c_str());
-  file.fd_ = FileDescriptor(
+  file.fd_ = Descriptor(
       ::open(unfinished.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600));
   if (!file.fd_.open()) return failed(unfinished, errno);
   const Written written = file.write(first_line);
@@ -69,7 +69,8 @@ Result<StreamFile> StreamFile::create(const std::string& directory, const std::s
 StreamFile::Written StreamFile::write(std::string_view bytes) {
   Written done;
   while (done.bytes < bytes.size()) {
-    const ssize_t count = ::write(fd_.get(), bytes.data() + done.bytes, bytes.size() - done.bytes);
+    const ssize_t count =
+        ::write(fd_.number(), bytes.data() + done.bytes, bytes.size() - done.bytes);
     if (count > 0) {
       done.bytes += static_cast<std::size_t>(count);
     } else if (count == 0 || errno != EINTR) {
@@ -82,9 +83,9 @@ StreamFile::Written StreamFile::write(std::string_view bytes) {
 
 bool StreamFile::still_named() const {
   struct stat facts {};
-  return ::fstat(fd_.get(), &facts) == 0 && facts.st_nlink > 0;
+  return ::fstat(fd_.number(), &facts) == 0 && facts.st_nlink > 0;
 }
 
-void StreamFile::sync() { ::fdatasync(fd_.get()); }
+void StreamFile::sync() { ::fdatasync(fd_.number()); }
 
 }  // namespace keyward::audit

@@ -2,8 +2,7 @@
 // changed.
 #pragma once
 
-#include "audit/file_descriptor.h"
-
+#include "keyward/base/descriptor.h"
 #include "keyward/base/result.h"
 
 #include <cstddef>
@@ -14,9 +13,8 @@ namespace keyward::audit {
 
 // Taken for the life of a journal: two processes never write one stream. The kernel gives it back
 // when a process dies.
-[[nodiscard]] Result<FileDescriptor> lock_stream(const std::string& directory,
-                                                 std::string_view instance,
-                                                 std::string_view stream);
+[[nodiscard]] Result<Descriptor> lock_stream(const std::string& directory,
+                                             std::string_view instance, std::string_view stream);
 
 // Makes the directory (0700) when it is missing; one that others may write to is refused.
 [[nodiscard]] Result<> prepare_directory(const std::string& directory);
@@ -41,7 +39,7 @@ class StreamFile {
   [[nodiscard]] const std::string& path() const { return path_; }
 
  private:
-  FileDescriptor fd_;
+  Descriptor fd_;
   std::string path_;
 };
 

@@ -1,9 +1,9 @@
 #include "keyward/audit/tail.h"
 
-#include "audit/file_descriptor.h"
 #include "audit/line_head.h"
 #include "audit/trail_files.h"
 
+#include "keyward/base/descriptor.h"
 #include "keyward/base/log.h"
 
 #include <boost/json.hpp>
@@ -74,16 +74,17 @@ std::string_view outcome_of(const json::object& fields, std::string_view kind) {
 
 // The complete lines of `file` behind `offset`, at most a block of them.
 Result<> read_lines(const TrailFile& file, std::uint64_t& offset, std::vector<std::string>& lines) {
-  const FileDescriptor fd(::open(file.path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Descriptor fd(::open(file.path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat facts {};
-  if (!fd.open() || ::fstat(fd.get(), &facts) != 0) {
+  if (!fd.open() || ::fstat(fd.number(), &facts) != 0) {
     return Error(Errc::io,
                  "audit file " + file.path + ": " + std::generic_category().message(errno));
   }
   const auto size = static_cast<std::uint64_t>(facts.st_size);
   if (size <= offset) return {};
   std::string block(std::min<std::uint64_t>(kBlock, size - offset), '\0');
-  const ssize_t count = ::pread(fd.get(), block.data(), block.size(), static_cast<off_t>(offset));
+  const ssize_t count =
+      ::pread(fd.number(), block.data(), block.size(), static_cast<off_t>(offset));
   if (count < 0)
     return Error(Errc::io,
                  "audit file " + file.path + ": " + std::generic_category().message(errno));

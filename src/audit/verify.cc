@@ -8,6 +8,8 @@
 #include "audit/seal.h"
 #include "audit/trail_files.h"
 
+#include "keyward/base/descriptor.h"
+
 #include <boost/json.hpp>
 
 #include <algorithm>
@@ -29,16 +31,16 @@ std::uint64_t size_of(int fd) {
   return ::fstat(fd, &facts) == 0 ? static_cast<std::uint64_t>(facts.st_size) : 0;
 }
 
-FileDescriptor open_file(const std::string& path) {
-  return FileDescriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+Descriptor open_file(const std::string& path) {
+  return Descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
 }
 
 // What the start record of a file says; nullopt when there is none, which the walk reports when it
 // gets there.
 std::optional<StartClaim> claim_of(const TrailFile& file) {
-  const FileDescriptor fd = open_file(file.path);
+  const Descriptor fd = open_file(file.path);
   if (!fd.open()) return {};
-  LineReader reader(fd.get(), std::min<std::uint64_t>(size_of(fd.get()), 2 * kLineLimit), {});
+  LineReader reader(fd.number(), std::min<std::uint64_t>(size_of(fd.number()), 2 * kLineLimit), {});
   const auto line = reader.next();
   return line ? parse_claim(*line) : std::nullopt;
 }
@@ -73,9 +75,9 @@ class Walk {
     const TrailFile& file = files_[index];
     here_ = Spot{file.name, 1, 0};
     if (!check_number(index)) return;
-    const FileDescriptor fd = open_file(file.path);
+    const Descriptor fd = open_file(file.path);
     if (!fd.open()) return fail("unreadable", here_);
-    const std::uint64_t size = size_of(fd.get());
+    const std::uint64_t size = size_of(fd.number());
     std::uint64_t end = size;
     // The next run vouches for what it found behind the last whole record.
     const bool followed = index + 1 < files_.size() && files_[index + 1].number == file.number + 1;
@@ -83,9 +85,9 @@ class Walk {
         next && next->previous.file == file.name && next->previous.torn_bytes > 0) {
       if (next->previous.torn_bytes > size) return fail("truncated", here_);
       end = size - next->previous.torn_bytes;
-      if (!torn_as_claimed(fd.get(), end, size, next->previous.torn_hash)) return;
+      if (!torn_as_claimed(fd.number(), end, size, next->previous.torn_hash)) return;
     }
-    LineReader reader(fd.get(), end, progress_);
+    LineReader reader(fd.number(), end, progress_);
     check_lines(reader, file);
     if (!report_.whole) return;
     if (reader.failed()) return fail("unreadable", here_);
@@ -230,8 +232,8 @@ Result<VerifyReport> verify(const std::string& directory,
   if (files->empty()) return Error(Errc::not_found, "no audit trail in " + directory);
   std::uint64_t total = 0, done = 0;
   for (const TrailFile& file : *files) {
-    const FileDescriptor fd = open_file(file.path);
-    if (fd.open()) total += size_of(fd.get());
+    const Descriptor fd = open_file(file.path);
+    if (fd.open()) total += size_of(fd.number());
   }
   const Progress count = [&](std::uint64_t bytes) {
     done += bytes;
