@@ -8,21 +8,12 @@ namespace {
 
 constexpr std::string_view kEnd = "\r\n";
 
-void write_head(std::string& out, char mark, std::int64_t number) {
-  char text[24];
-  text[0] = mark;
-  char* const end = std::to_chars(text + 1, text + sizeof text - 2, number).ptr;
-  end[0] = '\r';
-  end[1] = '\n';
-  out.append(text, static_cast<std::size_t>(end + 2 - text));
-}
-
-// The same for lengths, which mostly have one or two digits. Needs 24 bytes.
-char* put_head(char* at, char mark, std::size_t number) {
+// Needs 24 bytes. Lengths mostly have one or two digits.
+char* put_head(char* at, char mark, std::int64_t number) {
   *at++ = mark;
-  if (number < 10) {
+  if (number >= 0 && number < 10) {
     *at++ = static_cast<char>('0' + number);
-  } else if (number < 100) {
+  } else if (number >= 10 && number < 100) {
     *at++ = static_cast<char>('0' + number / 10);
     *at++ = static_cast<char>('0' + number % 10);
   } else {
@@ -31,6 +22,11 @@ char* put_head(char* at, char mark, std::size_t number) {
   *at++ = '\r';
   *at++ = '\n';
   return at;
+}
+
+void write_head(std::string& out, char mark, std::int64_t number) {
+  char text[24];
+  out.append(text, static_cast<std::size_t>(put_head(text, mark, number) - text));
 }
 
 void write_count(std::string& out, char mark, std::size_t number) {
@@ -103,9 +99,9 @@ void write_request(std::string& out, std::span<const std::string_view> args) {
     for (const std::string_view arg : args) write_bulk(out, arg);
     return;
   }
-  char* at = put_head(small, '*', args.size());
+  char* at = put_head(small, '*', static_cast<std::int64_t>(args.size()));
   for (const std::string_view arg : args) {
-    at = put_head(at, '$', arg.size());
+    at = put_head(at, '$', static_cast<std::int64_t>(arg.size()));
     at = std::copy(arg.begin(), arg.end(), at);
     at = std::copy(kEnd.begin(), kEnd.end(), at);
   }
