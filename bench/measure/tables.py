@@ -120,23 +120,6 @@ def fewest(good, names):
 
 
 def main_ones(data):
-    """The targets whose runs decide which distance counts: not the extra ones, nor those that always fail."""
-    return [n for n, rows in data.items() if not any(r.get('extra') for r in rows) and not all(r.get('error') for r in rows)]
-
-
-def by_place(w, data):
-    """The runs that gave figures, by target; and the same for each distance of the CPUs."""
-    key = dict(calls='calls', curve='points', hold='steps').get(w['kind'], 'ops')
-    good = {n: [r for r in rows if key in r] for n, rows in data.items()}
-    return good, {p: {n: [r for r in rows if place(r) == p] for n, rows in good.items()} for p in ('near', 'far', 'moved')}
-
-
-def fewest(good, names):
-    counts = [len(good[n]) for n in names]
-    return min(counts, default=0), sum(counts)
-
-
-def main_ones(data):
     """The targets that took part in every round and did not always fail: the others follow."""
     alive = {n: len(rows) for n, rows in data.items() if not all(r.get('error') for r in rows)}
     return [n for n, count in alive.items() if count == max(alive.values())]

@@ -97,6 +97,15 @@ class NetTest : public testing::Test {
     return std::move(*result);
   }
 
+  // A TLS client of a server with certificates of its own; accepted.back() is the other end.
+  Result<std::unique_ptr<Stream>> connect_tls() {
+    const TestCerts certs;
+    const auto tls = certs.server();
+    const auto client_tls = certs.client();
+    serve(&tls);
+    return connect_to(endpoint(Endpoint::Kind::tls), &client_tls);
+  }
+
   // Shakes hands showing `session`, takes the ticket that comes back; true when it was resumed.
   bool resumes(SSL_CTX& context, SessionPtr& session) {
     auto made = connect_to(endpoint(Endpoint::Kind::tcp), nullptr);
@@ -187,11 +196,7 @@ TEST_F(NetTest, TlsStreamCarriesBytesBothWaysAndEndsInOrder) {
 }
 
 TEST_F(NetTest, ReadReturnsAllThatTlsHoldsBack) {
-  const TestCerts certs;
-  const auto tls = certs.server();
-  const auto client_tls = certs.client();
-  serve(&tls);
-  auto client = connect_to(endpoint(Endpoint::Kind::tls), &client_tls);
+  const auto client = connect_tls();
   ASSERT_TRUE(client.has_value());
   const std::string record = noise(9000);  // one record, larger than the reads
   ASSERT_EQ((*client)->write(record).bytes, record.size());
@@ -217,11 +222,7 @@ TEST_F(NetTest, ReadReturnsAllThatTlsHoldsBack) {
 // A read that filled its buffer to the last byte may have left nothing behind inside TLS; what came
 // to the socket since then must not wait for another edge.
 TEST_F(NetTest, FullReadIsFollowedByWhatCameSince) {
-  const TestCerts certs;
-  const auto tls = certs.server();
-  const auto client_tls = certs.client();
-  serve(&tls);
-  auto client = connect_to(endpoint(Endpoint::Kind::tls), &client_tls);
+  const auto client = connect_tls();
   ASSERT_TRUE(client.has_value());
   Stream& server = *accepted.back();
   const auto arrives = [&](std::size_t size) {
@@ -242,11 +243,7 @@ TEST_F(NetTest, FullReadIsFollowedByWhatCameSince) {
 }
 
 TEST_F(NetTest, CutTlsConnectionIsTheEndToo) {
-  const TestCerts certs;
-  const auto tls = certs.server();
-  const auto client_tls = certs.client();
-  serve(&tls);
-  auto client = connect_to(endpoint(Endpoint::Kind::tls), &client_tls);
+  const auto client = connect_tls();
   ASSERT_TRUE(client.has_value());
   char ticket;
   EXPECT_EQ((*client)->read({&ticket, 1}).status,
