@@ -20,7 +20,6 @@ using boost::system::error_code;
 using tcp = asio::ip::tcp;
 
 constexpr int kBacklog = 4096;
-constexpr int kAcceptsPerTurn = 64;
 constexpr std::chrono::milliseconds kPause{100};
 using ReusePort = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
 
@@ -83,36 +82,31 @@ bool out_of_resources(int error) {
 
 }  // namespace
 
-struct Acceptor::State : std::enable_shared_from_this<Acceptor::State> {
+struct Acceptor::State final : Turn::Source, std::enable_shared_from_this<State> {
   explicit State(asio::io_context& context) : acceptor(context), timer(context) {}
 
+  // Level-triggered: told once a turn for as long as somebody waits.
   void wait() {
-    acceptor.async_wait(tcp::acceptor::wait_read, [self = shared_from_this()](error_code error) {
-      if (!error && self->acceptor.is_open()) self->take();
-    });
+    waiting = true;
+    turn->watch(*this, acceptor.native_handle(), EPOLLIN);
   }
 
-  void take() {
-    for (int count = 0; count < kAcceptsPerTurn && acceptor.is_open(); ++count) {
-      sockaddr_storage from{};
-      socklen_t size = sizeof from;
-      const int descriptor = ::accept4(acceptor.native_handle(), reinterpret_cast<sockaddr*>(&from),
-                                       &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
-      if (descriptor >= 0) {
-        hand_over(descriptor, from);
-      } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-        break;
-      } else if (out_of_resources(errno)) {
-        return pause(errno);
-      }
-      // Everything else (accept(2)) concerns a connection that is gone already.
+  void unwatch() {
+    if (std::exchange(waiting, false)) turn->unwatch(*this, acceptor.native_handle());
+  }
+
+  void ready(std::uint32_t) override {
+    sockaddr_storage from{};
+    socklen_t size = sizeof from;
+    const int descriptor = ::accept4(acceptor.native_handle(), reinterpret_cast<sockaddr*>(&from),
+                                     &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (descriptor >= 0) {
+      short_of_resources = false;
+      on_accept(Descriptor(descriptor), peer_of(from));
+    } else if (out_of_resources(errno)) {
+      pause(errno);
     }
-    if (acceptor.is_open()) wait();
-  }
-
-  void hand_over(int descriptor, const sockaddr_storage& from) {
-    short_of_resources = false;
-    on_accept(Descriptor(descriptor), peer_of(from));
+    // Everything else (accept(2)) concerns a connection that is gone already.
   }
 
   void pause(int error) {
@@ -120,16 +114,25 @@ struct Acceptor::State : std::enable_shared_from_this<Acceptor::State> {
       spdlog::error("accepting pauses: {}; raise the limit of open files or lower the connections",
                     std::strerror(error));
     }
+    unwatch();
     timer.expires_after(kPause);
     timer.async_wait([self = shared_from_this()](error_code cancelled) {
-      if (!cancelled && self->acceptor.is_open()) self->take();
+      if (!cancelled && self->acceptor.is_open()) self->wait();
     });
+  }
+
+  void stop() {
+    unwatch();
+    error_code ignored;
+    acceptor.close(ignored);
+    timer.cancel();
   }
 
   tcp::acceptor acceptor;
   asio::steady_timer timer;
+  Turn* turn = nullptr;
   OnAccept on_accept;
-  bool short_of_resources = false;
+  bool waiting = false, short_of_resources = false;
 };
 
 Result<std::unique_ptr<Acceptor>> Acceptor::listen(asio::io_context& io, const Endpoint& endpoint) {
@@ -144,16 +147,13 @@ Result<std::unique_ptr<Acceptor>> Acceptor::listen(asio::io_context& io, const E
 Acceptor::Acceptor(std::shared_ptr<State> state) : state_(std::move(state)) {}
 Acceptor::~Acceptor() { stop(); }
 
-void Acceptor::start(OnAccept on_accept) {
+void Acceptor::start(Turn& turn, OnAccept on_accept) {
+  state_->turn = &turn;
   state_->on_accept = std::move(on_accept);
   state_->wait();
 }
 
-void Acceptor::stop() {
-  error_code ignored;
-  state_->acceptor.close(ignored);
-  state_->timer.cancel();
-}
+void Acceptor::stop() { state_->stop(); }
 
 std::uint16_t Acceptor::port() const {
   error_code ignored;

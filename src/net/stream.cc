@@ -2,8 +2,6 @@
 
 #include "net/wire.h"
 
-#include "keyward/net/turn.h"
-
 #include <openssl/err.h>
 #include <openssl/sslerr.h>
 #include <openssl/x509.h>
@@ -48,7 +46,7 @@ void Stream::set_ssl(SslPtr ssl) {
 void Stream::attach(Turn& turn, User& user) {
   turn_ = &turn;
   user_ = &user;
-  turn.watch(*this);
+  turn.watch(*this, socket_.number(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
 }
 
 void Stream::again() {
@@ -261,7 +259,7 @@ void Stream::shutdown() {
 }
 
 void Stream::close() {
-  if (turn_ != nullptr) std::exchange(turn_, nullptr)->unwatch(*this);
+  if (turn_ != nullptr) std::exchange(turn_, nullptr)->unwatch(*this, socket_.number());
   socket_.reset();
 }
 

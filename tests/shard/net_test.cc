@@ -45,7 +45,7 @@ class NetTest : public testing::Test {
       ASSERT_TRUE(context.has_value()) << context.error().message();
       server_context = *context;
     }
-    acceptor->start([this](Descriptor socket, Peer peer) {
+    acceptor->start(turn, [this](Descriptor socket, Peer peer) {
       peers.push_back(peer);
       auto stream = std::make_unique<Stream>(std::move(socket));
       if (server_context) {
@@ -128,6 +128,7 @@ class NetTest : public testing::Test {
   }
 
   asio::io_context io;
+  Turn turn{io};
   std::unique_ptr<Acceptor> acceptor;
   SslContext server_context;
   std::vector<std::unique_ptr<Stream>> accepted;
@@ -522,7 +523,7 @@ TEST_F(NetTest, DualStackAcceptorShowsIpv4ClientsAsSuch) {
   auto made = Acceptor::listen(io, {Endpoint::Kind::tcp, "", 0});
   ASSERT_TRUE(made.has_value()) << made.error().message();
   std::string address;
-  (*made)->start([&](Descriptor, const Peer& peer) { address = peer.address; });
+  (*made)->start(turn, [&](Descriptor, const Peer& peer) { address = peer.address; });
   RawClient client((*made)->port());
   ASSERT_TRUE(until([&] { return !address.empty(); }));
   EXPECT_EQ(address, "127.0.0.1");

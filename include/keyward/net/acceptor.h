@@ -5,6 +5,7 @@
 #include "keyward/base/descriptor.h"
 #include "keyward/base/result.h"
 #include "keyward/net/endpoint.h"
+#include "keyward/net/turn.h"
 
 #include <boost/asio/io_context.hpp>
 
@@ -20,8 +21,8 @@ struct Peer {
   std::uint16_t port = 0;
 };
 
-// Owned by one shard and used on its thread. Takes at most 64 connections a wake-up so that it
-// cannot starve the loop; out of descriptors it logs once and tries again after 100 ms.
+// Owned by one shard and used on its thread. Takes one connection a turn, so that it cannot starve
+// the others; out of descriptors it logs once and tries again after 100 ms.
 class Acceptor {
  public:
   // The socket is non-blocking, close-on-exec, TCP_NODELAY and keepalive are set.
@@ -35,7 +36,7 @@ class Acceptor {
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
 
-  void start(OnAccept on_accept);
+  void start(Turn& turn, OnAccept on_accept);  // `turn` must outlive it
   void stop();  // closes the listening socket; `on_accept` is not called any more
   [[nodiscard]] std::uint16_t port() const;
 

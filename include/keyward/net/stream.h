@@ -4,6 +4,7 @@
 
 #include "keyward/base/descriptor.h"
 #include "keyward/net/tls.h"
+#include "keyward/net/turn.h"
 
 #include <cstdint>
 #include <span>
@@ -11,8 +12,6 @@
 #include <string_view>
 
 namespace keyward::net {
-
-class Turn;
 
 enum class IoStatus : std::uint8_t {
   ok,          // `bytes` were moved (handshake: finished)
@@ -31,7 +30,7 @@ inline constexpr std::string_view kPlaintextOnTls = "plaintext on the TLS port";
 
 // Owned by one session or link; one thread. Knows what the socket said last: readable() stays true
 // until a read found it empty, writable() until a write found it full (epoll(7), edge-triggered).
-class Stream {
+class Stream final : private Turn::Source {
  public:
   // Told by the Turn when the socket has something new to say.
   class User {
@@ -42,7 +41,7 @@ class Stream {
   };
 
   explicit Stream(Descriptor socket);  // non-blocking already
-  ~Stream();
+  ~Stream() override;
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
@@ -75,8 +74,7 @@ class Stream {
   [[nodiscard]] const std::string& error() const { return error_; }
 
  private:
-  friend class Turn;
-  void ready(std::uint32_t events);  // from epoll_wait(2)
+  void ready(std::uint32_t events) override;
   void emptied();
   IoResult receive(std::span<char> into);
   IoResult decrypt(std::span<char> into);

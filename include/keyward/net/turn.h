@@ -3,8 +3,6 @@
 // write per link, one audit write, one write per client, however many commands came in.
 #pragma once
 
-#include "keyward/net/stream.h"
-
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 
@@ -20,11 +18,22 @@ namespace keyward::net {
 enum class Phase : std::uint8_t { upstream, journal, clients, reap };
 inline constexpr std::size_t kPhases = 4;
 
-// Owned by one shard, used on its thread only. Its own epoll set, edge-triggered and registered
-// once per stream, is one descriptor to Asio: a socket costs no system call besides its reads and
-// writes (Asio's own waits re-arm with epoll_ctl(2) each time).
+// Owned by one shard, used on its thread only. Its own epoll set, registered once per socket, is one
+// descriptor to Asio: a socket costs no system call besides its reads and writes (Asio's own waits
+// re-arm with epoll_ctl(2) each time). While events keep coming the turn waits on its set itself
+// and visits Asio once a millisecond: timers and posts of other threads may be that late.
 class Turn {
  public:
+  // A descriptor in the set.
+  class Source {
+   public:
+    virtual ~Source() = default;
+
+   private:
+    friend class Turn;
+    virtual void ready(std::uint32_t events) = 0;  // from epoll_wait(2)
+  };
+
   // Something with work for the end of the turn. Must outlive its place in the list: see forget().
   class Member {
    public:
@@ -50,17 +59,20 @@ class Turn {
   [[nodiscard]] std::uint64_t number() const { return number_; }
   [[nodiscard]] bool inside() const { return inside_; }
 
- private:
-  friend class Stream;
-  void watch(Stream& stream);
-  void unwatch(Stream& stream);
-  void repeat(Stream& stream);
+  // `events` as for epoll_ctl(2). Unwatch before the descriptor closes.
+  void watch(Source& source, int descriptor, std::uint32_t events);
+  void unwatch(Source& source, int descriptor);
+  // Tells the source once more in the next turn that it is readable and writable.
+  void repeat(Source& source);
 
+ private:
+  using Milliseconds = int;
   void wait();
   void post();
   void run();
-  std::size_t tell_ready();
+  std::size_t tell_ready(Milliseconds patience);
   void end();
+  [[nodiscard]] bool work_waits() const;
 
   boost::asio::io_context& io_;
   boost::asio::posix::stream_descriptor ready_;  // the epoll set
@@ -68,9 +80,10 @@ class Turn {
   std::vector<Member*> running_;
   std::array<epoll_event, 256> events_{};
   std::size_t told_ = 0, found_ = 0;  // of events_: already handled, filled
-  std::vector<Stream*> repeats_, repeating_;
+  std::vector<Source*> repeats_, repeating_;
   std::uint64_t number_ = 0;
   bool inside_ = false, posted_ = false;
+  bool lively_ = false;  // the last wait for events was worth it
 };
 
 }  // namespace keyward::net
