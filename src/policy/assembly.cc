@@ -2,6 +2,8 @@
 
 #include "policy/command_words.h"
 
+#include "keyward/policy/name_space.h"
+
 #include "keyward/base/hash.h"
 
 #include <algorithm>
@@ -18,8 +20,10 @@ bool one_star_at_its_end(std::string_view glob) {
 }
 
 Result<Entry> fill_entry(const EntryModel& model, const GrantModel& grant,
-                         const identity::Principal* principal) {
+                         const std::string& name_space, const identity::Principal* principal) {
   Entry entry;
+  entry.arguments = model.arguments;
+  entry.ttl = grant.ttl;
   entry.commands = model.commands;
   entry.databases = grant.databases;
   entry.max_value = grant.max_value;
@@ -27,6 +31,7 @@ Result<Entry> fill_entry(const EntryModel& model, const GrantModel& grant,
   for (const KeyModel& key : model.keys) {
     Result<std::string> glob = fill(key.pattern, principal);
     if (!glob) return glob.error();
+    *glob = qualified_key(name_space, *glob);
     // Redis joins the access of equal patterns; so must we, or a read-and-write would fit neither
     // half.
     const auto same = std::find_if(entry.keys.begin(), entry.keys.end(),
@@ -41,11 +46,46 @@ Result<Entry> fill_entry(const EntryModel& model, const GrantModel& grant,
   for (const Pattern& channel : model.channels) {
     Result<std::string> glob = fill(channel, principal);
     if (!glob) return glob.error();
+    *glob = qualified_channel(name_space, *glob);
     if (std::find(entry.channels.begin(), entry.channels.end(), *glob) == entry.channels.end()) {
       entry.channels.push_back(std::move(*glob));
     }
   }
   return entry;
+}
+
+// Everything that a category can bring in, on every key: what a grant that observes lets pass. What
+// empties or tells the whole keyspace is not harmless to others.
+Entry observing_entry(const GrantModel& grant, const std::string& name_space,
+                      const Catalog& catalog) {
+  Entry entry;
+  for (const CommandInfo& info : catalog.all()) {
+    if (info.exposure == command::Exposure::normal && !rewrites_keyspace(info))
+      entry.commands.add(info.id);
+  }
+  const std::string every = qualified_key(name_space, "*");
+  entry.keys = {{every, command::kRead | command::kModify, one_star_at_its_end(every)}};
+  entry.channels = {every};
+  entry.databases = grant.databases;
+  entry.observes = true;
+  entry.rule = {grant.name, grant.file, grant.place.line};
+  return entry;
+}
+
+// One client has one view: grants that match it together must agree on the namespace.
+Result<std::string> common_name_space(const std::vector<const GrantModel*>& grants,
+                                      const identity::Principal* principal) {
+  std::optional<std::string> common;
+  for (const GrantModel* grant : grants) {
+    Result<std::string> filled = fill(grant->name_space, principal);
+    if (!filled) return filled.error();
+    if (common && *common != *filled) {
+      return Error(Errc::forbidden, "namespace: the grants '" + grants.front()->name + "' and '" +
+                                        grant->name + "' match together but have different ones");
+    }
+    common = std::move(*filled);
+  }
+  return common.value_or("");
 }
 
 template <class Number>
@@ -93,10 +133,14 @@ void append(std::string& out, std::string_view field) {
 Result<Parts> assemble(const std::vector<const GrantModel*>& grants,
                        const identity::Principal* principal, const Catalog& catalog) {
   Parts parts;
+  Result<std::string> name_space = common_name_space(grants, principal);
+  if (!name_space) return name_space.error();
+  parts.name_space = std::move(*name_space);
+  parts.lease.by_rights = true;
   bool first = true;
   for (const GrantModel* grant : grants) {
     for (const EntryModel& model : grant->entries) {
-      Result<Entry> entry = fill_entry(model, *grant, principal);
+      Result<Entry> entry = fill_entry(model, *grant, parts.name_space, principal);
       if (!entry) return entry.error();
       parts.entries.push_back(std::move(*entry));
     }
@@ -106,7 +150,16 @@ Result<Parts> assemble(const std::vector<const GrantModel*>& grants,
     limits.connections = more_generous(limits.connections, grant->limits.connections);
     limits.commands_per_second =
         more_generous(limits.commands_per_second, grant->limits.commands_per_second);
+    limits.bytes_per_second =
+        more_generous(limits.bytes_per_second, grant->limits.bytes_per_second);
+    limits.pipeline = more_generous(limits.pipeline, grant->limits.pipeline);
+    limits.output_buffer = more_generous(limits.output_buffer, grant->limits.output_buffer);
     limits.session = more_generous(limits.session, grant->limits.session);
+    parts.lease.by_rights = parts.lease.by_rights && grant->lease.by_rights;
+    parts.lease.fixed = parts.lease.fixed || grant->lease.fixed;
+    parts.break_glass = parts.break_glass || grant->break_glass;
+    parts.safe_scripts.insert(parts.safe_scripts.end(), grant->safe_scripts.begin(),
+                              grant->safe_scripts.end());
     parts.audit.reads = parts.audit.reads || grant->audit.reads;
     parts.names.push_back(grant->name);
     std::string owners;
@@ -114,6 +167,11 @@ Result<Parts> assemble(const std::vector<const GrantModel*>& grants,
     parts.contacts.push_back({grant->name, std::move(owners)});
     first = false;
   }
+  for (const GrantModel* grant : grants) {
+    if (grant->observes)
+      parts.entries.push_back(observing_entry(*grant, parts.name_space, catalog));
+  }
+  std::sort(parts.safe_scripts.begin(), parts.safe_scripts.end());
   std::sort(parts.databases.begin(), parts.databases.end());
   parts.databases.erase(std::unique(parts.databases.begin(), parts.databases.end()),
                         parts.databases.end());
@@ -138,6 +196,7 @@ Result<std::string> parts_key(const std::vector<const GrantModel*>& grants,
   };
   for (const GrantModel* grant : grants) {
     append(key, grant->name);
+    add(grant->name_space);
     for (const EntryModel& entry : grant->entries) {
       for (const KeyModel& each : entry.keys) add(each.pattern);
       for (const Pattern& channel : entry.channels) add(channel);
@@ -164,11 +223,27 @@ std::string rights_id(const Parts& parts, const Catalog& catalog) {
     append(all, "databases");
     for (const std::uint32_t database : entry.databases) append(all, std::to_string(database));
     append(all, std::to_string(entry.max_value));
+    append(all, entry.observes ? "observes" : "");
+    append(all, std::to_string(static_cast<int>(entry.ttl.mode)));
+    append(all, std::to_string(entry.ttl.life.count()));
+    for (const ArgumentRule& rule : entry.arguments) {
+      append(all, std::to_string(rule.command));
+      append(all, rule.option);
+      for (const std::string& glob : rule.globs) append(all, glob);
+    }
   }
+  append(all, "view");
+  append(all, parts.name_space);
+  for (const std::string& script : parts.safe_scripts) append(all, script);
+  append(all, parts.lease.fixed ? "static" : "");
+  append(all, parts.break_glass ? "break-glass" : "");
   append(all, "limits");
   append(all, std::to_string(parts.limits.connections));
   append(all, std::to_string(parts.limits.commands_per_second));
   append(all, std::to_string(parts.limits.session.count()));
+  append(all, std::to_string(parts.limits.bytes_per_second));
+  append(all, std::to_string(parts.limits.pipeline));
+  append(all, std::to_string(parts.limits.output_buffer));
   append(all, parts.audit.reads ? "reads" : "");
   return short_hash(all, 32);
 }

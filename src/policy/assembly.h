@@ -13,6 +13,10 @@ struct Parts {
   std::vector<std::string> names;
   std::vector<Contact> contacts;
   std::vector<std::string> notes;
+  std::string name_space;
+  std::vector<std::string> safe_scripts;
+  LeaseSettings lease;
+  bool break_glass = false;
 };
 
 // Entries in the order of the grants, templates filled in, databases joined, limits the most

@@ -43,10 +43,22 @@ bool covers_channel(const std::string& glob, std::string_view channel, bool is_p
   return is_pattern ? glob_contains(glob, channel) : glob_match(glob, channel);
 }
 
+bool reads_any(const Entry& entry) {
+  return std::any_of(entry.keys.begin(), entry.keys.end(), [](const KeyPattern& pattern) {
+    return (pattern.access & command::kRead) != 0;
+  });
+}
+
 // What tells or empties the keyspace whatever the key patterns say is held to them here; Redis does
-// not.
-bool covers_keyspace(const Entry& entry, const Command& command) {
+// not. Names can be left out of an answer, a count or an emptying cannot.
+bool reaches_keyspace(const Entry& entry, const Command& command) {
   if (command.info->is(command::kWrite)) return every_key(entry, command::kRead | command::kModify);
+  if (command.info->name == "dbsize") return every_key(entry, command::kRead);
+  return reads_any(entry);
+}
+
+// Everything that the answer can name may be read.
+bool covers_scan(const Entry& entry, const Command& command) {
   if (every_key(entry, command::kRead)) return true;
   if (command.scan_pattern.empty()) return false;
   return std::any_of(entry.keys.begin(), entry.keys.end(), [&](const KeyPattern& pattern) {
@@ -55,12 +67,20 @@ bool covers_keyspace(const Entry& entry, const Command& command) {
   });
 }
 
+bool has_database(const Entry& entry, std::uint32_t db) {
+  return std::find(entry.databases.begin(), entry.databases.end(), db) != entry.databases.end();
+}
+
+bool reads(const Entry& entry, std::string_view key, std::uint32_t db) {
+  return has_database(entry, db) &&
+         std::any_of(entry.keys.begin(), entry.keys.end(), [&](const KeyPattern& pattern) {
+           return covers(pattern, key, command::kRead);
+         });
+}
+
 Fit fit(const Entry& entry, const Command& command, const Facts& facts) {
   if (!entry.commands.contains(command.info->id)) return {Step::command};
-  if (std::find(entry.databases.begin(), entry.databases.end(), facts.db) ==
-      entry.databases.end()) {
-    return {Step::database};
-  }
+  if (!has_database(entry, facts.db)) return {Step::database};
   for (const command::KeyUse& use : command.keys) {
     const std::string_view key = command.args[use.arg];
     const bool covered =
@@ -75,7 +95,7 @@ Fit fit(const Entry& entry, const Command& command, const Facts& facts) {
         [&](const std::string& glob) { return covers_channel(glob, channel, use.pattern); });
     if (!covered) return {Step::channel, use.arg};
   }
-  if (command.scans_keyspace && !covers_keyspace(entry, command)) return {Step::keyspace_scan};
+  if (command.scans_keyspace && !reaches_keyspace(entry, command)) return {Step::keyspace_scan};
   if (entry.max_value > 0) {
     if (facts.streamed > entry.max_value) return {Step::limit};
     for (std::uint32_t arg = 1; arg < command.args.size(); ++arg) {
@@ -116,6 +136,32 @@ std::optional<std::uint32_t> selected(const Command& command) {
 
 }  // namespace
 
+std::string_view name(DenialReason reason) {
+  switch (reason) {
+    case DenialReason::command:
+      return "command";
+    case DenialReason::key:
+      return "key";
+    case DenialReason::channel:
+      return "channel";
+    case DenialReason::database:
+      return "database";
+    case DenialReason::keyspace_scan:
+      return "keyspace_scan";
+    case DenialReason::never:
+      return "never";
+    case DenialReason::limit:
+      return "limit";
+    case DenialReason::argument:
+      return "argument";
+    case DenialReason::ttl:
+      return "ttl";
+    case DenialReason::script:
+      return "script";
+  }
+  return "command";
+}
+
 Decision Grants::decide(const Command& command, const Facts& facts) const {
   if (command.info == nullptr) return Denial{DenialReason::command, nullptr, "no such command"};
   if (command.info->exposure == command::Exposure::never)
@@ -129,12 +175,38 @@ Decision Grants::decide(const Command& command, const Facts& facts) const {
   const Entry* nearest = nullptr;
   for (const Entry& entry : entries_) {
     const Fit now = fit(entry, command, facts);
-    if (now.step == Step::passed) return Permit(&entry.rule);
-    if (now.step <= best.step) continue;
+    if (now.step == Step::passed) {
+      Permit permit(&entry.rule, &entry, command.scans_keyspace && !covers_scan(entry, command));
+      if (entry.observes) {
+        permit.would_deny_ = {reason_of(best.step), nearest == nullptr ? nullptr : &nearest->rule};
+      }
+      return permit;
+    }
+    if (entry.observes || now.step <= best.step) continue;
     best = now;
     nearest = &entry;
   }
   return refuse(reason_of(best.step), command, {nearest, best.arg}, *this);
+}
+
+bool Grants::may_see(const command::CommandInfo& by, std::string_view key,
+                     std::uint32_t db) const {
+  return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
+    return entry.commands.contains(by.id) && reads(entry, key, db);
+  });
+}
+
+bool Grants::may_know(std::string_view key, std::uint32_t db) const {
+  return std::any_of(entries_.begin(), entries_.end(),
+                     [&](const Entry& entry) { return reads(entry, key, db); });
+}
+
+bool Grants::may_hear(std::string_view channel) const {
+  return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
+    return std::any_of(
+        entry.channels.begin(), entry.channels.end(),
+        [&](const std::string& glob) { return covers_channel(glob, channel, false); });
+  });
 }
 
 bool Grants::may_select(std::uint32_t db) const {

@@ -30,6 +30,7 @@ struct EntryModel {
   std::vector<KeyModel> keys;
   std::vector<Pattern> channels;
   RuleRef rule;
+  std::vector<ArgumentRule> arguments;
 };
 
 struct GrantModel {
@@ -42,6 +43,12 @@ struct GrantModel {
   Limits limits;
   std::uint64_t max_value = 0;
   AuditSettings audit;
+  Pattern name_space;  // no pieces = none; plain text and templates
+  std::vector<std::string> safe_scripts;
+  TtlGuard ttl;
+  LeaseSettings lease;
+  bool observes = false;
+  bool break_glass = false;
 };
 
 struct Expectation {

@@ -131,6 +131,17 @@ std::string text_of(DenialReason reason, const command::Command& command, const 
       return where + " of " + name + " is longer than " + std::to_string(nearest.entry->max_value) +
              " bytes, the max_value of your grant" + at_rule(nearest);
     }
+    case DenialReason::argument:
+      return "argument " + std::to_string(nearest.arg) + " of " + name +
+             " is not among those that your grant allows" + at_rule(nearest) + "; " +
+             whom_to_ask(nearest, grants);
+    case DenialReason::ttl:
+      return name + " would leave a key without an expiry, which your grant requires" +
+             at_rule(nearest) + "; set one in the same command or transaction";
+    case DenialReason::script:
+      return "the script of " + name +
+             " is not declared safe for the namespace of your grant; " +
+             whom_to_ask(nearest, grants) + " to add its SHA-1 under 'scripts'";
   }
   return "not granted";
 }

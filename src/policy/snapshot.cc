@@ -69,6 +69,10 @@ Result<std::shared_ptr<const Grants>> Snapshot::State::build(
   out->audit_ = parts->audit;
   out->grant_names_ = std::move(parts->names);
   out->contacts_ = std::move(parts->contacts);
+  out->name_space_ = std::move(parts->name_space);
+  out->safe_scripts_ = std::move(parts->safe_scripts);
+  out->lease_ = parts->lease;
+  out->break_glass_ = parts->break_glass;
   out->acl_ = compile_acl(out->entries_, out->databases_, catalog);
   out->acl_.notes.insert(out->acl_.notes.end(), parts->notes.begin(), parts->notes.end());
   out->acl_.probes = make_probes(*out, catalog);

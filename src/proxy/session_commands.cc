@@ -3,7 +3,6 @@
 #include "proxy/session.h"
 #include "proxy/wire_errors.h"
 
-#include <array>
 #include <charconv>
 
 namespace keyward::proxy {
@@ -40,7 +39,14 @@ bool Session::within_rate() {
 Session::Step Session::decide() {
   policy::Decision decision = login_->grants->decide(command_, {.db = db_});
   if (const auto* denial = std::get_if<policy::Denial>(&decision)) return deny(*denial);
-  return judged(std::get<policy::Permit>(decision));
+  const auto& permit = std::get<policy::Permit>(decision);
+  if (permit.filtered()) {
+    return deny({.reason = policy::DenialReason::keyspace_scan,
+                 .nearest = &permit.rule(),
+                 .text = "the answer of '" + command_.info->name +
+                         "' may name keys outside your grant; give it a pattern inside"});
+  }
+  return judged(permit);
 }
 
 Session::Step Session::judged(const policy::Permit& permit) {
@@ -105,15 +111,13 @@ Session::Step Session::refuse(const command::Analysis& analysis, Args args) {
 }
 
 Session::Step Session::deny(const policy::Denial& denial) {
-  static constexpr std::array<std::string_view, 7> kReasons{
-      "command", "key", "channel", "database", "keyspace_scan", "never", "limit"};
   if (std::string reply; absorbed_preamble(command_, protocol_, reply)) {
     answer(reply);
     return Step::done;
   }
   const std::uint64_t ticket =
       account_.refused(command_.info->name, &command_, &denial,
-                       kReasons[static_cast<std::size_t>(denial.reason)], db_);
+                       policy::name(denial.reason), db_);
   answer_error(wire::denied(denial.text, account_.request_id()), ticket);
   if (transaction_ != nullptr) transaction_->doom();
   return Step::done;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -10,6 +11,7 @@
 namespace keyward::policy {
 
 class Grants;
+struct Entry;
 
 // Names a rule for people; lives as long as its Snapshot.
 struct RuleRef {
@@ -17,17 +19,6 @@ struct RuleRef {
   std::string file;   // relative to the policy folder
   int line = 0;       // of the allow entry
   [[nodiscard]] std::string text() const { return file + ":" + std::to_string(line); }
-};
-
-// Cannot be made by anyone but Grants::decide; the proxy's way upstream demands one.
-class Permit {
- public:
-  [[nodiscard]] const RuleRef& rule() const { return *rule_; }
-
- private:
-  friend class Grants;
-  explicit Permit(const RuleRef* rule) : rule_(rule) {}
-  const RuleRef* rule_;
 };
 
 enum class DenialReason : std::uint8_t {
@@ -38,6 +29,39 @@ enum class DenialReason : std::uint8_t {
   keyspace_scan,  // SCAN/KEYS/RANDOMKEY/DBSIZE that could show foreign names
   never,          // not for clients of the proxy at all
   limit,          // a limit of the grant (value size)
+  argument,       // an argument rule of the entry: SORT BY, CONFIG GET names, INFO sections
+  ttl,            // it would leave a key without an expiry
+  script,         // under a namespace: a script that the grant does not call safe
+};
+// As it stands in audit records: "command", "key" ...
+[[nodiscard]] std::string_view name(DenialReason reason);
+
+// Cannot be made by anyone but Grants::decide; the proxy's way upstream demands one. Points into
+// those Grants.
+class Permit {
+ public:
+  // What a grant that only observes lets pass and records.
+  struct Objection {
+    DenialReason reason = DenialReason::command;
+    const RuleRef* nearest = nullptr;  // may be null
+  };
+
+  [[nodiscard]] const RuleRef& rule() const { return *rule_; }
+  // The entry that has the command; null for what every session may do.
+  [[nodiscard]] const Entry* entry() const { return entry_; }
+  // The answer may name keys that the grants do not reach: only through view::show to the client.
+  [[nodiscard]] bool filtered() const { return filtered_; }
+  // Set when only `mode: observe` lets it pass: what would have been the reason to refuse.
+  [[nodiscard]] const std::optional<Objection>& would_deny() const { return would_deny_; }
+
+ private:
+  friend class Grants;
+  explicit Permit(const RuleRef* rule, const Entry* entry = nullptr, bool filtered = false)
+      : rule_(rule), entry_(entry), filtered_(filtered) {}
+  const RuleRef* rule_;
+  const Entry* entry_;
+  bool filtered_;
+  std::optional<Objection> would_deny_;
 };
 
 struct Denial {

@@ -22,6 +22,24 @@ struct KeyPattern {
   bool is_prefix = false;
 };
 
+// `ttl:` of a grant, for every write that can create a key.
+struct TtlGuard {
+  enum class Mode : std::uint8_t {
+    none,
+    require,  // a write that would leave a key without expiry is refused
+    apply,    // it gets `life`, atomically
+  };
+  Mode mode = Mode::none;
+  std::chrono::milliseconds life{0};
+};
+
+// What one command may say beyond its keys: `arguments:` of an entry.
+struct ArgumentRule {
+  command::CommandId command = 0;
+  std::string option;              // "by", "get"; empty = the arguments themselves (CONFIG GET, INFO)
+  std::vector<std::string> globs;  // lower case; what it may be
+};
+
 // One `allow` entry, claims templates filled in. A command must fit inside one entry. One entry =
 // one ACL selector.
 struct Entry {
@@ -30,6 +48,11 @@ struct Entry {
   std::vector<std::string> channels;     // Redis globs
   std::vector<std::uint32_t> databases;  // of its grant; empty = {0}
   std::uint64_t max_value = 0;           // bytes of one argument; 0 = no limit
+  std::vector<ArgumentRule> arguments;
+  TtlGuard ttl;  // of its grant
+  // Made of `mode: observe`, behind all others: what is harmless to others. Whatever only this one
+  // allows is recorded as what would have been refused.
+  bool observes = false;
   RuleRef rule;
 };
 
@@ -37,11 +60,20 @@ struct Entry {
 struct Limits {
   std::uint32_t connections = 0;  // 0 = no limit
   std::uint32_t commands_per_second = 0;
+  std::uint64_t bytes_per_second = 0;  // of requests
+  std::uint32_t pipeline = 0;          // commands of one connection under way
+  std::uint64_t output_buffer = 0;     // bytes of answers that one connection has not taken
   std::chrono::seconds session{0};  // 0 = the token's life
 };
 
 struct AuditSettings {
   bool reads = false;
+};
+
+// The Redis user behind a session.
+struct LeaseSettings {
+  bool by_rights = false;  // `scope: rights`: one user for all identities of equal rights
+  bool fixed = false;      // `mode: static`: the configured user, where Redis lets nobody make users
 };
 
 struct Facts {
@@ -87,6 +119,22 @@ class Grants {
   // permitted) reaches Redis; false when the compiled rules hold it literally or allow every
   // channel.
   [[nodiscard]] bool needs_literal_channel(std::string_view pattern) const;
+  // Every name that Redis sees of this principal begins with it; empty = the client writes full
+  // names. Patterns in entries() are Redis's.
+  [[nodiscard]] const std::string& name_space() const { return name_space_; }
+  // SHA-1 of the scripts that may run under the namespace, lower-case hex, sorted.
+  [[nodiscard]] const std::vector<std::string>& safe_scripts() const { return safe_scripts_; }
+  // An entry that has this command in this database may read the key (a Redis name): it may stand
+  // in its answer.
+  [[nodiscard]] bool may_see(const command::CommandInfo& by, std::string_view key,
+                             std::uint32_t db) const;
+  // Some entry may read the key, by whatever command, in that database.
+  [[nodiscard]] bool may_know(std::string_view key, std::uint32_t db) const;
+  // Some entry holds a channel pattern that matches.
+  [[nodiscard]] bool may_hear(std::string_view channel) const;
+  [[nodiscard]] const LeaseSettings& lease() const { return lease_; }
+  // Grants of `break_glass: true` are among them.
+  [[nodiscard]] bool break_glass() const { return break_glass_; }
   // Hash of everything that decides (entries, databases, limits): equal rights, equal id.
   [[nodiscard]] const std::string& rights_id() const { return rights_id_; }
   [[nodiscard]] const std::string& policy_version() const { return policy_version_; }
@@ -107,6 +155,10 @@ class Grants {
   std::string rights_id_, policy_version_;
   std::vector<Contact> contacts_;
   AclRules acl_;
+  std::string name_space_;
+  std::vector<std::string> safe_scripts_;
+  LeaseSettings lease_;
+  bool break_glass_ = false;
 };
 
 }  // namespace keyward::policy

@@ -41,6 +41,7 @@ struct Awaiting {
   void* tag = nullptr;      // the sink's own note about it; not owned here
   std::uint32_t discard = 0;
   bool keep_children = false;
+  std::uint8_t shape = 0;  // the sink's own: how it must look at the answer (view::Shape)
   std::uint64_t end_offset =
       0;  // position in the link's byte stream behind the request; set by Pipeline
 };
