@@ -1,31 +1,18 @@
 #include "policy/entry_reader.h"
 
 #include "policy/command_words.h"
+#include "policy/entry_reach.h"
 
 #include "keyward/policy/glob.h"
-
-#include <algorithm>
 
 namespace keyward::policy {
 namespace {
 
 using command::Catalog;
-using command::CommandInfo;
 
 constexpr std::size_t kMostEntries = 64;
 constexpr std::size_t kMostPatterns = 256;
 constexpr std::uint8_t kBoth = command::kRead | command::kModify;
-
-bool is_every(const Pattern& pattern) {
-  return pattern.pieces.size() == 1 && !pattern.pieces.front().is_template &&
-         pattern.pieces.front().text == "*";
-}
-
-bool has_every_key(const EntryModel& entry, std::uint8_t access) {
-  return std::any_of(entry.keys.begin(), entry.keys.end(), [&](const KeyModel& key) {
-    return (key.access & access) == access && is_every(key.pattern);
-  });
-}
 
 void read_keys(const yaml::Node& node, std::uint8_t access, EntryModel& entry) {
   if (!node.present()) return;
@@ -62,57 +49,6 @@ void read_channels(const yaml::Node& node, EntryModel& entry) {
   }
 }
 
-bool uses_channels(const CommandInfo& info) {
-  using command::Kind;
-  switch (info.kind) {
-    case Kind::subscribe:
-    case Kind::psubscribe:
-    case Kind::ssubscribe:
-    case Kind::publish:
-      return true;
-    default:
-      return false;
-  }
-}
-
-bool has_items(const yaml::Node& node) {
-  return node.is_scalar() || node.is_map() || (node.is_list() && !node.list().empty());
-}
-
-// Commands that reach further than the patterns beside them seem to say, or that could never pass.
-void check_reach(const yaml::Node& node, const EntryModel& entry, const Catalog& catalog) {
-  const bool keys =
-      has_items(node.get("keys")) || has_items(node.get("read")) || has_items(node.get("write"));
-  const bool channels = has_items(node.get("channels"));
-  bool usable = false;  // some command has what it needs, or needs nothing
-  bool keyed = false;
-  for (const CommandInfo& info : catalog.all()) {
-    if (!entry.commands.contains(info.id)) continue;
-    if (rewrites_keyspace(info) && !has_every_key(entry, kBoth)) {
-      node.error("'" + info.name + "' reaches every key, so its entry must say so",
-                 "keys: [\"*\"] in an entry of its own");
-    }
-    if ((info.name == "randomkey" || info.name == "dbsize") &&
-        !has_every_key(entry, command::kRead)) {
-      node.warning(
-          "'" + info.name +
-              "' will be refused: it shows the whole keyspace, and the entry has not keys: [\"*\"]",
-          "-" + info.name);
-    }
-    const bool channel = uses_channels(info);
-    const bool key = !channel && !info.key_specs.empty();
-    keyed = keyed || key;
-    usable = usable || (key ? keys : channel ? channels : true);
-  }
-  if (usable || entry.commands.size() == 0) return;
-  if (keyed) {
-    node.error("the entry has no keys, and its commands use keys", "keys: [\"team:*\"]");
-  } else {
-    node.error("the entry has no channels, and its commands use channels",
-               "channels: [\"team:*\"]");
-  }
-}
-
 EntryModel read_entry(const yaml::Node& node, const Catalog& catalog) {
   EntryModel entry;
   node.only({"commands", "keys", "read", "write", "channels"});
@@ -128,7 +64,7 @@ EntryModel read_entry(const yaml::Node& node, const Catalog& catalog) {
 }  // namespace
 
 std::vector<EntryModel> read_entries(const yaml::Node& allow, const Catalog& catalog,
-                                     const std::string& grant, const std::string& rule_file) {
+                                     const GrantModel& grant) {
   std::vector<EntryModel> out;
   for (const yaml::Node& node : allow.list()) {
     if (!node.is_map()) {
@@ -140,8 +76,8 @@ std::vector<EntryModel> read_entries(const yaml::Node& allow, const Catalog& cat
       break;
     }
     EntryModel entry = read_entry(node, catalog);
-    entry.rule = {grant, rule_file, node.line()};
-    check_reach(node, entry, catalog);
+    entry.rule = {grant.name, grant.file, node.line()};
+    check_reach(node, entry, grant, catalog);
     out.push_back(std::move(entry));
   }
   return out;

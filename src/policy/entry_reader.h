@@ -8,10 +8,10 @@
 
 namespace keyward::policy {
 
-// `rule_file` is relative to the folder. Complaints go to the node's Diagnostics.
+// `grant`: the one they belong to, everything else of it read. Complaints go to the node's
+// Diagnostics.
 [[nodiscard]] std::vector<EntryModel> read_entries(const yaml::Node& allow,
                                                    const command::Catalog& catalog,
-                                                   const std::string& grant,
-                                                   const std::string& rule_file);
+                                                   const GrantModel& grant);
 
 }  // namespace keyward::policy

@@ -44,11 +44,13 @@ struct GrantModel {
   std::uint64_t max_value = 0;
   AuditSettings audit;
   Pattern name_space;  // no pieces = none; plain text and templates
+  Place name_space_place;
   std::vector<std::string> safe_scripts;
   TtlGuard ttl;
   LeaseSettings lease;
   bool observes = false;
   bool break_glass = false;
+  bool shared = false;  // it may overlap what grants of other teams claim, if they say so too
 };
 
 struct Expectation {

@@ -15,6 +15,12 @@ constexpr std::string_view kTemplates =
     "{subject}, {claim.NAME}, {k8s.namespace} or {k8s.serviceaccount}, or \\{ for the character "
     "itself";
 
+// Bytes that a template's value may hold.
+bool in_values(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+         c == '.' || c == '-';
+}
+
 bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 // Bytes that end a name level; control bytes count (Celery separates with 0x06 0x16).
@@ -102,14 +108,40 @@ void check_prefix(std::string_view text, const yaml::Node& node) {
                log::printable(head) + ":*");
 }
 
+// The template whose values can make patterns that reach into each other: "a" and "a-b" in
+// "{subject}-*". What parts them is a byte that no value holds, before the next wildcard or
+// template. `open`: whatever follows the pattern belongs to it.
+const Pattern::Piece* overlapping_template(const Pattern& pattern, bool open) {
+  const auto& pieces = pattern.pieces;
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    if (!pieces[i].is_template) continue;
+    const bool last = i + 1 == pieces.size();
+    const std::string_view next =
+        last || pieces[i + 1].is_template ? std::string_view() : pieces[i + 1].text;
+    const std::size_t wild = next.find_first_of("*?[");
+    const std::string_view text = next.substr(0, wild);
+    if (!std::all_of(text.begin(), text.end(), in_values)) continue;
+    const bool ends = wild == std::string_view::npos && i + (next.empty() ? 1 : 2) >= pieces.size();
+    if (!ends || open) return &pieces[i];
+  }
+  return nullptr;
+}
+
+void check_templates(const Pattern& pattern, PatternUse use, const yaml::Node& node) {
+  const bool open = use == PatternUse::name_space;
+  const Pattern::Piece* piece = overlapping_template(pattern, open);
+  if (piece == nullptr) return;
+  const std::string shown = "{" + log::printable(piece->text, 64) + "}";
+  const std::string what = "values of " + shown +
+                           " hold letters, digits, _ . and -, so that one principal's names could "
+                           "begin with all of another's (a- and a-b-)";
+  open ? node.error(what, shown + ":") : node.warning(what, shown + ":*");
+}
+
 }  // namespace
 
 bool plain_value(std::string_view value) {
-  return !value.empty() && value.size() <= 64 &&
-         std::all_of(value.begin(), value.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                  c == '_' || c == '.' || c == '-';
-         });
+  return !value.empty() && value.size() <= 64 && std::all_of(value.begin(), value.end(), in_values);
 }
 
 std::optional<Pattern> read_pattern(const yaml::Node& node, PatternUse use) {
@@ -136,6 +168,7 @@ std::optional<Pattern> read_pattern(const yaml::Node& node, PatternUse use) {
   // Redis knows "every key" only as one star.
   if (text->find_first_not_of('*') == std::string::npos) pattern->pieces.front().text = "*";
   if (use == PatternUse::key) check_prefix(*text, node);
+  check_templates(*pattern, use, node);
   return pattern;
 }
 

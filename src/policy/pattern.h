@@ -21,10 +21,10 @@ struct Pattern {
   std::vector<Piece> pieces;
 };
 
-enum class PatternUse { key, channel };
+enum class PatternUse { key, channel, name_space };
 
-// Reads and checks one pattern; complaints go to the node's Diagnostics, nullopt when it cannot be
-// used.
+// Reads and checks one pattern (of a namespace: the templates in it); complaints go to the node's
+// Diagnostics, nullopt when it cannot be used.
 [[nodiscard]] std::optional<Pattern> read_pattern(const yaml::Node& node, PatternUse use);
 
 // The glob for this principal; null stands for the example values of the command line. Errors:
