@@ -10,10 +10,10 @@
 namespace keyward::net {
 namespace {
 
-using SteadyClock = std::chrono::steady_clock;
-
 // The longest time before Asio's own handlers (timers, posts of other threads) get their turn.
 constexpr std::chrono::milliseconds kAsioEvery{1};
+// Below this the next events are more likely to come through a wait than at once.
+constexpr std::size_t kBusy = 2;
 
 int make_epoll() {
   const int made = ::epoll_create1(EPOLL_CLOEXEC);
@@ -86,11 +86,12 @@ void Turn::post() {
   });
 }
 
-// The first turn asks for what is there. The next ones wait for more, if that was worth it lately:
-// one system call instead of a way through Asio and its epoll set around ours.
+// The first turn asks for what is there. While events come faster than Asio must be visited, the
+// next ones wait for more: one system call instead of a way through Asio and its set around ours.
 void Turn::run() {
   inside_ = true;
-  const auto visit_asio = SteadyClock::now() + kAsioEvery;
+  const auto begun = SteadyClock::now();
+  if (begun - ended_ < kAsioEvery) lively_ = true;
   for (Milliseconds patience = 0;;) {
     ++number_;
     const std::size_t told = tell_ready(patience);
@@ -99,11 +100,12 @@ void Turn::run() {
       if (patience > 0) lively_ = false;
       break;
     }
-    if (patience > 0 || told > 1) lively_ = true;
-    if (SteadyClock::now() >= visit_asio) break;
+    if (!lively_ && told < kBusy) break;
+    if (SteadyClock::now() - begun >= kAsioEvery) break;
     patience = lively_ && !work_waits() ? 1 : 0;
   }
   inside_ = false;
+  ended_ = SteadyClock::now();
   if (work_waits()) post();
 }
 

@@ -7,6 +7,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <sys/epoll.h>
 #include <vector>
@@ -67,6 +68,7 @@ class Turn {
 
  private:
   using Milliseconds = int;
+  using SteadyClock = std::chrono::steady_clock;
   void wait();
   void post();
   void run();
@@ -83,7 +85,8 @@ class Turn {
   std::vector<Source*> repeats_, repeating_;
   std::uint64_t number_ = 0;
   bool inside_ = false, posted_ = false;
-  bool lively_ = false;  // the last wait for events was worth it
+  bool lively_ = false;  // events come faster than Asio must be visited
+  SteadyClock::time_point ended_{};
 };
 
 }  // namespace keyward::net
