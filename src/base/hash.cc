@@ -45,6 +45,14 @@ std::string hex_of(const unsigned char* bytes, std::size_t count) {
 
 }  // namespace
 
+std::string sha1_hex(std::string_view bytes) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned int size = 0;
+  if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha1(), nullptr) != 1)
+    return {};
+  return hex_of(digest.data(), size);
+}
+
 Digest sha256(std::string_view bytes) {
   thread_local const std::unique_ptr<EVP_MD_CTX, DigestContextFree> context(EVP_MD_CTX_new());
   Digest digest{};

@@ -25,6 +25,7 @@ void start(std::span<const std::string_view> args, Command& out) {
   out.args = args;
   out.keys.clear();
   out.channels.clear();
+  out.names.clear();
   out.blocks = out.mutates = out.scans_keyspace = false;
   out.scan_pattern = {};
 }
@@ -191,6 +192,13 @@ void add_channels(const CommandInfo& info, Command& out) {
   }
 }
 
+void add_names(const CommandInfo& info, Command& out) {
+  if (info.names.first == 0) return;
+  for (std::size_t i = info.names.first; i < out.args.size(); ++i) {
+    out.names.push_back({static_cast<std::uint32_t>(i), info.names.channels});
+  }
+}
+
 // Finds the command and judges the number of arguments; what follows depends on whether all of them
 // are known.
 Analysis recognise(const Catalog& catalog, std::size_t total, Command& out) {
@@ -244,6 +252,7 @@ Analysis analyse(const Catalog& catalog, std::span<const std::string_view> args,
     if (Analysis grammar = read_grammar(info, out); grammar.verdict != Verdict::ok) return grammar;
   }
   add_channels(info, out);
+  add_names(info, out);
   if (info.scans_keyspace && info.name == "keys") out.scan_pattern = args[1];
   return {};
 }

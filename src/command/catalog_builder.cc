@@ -2,6 +2,7 @@
 
 #include "command/knowledge.h"
 #include "command/name_hash.h"
+#include "command/naming.h"
 #include "command/syntax.h"
 
 #include "keyward/command/command_set.h"
@@ -167,6 +168,11 @@ void CatalogBuilder::judge(const RawCommand& raw, CommandInfo& info) const {
   info.syntax = syntax_of(raw.name);
   if (info.syntax != nullptr) info.grammar = info.syntax->grammar;
   info.values = values_of(raw.name);
+  info.names = name_args_of(raw.name);
+  if (const auto named = names_of(raw.name)) {
+    info.naming = named->naming;
+    info.answer = named->answer;
+  }
 }
 
 std::uint64_t CatalogBuilder::category_bits(const RawCommand& raw) {

@@ -117,6 +117,13 @@ void OptionReader::apply(const Option& option) {
       break;
     case Effect::bounds_scan:
       command_.scan_pattern = command_.args[at_ + 1];
+      command_.names.push_back({static_cast<std::uint32_t>(at_ + 1), false});
+      break;
+    case Effect::names_keys:
+      // sort.c lookupKeyByPattern: without a '*' it names nothing.
+      if (command_.args[at_ + 1].find('*') != std::string_view::npos) {
+        command_.names.push_back({static_cast<std::uint32_t>(at_ + 1), false});
+      }
       break;
   }
 }

@@ -105,8 +105,12 @@ constexpr Option kZrangeBy[] = {
 constexpr Option kMemoryUsage[] = {{.name = "samples", .values = 1, .kind = kInt}};
 // BY and GET with a pattern read keys that the arguments do not name.
 constexpr Option kSort[] = {
-    {.name = "by", .values = 1, .kind = Values::plain_pattern},
-    {.name = "get", .values = 1, .kind = Values::hash_sign, .repeats = true},
+    {.name = "by", .values = 1, .effect = Effect::names_keys, .kind = Values::plain_pattern},
+    {.name = "get",
+     .values = 1,
+     .effect = Effect::names_keys,
+     .kind = Values::hash_sign,
+     .repeats = true},
     {.name = "limit", .values = 2, .kind = kInt},
     {.name = "asc", .group = 1},
     {.name = "desc", .group = 1},

@@ -18,6 +18,7 @@ enum class Effect : std::uint8_t {
   destination,  // its value is a key that is written
   blocks,       // the command may wait
   bounds_scan,  // its value is the pattern that bounds what is listed
+  names_keys,   // its value, where it holds a '*', is a pattern of keys
   refused,      // not for clients of the proxy
 };
 

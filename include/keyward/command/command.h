@@ -23,6 +23,12 @@ struct ChannelUse {
   bool publish = false;
 };
 
+// A name that is neither: a pattern of SCAN or PUBSUB CHANNELS, a channel that is left.
+struct NameUse {
+  std::uint32_t arg = 0;
+  bool channel = false;  // else a key or a pattern of keys
+};
+
 // Reused from command to command: its vectors keep their memory. Views in args live as long as the
 // request.
 struct Command {
@@ -30,6 +36,7 @@ struct Command {
   std::span<const std::string_view> args;
   std::vector<KeyUse> keys;
   std::vector<ChannelUse> channels;  // published or subscribed to; leaving one needs no right
+  std::vector<NameUse> names;        // further names, of which a policy says nothing
   bool blocks = false;               // may block upstream, judged by arguments
   bool mutates = false;              // to be recorded with its outcome
   // SCAN MATCH p and KEYS p: the pattern that bounds what the answer may name; empty = the whole

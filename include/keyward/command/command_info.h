@@ -106,6 +106,34 @@ enum class Grammar : std::uint8_t {
   zadd,      // options, then scores and members
 };
 
+// What a namespace must know of a request beyond Command::keys, channels and names.
+enum class Naming : std::uint8_t {
+  unknown,  // nobody has looked: cannot run where names are rewritten
+  plain,    // those are all the names in it
+  script,   // runs a script, or loads one for others to run: names may be made inside it
+  common,   // tells of, or changes, what everybody on the server shares
+};
+
+// Where an answer names keys or channels. Sources: reply_schema of redis 7.2's src/commands/*.json;
+// src/view/README.md says what was checked.
+enum class Answer : std::uint8_t {
+  nameless,
+  quotes,          // only an error quotes one ("-NOGROUP No such key 'x' ...")
+  keys,            // KEYS
+  scan,            // SCAN
+  one_key,         // RANDOMKEY
+  first_key,       // BLPOP, BZPOPMIN, LMPOP, ZMPOP ...
+  streams,         // XREAD, XREADGROUP
+  channels,        // PUBSUB CHANNELS, SHARDCHANNELS
+  channel_counts,  // PUBSUB NUMSUB, SHARDNUMSUB
+};
+
+// Arguments that name keys or channels without touching them: UNSUBSCRIBE, PUBSUB NUMSUB, KEYS.
+struct NameArgs {
+  std::uint8_t first = 0;  // from there to the end; 0 = none
+  bool channels = false;
+};
+
 struct Syntax;  // private to the module: the options of one command
 
 // Which arguments are values: bytes that nobody looks at, so that they may be streamed past the
@@ -133,6 +161,9 @@ struct CommandInfo {
   Grammar grammar = Grammar::none;
   const Syntax* syntax = nullptr;  // null exactly when grammar is none
   ValueArgs values;
+  NameArgs names;
+  Naming naming = Naming::unknown;
+  Answer answer = Answer::nameless;
   bool scans_keyspace = false;  // tells of, or removes, keys that it does not name
   bool on_server = true;  // false: the proxy answers it though the server does not know it; no ACL
                           // rule may name it

@@ -16,6 +16,11 @@ TEST(Hash, Sha256AnswersThePublishedVectors) {
             "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
+TEST(Hash, Sha1IsWhatRedisCallsAScript) {
+  EXPECT_EQ(sha1_hex("return 1"), "e0e1f9fabfc9d4800c877a703b823ac0578ff8db");
+  EXPECT_EQ(sha1_hex(""), "da39a3ee5e6b4b0d3255bfef95601890afd80709");
+}
+
 TEST(Hash, ShortHashIsAPrefix) {
   EXPECT_EQ(short_hash("abc", 16), "ba7816bf8f01cfea");
   EXPECT_EQ(short_hash("abc", 7), "ba7816b");
