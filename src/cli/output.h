@@ -1,12 +1,12 @@
 // How answers look: text for people, one JSON value for programs.
 #pragma once
 
-#include "keyward/base/diagnostics.h"
+#include "keyward/base/diagnostics_json.h"
+#include "keyward/base/latin1.h"
 #include "keyward/base/result.h"
 
 #include <boost/json/value.hpp>
 
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -21,13 +21,6 @@ int fail(std::string_view message);
 int fail(std::string_view message, bool json);
 // Wrong use of the verb, found after parsing; answers kUsage.
 int usage(std::string_view message);
-
-// [{"level","file","line","column","what","instead"}]
-[[nodiscard]] boost::json::value to_json(const Diagnostics& diagnostics);
-
-// Bytes <-> JSON strings with one code point below 256 a byte.
-[[nodiscard]] std::optional<std::string> bytes_from_latin1(std::string_view utf8);
-[[nodiscard]] std::string latin1_to_utf8(std::string_view bytes);
 
 // A word of a command line as it can be typed in a POSIX shell.
 [[nodiscard]] std::string shell_quoted(std::string_view word);

@@ -1,6 +1,7 @@
-#include "cli/explain_case.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
+
+#include "keyward/policy/explain_case.h"
 
 #include <cstdio>
 #include <iostream>
@@ -8,6 +9,9 @@
 
 namespace keyward::cli {
 namespace {
+
+using policy::ExplainCase;
+using policy::Explainer;
 
 struct Options {
   std::string policies = "policies";
@@ -24,14 +28,14 @@ int explain_lines(Explainer& explainer) {
   std::string line;
   while (std::getline(std::cin, line)) {
     if (line.find_first_not_of(" \t\r") == line.npos) continue;
-    auto question = parse_case(line);
+    auto question = policy::parse_case(line);
     if (!question) {
-      if (!print_json(error_answer(question.error().message()))) return kDoesNotHold;
+      if (!print_json(policy::error_answer(question.error().message()))) return kDoesNotHold;
       continue;
     }
     const auto answer = explainer.answer(*question);
     const bool written =
-        print_json(answer ? to_json(*answer) : error_answer(answer.error().message()));
+        print_json(answer ? to_json(*answer) : policy::error_answer(answer.error().message()));
     if (!written) return kDoesNotHold;
   }
   return kDone;
@@ -40,9 +44,9 @@ int explain_lines(Explainer& explainer) {
 int explain_one(Explainer& explainer, const Options& options) {
   ExplainCase question{.grant = options.grant, .as = {}, .argv = options.argv, .db = options.db};
   if (!options.as.empty()) {
-    auto claims = claims_from_text(options.as);
+    auto claims = policy::claims_from_text(options.as);
     if (!claims) return usage(claims.error().message());
-    auto principal = principal_from(*claims);
+    auto principal = policy::principal_from(*claims);
     if (!principal) return usage(principal.error().message());
     question.as = std::move(*principal);
   }

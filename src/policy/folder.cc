@@ -84,6 +84,15 @@ class Walker {
   std::vector<PolicyFile> files_;
 };
 
+// A ConfigMap volume swaps all its files at once by the link `..data`: followed once, so that no
+// swap comes between two files.
+fs::path real_files(const fs::path& real) {
+  std::error_code code;
+  if (!fs::is_symlink(real / "..data", code)) return real;
+  const fs::path target = fs::canonical(real / "..data", code);
+  return !code && inside(real, target) && fs::is_directory(target, code) ? target : real;
+}
+
 std::string first_line(const fs::path& path) {
   std::ifstream stream(path);
   std::string line;
@@ -148,7 +157,7 @@ std::vector<PolicyFile> read_folder(const std::string& folder, Diagnostics& diag
     return files;
   }
   const bool before = diagnostics.failed();
-  Walker walker(folder, real, diagnostics);
+  Walker walker(folder, real_files(real), diagnostics);
   walker.folder({}, 1);
   std::vector<PolicyFile> files = walker.take();
   std::sort(files.begin(), files.end(),

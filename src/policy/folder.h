@@ -15,7 +15,8 @@ struct PolicyFile {
 };
 
 // Every *.yaml and *.yml below `folder`, or the one file, in order of name. Names that begin with a
-// dot are skipped (a Kubernetes ConfigMap keeps its real files there); links to files are followed
+// dot are skipped, but for `..data`, the link that a Kubernetes ConfigMap keeps its real files
+// behind: they are all read from where it points to at one moment. Links to files are followed
 // while they stay inside the folder, links to folders are not. Bounds: 1000 files, 8 levels, 1 MiB
 // a file.
 [[nodiscard]] std::vector<PolicyFile> read_folder(const std::string& folder,

@@ -5,6 +5,7 @@
 #include "policy/claims.h"
 #include "policy/examples.h"
 #include "policy/folder.h"
+#include "policy/signature.h"
 #include "policy/team_file.h"
 
 #include <algorithm>
@@ -131,9 +132,14 @@ std::vector<GrantInfo> describe(const std::vector<GrantModel>& grants) {
 std::shared_ptr<const Snapshot> Snapshot::load(const std::string& folder,
                                                std::shared_ptr<const command::Catalog> catalog,
                                                const std::vector<std::string>& issuers,
-                                               Diagnostics& diagnostics) {
+                                               Diagnostics& diagnostics, const Signers* signers) {
   Diagnostics found;
   const std::vector<PolicyFile> files = read_folder(folder, found);
+  if (signers != nullptr) check_signature(folder, files, *signers, found);
+  if (signers != nullptr && found.failed()) {  // nobody vouches for it: it is not even looked at
+    diagnostics.append(found);
+    return nullptr;
+  }
   std::vector<TeamModel> teams;
   for (const PolicyFile& file : files) {
     Diagnostics of_file;

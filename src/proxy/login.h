@@ -33,6 +33,8 @@ class LeaseHold {
 struct Login {
   std::shared_ptr<const identity::Principal> principal;
   std::shared_ptr<const policy::Grants> grants;
+  std::uint64_t policy_number = 0;  // the publication these grants are of
+  // Empty once a new version took the rights away: got anew before the next command.
   std::optional<LeaseHold> lease;
   WallTime since{};
   WallTime ends{};

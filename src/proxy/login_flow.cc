@@ -52,9 +52,10 @@ void LoginFlow::renew(std::shared_ptr<const identity::Principal> principal, Wall
 }
 
 void LoginFlow::resolve(std::shared_ptr<const identity::Principal> principal, WallTime since) {
-  const auto policy = shard_.policy();
-  if (policy == nullptr) return finish(LoginUndecided{"no_policy_loaded", "no policy is loaded"});
-  auto grants = policy->grants_for(*principal);
+  const policy::InForce::Version policy = shard_.policy();
+  if (policy.snapshot == nullptr)
+    return finish(LoginUndecided{"no_policy_loaded", "no policy is loaded"});
+  auto grants = policy.snapshot->grants_for(*principal);
   if (!grants) {
     return finish(LoginRefused{"template_value", grants.error().message(), principal->issuer_alias,
                                principal->evidence});
@@ -68,6 +69,7 @@ void LoginFlow::resolve(std::shared_ptr<const identity::Principal> principal, Wa
   login->ends = session_end(*principal, (*grants)->limits(), since);
   login->principal = std::move(principal);
   login->grants = std::move(*grants);
+  login->policy_number = policy.number;
   lease::LeaseClient& leases = shard_.leases();
   lease::LeasePtr held = leases.acquire_held(login->principal->id, *login->grants);
   if (held == nullptr) return ask_lease(std::move(login));

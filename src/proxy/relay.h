@@ -64,6 +64,7 @@ class Relay final : private upstream::FrameSink {
   }
   [[nodiscard]] const std::set<std::string, std::less<>>& channels() const { return channels_; }
   [[nodiscard]] const std::set<std::string, std::less<>>& patterns() const { return patterns_; }
+  [[nodiscard]] const std::set<std::string, std::less<>>& shards() const { return shards_; }
   // Requests that are answered by one reply each and not yet answered.
   [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
 

@@ -282,10 +282,11 @@ void Session::tick(MonoTime now, WallTime) {
     return close("client closed the connection");
   }
   resume(Pause::rate);
-  if (now < ends_) return;
+  const MonoTime end = std::min(ends_, revoked_since_);
+  if (now < end) return;
   // The next command is told; who sends none is closed after the grace, subscribers at once.
   if (relay_ != nullptr && in_flight_ == 0) return close("session ended");
-  if (now - ends_ > limits.expiry_grace) close("session ended");
+  if (now - end > limits.expiry_grace) close("session ended");
 }
 
 // Since the link was first paused for the answers under way. Who reads a little now and then holds

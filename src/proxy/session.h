@@ -4,6 +4,7 @@
 
 #include "proxy/account.h"
 #include "proxy/greeting.h"
+#include "proxy/kept_request.h"
 #include "proxy/lane.h"
 #include "proxy/login_flow.h"
 #include "proxy/relay.h"
@@ -45,6 +46,8 @@ class Session final : public net::Turn::Member,
   void tick(MonoTime now, WallTime wall);
   // Shutting down: no new commands; closes when everything under way is answered.
   void drain();
+  // A new policy version is in force: judges what this session holds without a command of its own.
+  void judge_anew();
   void wake();  // at the end of this turn, send what may leave
   [[nodiscard]] bool closed() const { return phase_ == Phase::closed; }
 
@@ -92,6 +95,14 @@ class Session final : public net::Turn::Member,
   void answer_error(std::string_view text, std::uint64_t ticket = 0);
   Step wait_idle();
   bool renew_policy();
+  void renewed(LoginResult result);
+  void keep_rights(Shard::Rights now);
+  void give_up_rights();
+  void revoke();
+  void end_wait(std::string_view refusal);
+  void judge_wait(const policy::Grants& now);
+  [[nodiscard]] bool keeps_subscriptions(const policy::Grants& now) const;
+  [[nodiscard]] bool outdated() const { return login_->policy_number != shard_.policy().number; }
   [[nodiscard]] bool expired() const;
 
   // lanes
@@ -114,6 +125,8 @@ class Session final : public net::Turn::Member,
   Step send_lent(const policy::Permit& permit);
   Step send_held(const policy::Permit& permit);
   Step send_relay(const policy::Permit& permit);
+  [[nodiscard]] bool relay_carries() const;
+  [[nodiscard]] const Login& carrier() const { return relay_login_ ? *relay_login_ : *login_; }
   Step deny_channel();
   bool unwatch_held();
   [[nodiscard]] upstream::Awaiting exec_awaiting();
@@ -176,7 +189,12 @@ class Session final : public net::Turn::Member,
   std::string name_, library_, library_version_;
   std::unique_ptr<Login> login_;
   std::shared_ptr<Usage> usage_;  // of the identity; set while there is a login
-  const policy::Snapshot* policy_seen_ = nullptr;
+  // While channels stay subscribed on a link of the rights of before: those, and their lease.
+  std::unique_ptr<Login> relay_login_;
+  std::uint64_t equal_in_ = 0;  // the version that was found to grant the same
+  MonoTime revoked_since_ = MonoTime::max();
+  KeptRequest waits_;         // the command under way may block: what it says
+  std::string wait_refusal_;  // its wait is being ended, and this is what its client is told
   std::unique_ptr<LoginFlow> login_flow_;
 
   // Where commands are on their way: all of them on one link, so no two links can reorder one
@@ -192,9 +210,10 @@ class Session final : public net::Turn::Member,
     resp::Protocol protocol = resp::Protocol::resp2;
     std::uint32_t db = 0;
   } shared_;
-  upstream::Loan lent_;     // for the one blocking command or large request under way
-  upstream::Loan held_;     // while keys are watched
-  bool held_ends_ = false;  // an EXEC, DISCARD or UNWATCH is under way on it
+  upstream::Loan lent_;        // for the one blocking command or large request under way
+  upstream::Loan held_;        // while keys are watched
+  bool watch_broken_ = false;  // a WATCH ended with the rights it stood on: EXEC must not run
+  bool held_ends_ = false;     // an EXEC, DISCARD or UNWATCH is under way on it
   std::unique_ptr<Relay> relay_;
   std::unique_ptr<Transaction> transaction_;
   std::unique_ptr<Upload> upload_;

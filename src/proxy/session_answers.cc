@@ -36,7 +36,11 @@ void Session::deliver(const upstream::Awaiting& awaiting, const upstream::ReplyP
     if (part.last) shard_.drafts().release(draft);
   }
   if (phase_ != Phase::closed) {
-    replies_.add(awaiting.place, part.bytes, ticket, hold);
+    std::string refusal;
+    const bool ended =
+        !wait_refusal_.empty() && part.head.is_error() && part.head.first_word() == "UNBLOCKED";
+    if (ended) resp::write_error(refusal, wait_refusal_);
+    replies_.add(awaiting.place, ended ? refusal : part.bytes, ticket, hold);
     if (part.last) replies_.finish(awaiting.place, ticket);
     const std::size_t high = part.last ? 2 * shard_.limits().output_soft : kStreamHigh;
     if (!hold && replies_.bytes() > high && flight_link_ != nullptr && paused_link_ == nullptr) {
@@ -71,13 +75,21 @@ void Session::one_less_in_flight() {
   flight_link_ = nullptr;
   stalling_ = false;
   end_pins();
+  waits_.clear();
+  wait_refusal_.clear();
+  if (phase_ == Phase::open && login_ != nullptr && outdated()) shard_.judge_soon(*this);
   resume(Pause::idle);
   maybe_reap();
 }
 
 // Nothing is under way: links that were needed for one answer, or for a WATCH that ended, go back.
 void Session::end_pins() {
-  lent_.give_back();
+  // Redis may still be told to end a wait on that link: nobody else's must end for it.
+  if (wait_refusal_.empty()) {
+    lent_.give_back();
+  } else {
+    lent_.drop();
+  }
   if (std::exchange(held_ends_, false)) held_.give_back();
 }
 
@@ -132,6 +144,7 @@ void Session::leave_relay() {
   if (paused_link_ == relay_->link()) paused_link_ = nullptr;
   relay_->leave();
   relay_.reset();
+  relay_login_.reset();
   resume(Pause::idle);
 }
 

@@ -15,7 +15,8 @@ Session::Step Session::handle(Args args) {
     account_.next_command();
   }
   if (login_ == nullptr) return greet_first(args);
-  const command::Analysis analysis = command::analyse(shard_.policy()->catalog(), args, command_);
+  const command::Analysis analysis =
+      command::analyse(shard_.policy().snapshot->catalog(), args, command_);
   if (analysis.verdict != command::Verdict::ok) return refuse(analysis, args);
   if (expired() && command_.info->kind != Kind::auth && command_.info->kind != Kind::hello) {
     shard_.metrics().sessions_expired.add();
@@ -23,7 +24,7 @@ Session::Step Session::handle(Args args) {
     leave("session ended");
     return Step::done;
   }
-  if (shard_.policy().get() != policy_seen_ && !renew_policy()) return Step::again;
+  if (outdated() && !renew_policy()) return Step::again;
   return within_rate() ? decide() : Step::again;
 }
 
@@ -116,8 +117,7 @@ Session::Step Session::deny(const policy::Denial& denial) {
     return Step::done;
   }
   const std::uint64_t ticket =
-      account_.refused(command_.info->name, &command_, &denial,
-                       policy::name(denial.reason), db_);
+      account_.refused(command_.info->name, &command_, &denial, policy::name(denial.reason), db_);
   answer_error(wire::denied(denial.text, account_.request_id()), ticket);
   if (transaction_ != nullptr) transaction_->doom();
   return Step::done;
@@ -209,6 +209,7 @@ Session::Step Session::local(const policy::Permit&) {
     case Kind::select:
       return select();
     case Kind::unwatch:
+      watch_broken_ = false;
       answer("+OK\r\n");
       return Step::done;
     case Kind::unsubscribe:

@@ -1,19 +1,19 @@
-// Who the session is: AUTH, HELLO, RESET, and rights renewed when the policy changes.
+// Who the session is: AUTH, HELLO, RESET.
 #include "proxy/session.h"
 #include "proxy/wire_errors.h"
-
-#include <algorithm>
 
 namespace keyward::proxy {
 
 using command::Kind;
 
 Session::Step Session::greet_first(Args args) {
-  const command::CommandInfo* info =
-      shard_.policy() != nullptr ? shard_.policy()->catalog().find(args) : nullptr;
+  const command::CommandInfo* info = shard_.policy().snapshot != nullptr
+                                         ? shard_.policy().snapshot->catalog().find(args)
+                                         : nullptr;
   if (info != nullptr && (info->kind == Kind::auth || info->kind == Kind::hello ||
                           info->kind == Kind::quit || info->kind == Kind::reset)) {
-    const command::Analysis analysis = command::analyse(shard_.policy()->catalog(), args, command_);
+    const command::Analysis analysis =
+        command::analyse(shard_.policy().snapshot->catalog(), args, command_);
     if (analysis.verdict != command::Verdict::ok) {
       answer_error(analysis.text);
       return Step::done;
@@ -100,6 +100,7 @@ void Session::login_done(const GreetingRequest& request, Place place, LoginResul
   replies_.add(place, reply, ticket);
   replies_.finish(place, ticket);
   resume(Pause::login);
+  if (login_ != nullptr && outdated()) shard_.judge_soon(*this);
   wake();
 }
 
@@ -137,50 +138,16 @@ std::string Session::adopt(const GreetingRequest& request, std::unique_ptr<Login
   return "+OK\r\n";
 }
 
-void Session::take_login(std::unique_ptr<Login> fresh) {
-  shared_ = {};
-  login_ = std::move(fresh);
-  policy_seen_ = shard_.policy().get();
-  literals_.clear();
-  if (!login_->grants->may_select(db_))
-    db_ = login_->grants->databases().empty() ? 0 : login_->grants->databases().front();
-  ends_ = shard_.clock().mono() + (login_->ends - shard_.clock().wall());
-}
-
-// The policy was reloaded: the same person's rights under the new version. False: wait, then judge
-// the command anew.
-bool Session::renew_policy() {
-  if (in_flight_ > 0) {
-    pause_ = Pause::idle;
-    return false;
-  }
-  // What was queued was judged by rights that are no longer in force.
-  if (transaction_ != nullptr) transaction_->abandon();
-  pause_ = Pause::login;
-  login_flow_ = std::make_unique<LoginFlow>(shard_, [this](LoginResult result) {
-    if (auto* fresh = std::get_if<std::unique_ptr<Login>>(&result)) {
-      (*fresh)->ends = std::max((*fresh)->ends, login_->ends);
-      take_login(std::move(*fresh));
-      account_.renewed(*login_);
-      resume(Pause::login);
-    } else {
-      answer_error(wire::denied("the policy that is now in force grants you nothing",
-                                account_.request_id()));
-      leave("no grant under the new policy");
-    }
-  });
-  login_flow_->renew(login_->principal, login_->since);
-  return pause_ == Pause::none;
-}
-
 Session::Step Session::reset() {
   if (in_flight_ > 0 && relay_ == nullptr) return wait_idle();
   if (relay_ != nullptr) {
     if (!relay_->settled()) return wait_idle();
     relay_.reset();
+    relay_login_.reset();
     paused_link_ = nullptr;
   }
   held_.drop();
+  watch_broken_ = false;
   transaction_.reset();
   if (login_ != nullptr) {
     account_.session_ended("reset");
@@ -190,7 +157,7 @@ Session::Step Session::reset() {
     login_.reset();
     shared_ = {};
   }
-  ends_ = MonoTime::max();
+  ends_ = revoked_since_ = MonoTime::max();
   accepted_ = shard_.clock().mono();
   protocol_ = resp::Protocol::resp2;
   db_ = 0;

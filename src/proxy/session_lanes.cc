@@ -10,7 +10,11 @@ namespace keyward::proxy {
 using command::Kind;
 
 upstream::LinkKey Session::link_key() const {
-  return {.user = (*login_->lease)->user, .protocol = protocol_, .db = db_};
+  // In a database that is no longer granted only what names no key is permitted: any other will do.
+  const std::vector<std::uint32_t>& granted = login_->grants->databases();
+  const bool there = login_->grants->may_select(db_) || granted.empty();
+  return {
+      .user = (*login_->lease)->user, .protocol = protocol_, .db = there ? db_ : granted.front()};
 }
 
 upstream::Link& Session::shared_link() {
@@ -43,6 +47,7 @@ Session::Step Session::forward(const policy::Permit& permit, upstream::Link& lin
   Draft* draft = account_.begin(command_, permit, login_->grants->audit().reads, db_);
   resp::write_request(link.encode_into(), command_.args);
   link.expect({.sink = this, .place = replies_.reserve(), .tag = draft});
+  if (command_.blocks) waits_.keep(command_.args);
   ++in_flight_;
   flight_link_ = &link;
   mind_room(link);
@@ -63,9 +68,12 @@ Session::Step Session::send_lent(const policy::Permit& permit) {
 
 Session::Step Session::send_held(const policy::Permit& permit) {
   if (!held_ && in_flight_ > 0) return wait_idle();
-  if (held_ends_) return wait_idle();
+  if (held_ends_ || waits_) return wait_idle();
   if (!held_) held_ = borrow();
-  if (command_.info->kind == Kind::unwatch) held_ends_ = true;
+  if (command_.info->kind == Kind::unwatch) {
+    held_ends_ = true;
+    watch_broken_ = false;
+  }
   return forward(permit, *held_);
 }
 
@@ -75,6 +83,11 @@ Session::Step Session::send_relay(const policy::Permit& permit) {
   // does.
   if (relay_ == nullptr ? static_cast<bool>(held_) : command_.info->kind == Kind::watch) {
     answer_error(wire::kPinnedState);
+    return Step::done;
+  }
+  if (waits_) return wait_idle();
+  if (relay_login_ != nullptr && !relay_carries()) {
+    close("rights changed while channels are subscribed");
     return Step::done;
   }
   if (!literal_channels_ready()) return channel_error_.empty() ? Step::again : deny_channel();
@@ -89,10 +102,21 @@ Session::Step Session::send_relay(const policy::Permit& permit) {
   Draft* draft = account_.begin(command_, permit, login_->grants->audit().reads, db_);
   resp::write_request(relay_->encode_into(), command_.args);
   relay_->expect({.sink = this, .place = replies_.reserve(), .tag = draft});
+  if (command_.blocks) waits_.keep(command_.args);
   ++in_flight_;
   flight_link_ = relay_->link();
   mind_room(*flight_link_);
   return Step::done;
+}
+
+// The link runs as the user of the rights of before: what those do not allow Redis would refuse. A
+// new connection has the new ones.
+bool Session::relay_carries() const {
+  const Kind kind = command_.info->kind;
+  const bool leaves =
+      kind == Kind::unsubscribe || kind == Kind::punsubscribe || kind == Kind::sunsubscribe;
+  return leaves || std::holds_alternative<policy::Permit>(
+                       relay_login_->grants->decide(command_, {.db = db_}));
 }
 
 // Redis compares a PSUBSCRIBE argument with the user's channel patterns by string equality: what
@@ -104,7 +128,7 @@ bool Session::literal_channels_ready() {
   // have.
   if (std::none_of(command_.channels.begin(), command_.channels.end(),
                    [&](const command::ChannelUse& use) {
-                     return login_->grants->needs_literal_channel(pattern_of(use));
+                     return carrier().grants->needs_literal_channel(pattern_of(use));
                    })) {
     return true;
   }
@@ -118,7 +142,7 @@ bool Session::literal_channels_ready() {
 
 void Session::add_literal_channel(std::string pattern) {
   pause_ = Pause::channel;
-  const std::string& user = (*login_->lease)->user;
+  const std::string& user = (*carrier().lease)->user;
   shard_.leases().allow_literal_channel(user, pattern,
                                         [this, alive = alive_, pattern](Result<> result) {
                                           if (!*alive || phase_ == Phase::closed) return;

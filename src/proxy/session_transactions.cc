@@ -44,6 +44,7 @@ Session::Step Session::discard() {
     return Step::done;
   }
   transaction_.reset();
+  watch_broken_ = false;
   if (!held_) {
     answer("+OK\r\n");
     return Step::done;
@@ -78,7 +79,16 @@ Session::Step Session::exec() {
   if (transaction_->doomed()) {
     if (held_ && !unwatch_held()) return Step::again;
     transaction_.reset();
+    watch_broken_ = false;
     answer_error(wire::kExecAbort);
+    return Step::done;
+  }
+  if (watch_broken_) {
+    // As if a watched key had changed: whoever watches knows what to do.
+    if (held_ && !unwatch_held()) return Step::again;
+    transaction_.reset();
+    watch_broken_ = false;
+    answer(protocol_ == resp::Protocol::resp3 ? "_\r\n" : "*-1\r\n");
     return Step::done;
   }
   if (relay_ != nullptr) return exec_on_relay();

@@ -21,7 +21,7 @@ bool Session::upload_admit() {
     upload_refuse(std::string(login_ == nullptr ? wire::kNoAuth : wire::kExpired), 0);
     return true;
   }
-  if (shard_.policy().get() != policy_seen_ && !renew_policy()) return false;
+  if (outdated() && !renew_policy()) return false;
   // A link of its own can only take over when nothing else is under way.
   const bool busy = in_flight_ > 0 || (relay_ != nullptr && !relay_->subscribed());
   if (transaction_ == nullptr && busy) {
@@ -64,6 +64,20 @@ std::optional<policy::Permit> Session::upload_judge(const command::Analysis& ana
     upload_refuse(wire::denied(denial->text, account_.request_id()), ticket);
     return std::nullopt;
   }
+  // A version that came while the value was on its way must allow it as well.
+  if (outdated()) {
+    const Shard::Rights now = shard_.rights_of(login_->principal);
+    const policy::Facts facts{.db = db_, .streamed = upload_->longest(length)};
+    if (now.grants == nullptr ||
+        std::holds_alternative<policy::Denial>(now.grants->decide(command_, facts))) {
+      const std::uint64_t ticket =
+          account_.refused(command_.info->name, &command_, nullptr, "large request", db_);
+      upload_refuse(wire::denied("the policy that is now in force does not allow this request",
+                                 account_.request_id()),
+                    ticket);
+      return std::nullopt;
+    }
+  }
   if (command_.mutates && !shard_.audit_healthy()) {
     upload_refuse(std::string(wire::kAuditDown), 0);
     return std::nullopt;
@@ -82,7 +96,7 @@ void Session::upload_argument(std::size_t length) {
   }
   const std::span<const std::string_view> head = upload_->views();
   const command::Analysis analysis =
-      command::analyse_head(shard_.policy()->catalog(), head,
+      command::analyse_head(shard_.policy().snapshot->catalog(), head,
                             {.total_args = upload_->total(), .index = head.size()}, command_);
   if (!upload_judge(analysis, length)) {
     upload_->streamed(length);
@@ -128,20 +142,20 @@ void Session::upload_end() {
     // Small enough to be held after all: judged like any other command of a transaction, which
     // never has to wait.
     const command::Analysis analysis =
-        command::analyse(shard_.policy()->catalog(), upload->views(), command_);
+        command::analyse(shard_.policy().snapshot->catalog(), upload->views(), command_);
     (void)(analysis.verdict == command::Verdict::ok ? decide() : refuse(analysis, upload->views()));
     return;
   }
   const command::Analysis analysis =
-      command::analyse(shard_.policy()->catalog(), upload_->views(), command_);
+      command::analyse(shard_.policy().snapshot->catalog(), upload_->views(), command_);
   const std::optional<policy::Permit> permit = upload_judge(analysis, 0);
   const std::unique_ptr<Upload> judged = std::move(upload_);
   if (!permit) return upload_refused(*judged);
   upstream::Link* link = upload_link();
   if (link == nullptr || link->down()) return close("the connection to Redis ended");
   judged->write_pending(link->encode_into());
-  Draft* draft = account_.begin(command_, *permit, login_->grants->audit().reads, db_,
-                                judged->lengths());
+  Draft* draft =
+      account_.begin(command_, *permit, login_->grants->audit().reads, db_, judged->lengths());
   const upstream::Awaiting awaiting{.sink = this, .place = replies_.reserve(), .tag = draft};
   if (relay_ != nullptr) {
     relay_->expect(awaiting);

@@ -74,6 +74,10 @@ const std::vector<ShardMetric>& shard_metrics() {
        &M::audit_healthy},
       {"keyward_stalled_clients_total", "Clients closed because they did not read", kCount,
        &M::stalled_clients},
+      {"keyward_sessions_rejudged_total", "Sessions judged by a new policy version", kCount,
+       &M::sessions_judged_anew},
+      {"keyward_sessions_revoked_total", "Sessions that a new policy version ended or interrupted",
+       kCount, &M::sessions_revoked},
   };
   return kAll;
 }

@@ -28,6 +28,7 @@ Result<> Server::State::load_policy() {
   if (loaded == nullptr) return Error(Errc::invalid, diagnostics.text());
   for (const Diagnostic& diagnostic : diagnostics.all()) spdlog::warn("{}", diagnostic.text());
   policy = std::move(loaded);
+  in_force.publish(policy);
   record_policy(true);
   return {};
 }
@@ -60,11 +61,27 @@ void Server::State::reload() {
   spdlog::info("policy reload: version {} {}", fresh->version(),
                changed ? "is now in force" : "unchanged");
   if (!changed) return;
-  policy = fresh;
+  policy = std::move(fresh);
   record_policy(false);
+  in_force.publish(policy);
   for (auto& thread : shards) {
-    asio::post(thread->io, [shard = thread->shard.get(), fresh] { shard->set_policy(fresh); });
+    asio::post(thread->io, [shard = thread->shard.get()] { shard->policy_changed(); });
   }
+}
+
+// A command waits in Redis that the policy no longer allows. ERROR, so that its client is told
+// apart from a wait that ran out.
+void Server::State::unblock(std::uint64_t client) {
+  control->call({"CLIENT", "UNBLOCK", std::to_string(client), "ERROR"},
+                [](const Result<upstream::ControlReply>& reply) {
+                  if (!reply) {
+                    spdlog::warn("cannot end a wait in Redis: {}", reply.error().message());
+                  } else if (reply->type == upstream::ControlReply::Type::error) {
+                    spdlog::warn(
+                        "Redis refused to end a wait: {}; grant +client|unblock to Keyward's user",
+                        log::printable(reply->text));
+                  }
+                });
 }
 
 void Server::State::reload_certificates() {

@@ -110,12 +110,15 @@ Result<> Server::State::build_shards() {
     proxy::ShardWiring wiring{
         .clock = clock,
         .limits = config.limits,
+        .policy = in_force,
         .refresh_keys =
             [this, shard_io](const std::string& alias, std::function<void()> done) {
               asio::post(io, [this, shard_io, alias, done = std::move(done)] {
                 keys->refresh(alias, [shard_io, done] { asio::post(*shard_io, done); });
               });
             },
+        .unblock =
+            [this](std::uint64_t id) { asio::post(io, [this, id] { unblock(id); }); },
         .connections = connections,
         .usage = usage,
         .first_id = index + 1,
@@ -124,7 +127,6 @@ Result<> Server::State::build_shards() {
         thread->io, std::move(wiring), std::move(links), std::move(*opened),
         std::make_unique<identity::Authenticator>(config.issuers, config.user_placeholders, clock),
         std::move(client), thread->turn);
-    thread->shard->set_policy(policy);
     thread->shard->set_facts(facts);
     if (Result<> listening = listen(*thread, index == 0); !listening) return listening;
     shards.push_back(std::move(thread));

@@ -8,7 +8,7 @@
 #include "keyward/identity/key_fetcher.h"
 #include "keyward/lease/lease_service.h"
 #include "keyward/net/turn.h"
-#include "keyward/policy/snapshot.h"
+#include "keyward/policy/in_force.h"
 #include "keyward/proxy/shard.h"
 #include "keyward/server/server.h"
 #include "keyward/upstream/control.h"
@@ -52,6 +52,7 @@ struct Server::State {
   void poll_info();
   void reload();
   void reload_certificates();
+  void unblock(std::uint64_t client);
   void maybe_ready();
   void shut_down();
   void finish();
@@ -70,7 +71,8 @@ struct Server::State {
   std::unique_ptr<lease::LeaseService> leases;
   std::unique_ptr<identity::KeyFetcher> keys;
   std::shared_ptr<const command::Catalog> catalog;
-  std::shared_ptr<const policy::Snapshot> policy;
+  std::shared_ptr<const policy::Snapshot> policy;  // what in_force holds
+  policy::InForce in_force;
   std::shared_ptr<const proxy::ServerFacts> facts;
   std::shared_ptr<std::atomic<std::int64_t>> connections =
       std::make_shared<std::atomic<std::int64_t>>(0);

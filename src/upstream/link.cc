@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 namespace keyward::upstream {
 
@@ -16,11 +17,22 @@ constexpr std::size_t kRoom = 1UL * 1024 * 1024;       // and below which they g
 constexpr std::size_t kReadBudget =
     256UL * 1024;  // bytes per readable event: other connections get their turn
 constexpr int kLoginTries = 3;
+constexpr std::size_t kGreeting = 4096;  // of an answer to HELLO: the id stands at its beginning
 
 // One scratch buffer per shard thread is enough: bytes are consumed before the next read.
 std::span<char> scratch() {
   thread_local std::array<char, 128UL * 1024> bytes;
   return bytes;
+}
+
+// The number behind the word "id" of an answer to HELLO; 0 when there is none.
+std::uint64_t id_in(std::string_view greeting) {
+  constexpr std::string_view kField = "$2\r\nid\r\n:";
+  const std::size_t at = greeting.find(kField);
+  if (at == std::string_view::npos) return 0;
+  std::uint64_t id = 0;
+  const std::string_view text = greeting.substr(at + kField.size());
+  return std::from_chars(text.data(), text.data() + text.size(), id).ec == std::errc() ? id : 0;
 }
 
 }  // namespace
@@ -64,14 +76,12 @@ void Link::log_in() {
   state_ = State::login;
   ++login_tries_;
   std::string& out = login_.encode_into();
-  if (key_.protocol == resp::Protocol::resp3) {
-    const std::array<std::string_view, 5> hello{"HELLO", "3", "AUTH", key_.user,
-                                                password_.reveal()};
-    resp::write_request(out, hello);
-  } else {
-    const std::array<std::string_view, 3> auth{"AUTH", key_.user, password_.reveal()};
-    resp::write_request(out, auth);
-  }
+  // Its answer tells the connection's id, in both protocols.
+  const std::string_view protocol = key_.protocol == resp::Protocol::resp3 ? "3" : "2";
+  const std::array<std::string_view, 5> hello{"HELLO", protocol, "AUTH", key_.user,
+                                              password_.reveal()};
+  resp::write_request(out, hello);
+  greeting_.clear();
   login_.expect(Awaiting{.sink = this, .place = 1});
   if (key_.db != 0) {
     const std::string db = std::to_string(key_.db);
@@ -84,6 +94,7 @@ void Link::log_in() {
 
 // Only replies to our own login come here.
 void Link::on_reply(const Awaiting& awaiting, const ReplyPart& part) {
+  if (awaiting.place == 1 && greeting_.size() < kGreeting) greeting_.append(part.bytes);
   if (!part.last || down()) return;
   if (part.head.is_error()) {
     const std::string word(part.head.first_word());
@@ -107,6 +118,7 @@ void Link::on_reply(const Awaiting& awaiting, const ReplyPart& part) {
     close("login refused");
     return;
   }
+  if (awaiting.place == 1) client_id_ = id_in(std::exchange(greeting_, {}));
   if (login_.waiting() == 0) {
     state_ = State::up;
     mark_dirty();

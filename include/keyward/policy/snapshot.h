@@ -21,6 +21,8 @@ struct Who {
   std::vector<std::pair<std::string, std::string>> claims;  // dotted path = exact value
 };
 
+class Signers;
+
 struct GrantInfo {
   std::string name, team, file;
   int line = 0;
@@ -32,10 +34,11 @@ class Snapshot {
  public:
   // Reads every *.yaml below `folder` (or the one file). All errors at once; runs every `expect`
   // case; null when anything failed. `issuers`: aliases of the configuration, unknown ones in `who`
-  // are errors; empty = any alias is taken.
+  // are errors; empty = any alias is taken. `signers`: the folder must be signed by one of them.
   [[nodiscard]] static std::shared_ptr<const Snapshot> load(
       const std::string& folder, std::shared_ptr<const command::Catalog> catalog,
-      const std::vector<std::string>& issuers, Diagnostics& diagnostics);
+      const std::vector<std::string>& issuers, Diagnostics& diagnostics,
+      const Signers* signers = nullptr);
   // Every grant whose `who` matches, templates filled in; null when none matches. Errors: a claim
   // value that a key template must not take (Errc::forbidden, message starts with
   // "template_value").

@@ -31,6 +31,7 @@ struct Metrics {
   Counter upstream_links, upstream_lent, upstream_opened, upstream_lost;
   Counter audit_records, audit_bytes, audit_failures, audit_healthy;
   Counter stalled_clients;
+  Counter sessions_judged_anew, sessions_revoked;
 };
 
 }  // namespace keyward::proxy

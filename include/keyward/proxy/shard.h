@@ -10,7 +10,7 @@
 #include "keyward/net/acceptor.h"
 #include "keyward/net/turn.h"
 #include "keyward/net/turn_clock.h"
-#include "keyward/policy/snapshot.h"
+#include "keyward/policy/in_force.h"
 #include "keyward/proxy/config.h"
 #include "keyward/proxy/metrics.h"
 #include "keyward/proxy/usage.h"
@@ -41,8 +41,12 @@ struct ServerFacts {
 struct ShardWiring {
   const Clock& clock;
   const ProxyLimits& limits;
+  const policy::InForce& policy;
   // Refreshes an issuer's keys on the control thread; `done` comes back on the shard's.
   std::function<void(const std::string& issuer_alias, std::function<void()> done)> refresh_keys;
+  // Ends the wait of a blocked command on Redis's connection `client`: its answer is then
+  // UNBLOCKED, unless another was on its way.
+  std::function<void(std::uint64_t client)> unblock;
   // Connections of the whole process, for limits.connections.
   std::shared_ptr<std::atomic<std::int64_t>> connections;
   std::shared_ptr<UsageRegistry> usage;
@@ -62,7 +66,6 @@ class Shard {
 
   // Everything below runs on the shard's thread.
   void listen(std::unique_ptr<net::Acceptor> acceptor, ListenerConfig config, net::SslContext tls);
-  void set_policy(std::shared_ptr<const policy::Snapshot> policy) { policy_ = std::move(policy); }
   void set_facts(std::shared_ptr<const ServerFacts> facts) { facts_ = std::move(facts); }
   void set_tls(const std::string& listener, net::SslContext tls);
   void start();
@@ -81,7 +84,23 @@ class Shard {
   [[nodiscard]] audit::Receipt receipt() const { return journal_->receipt(); }
   [[nodiscard]] identity::Authenticator& authenticator() { return *authenticator_; }
   [[nodiscard]] lease::LeaseClient& leases() { return *leases_; }
-  [[nodiscard]] const std::shared_ptr<const policy::Snapshot>& policy() const { return policy_; }
+  // The version in force now; never without a snapshot once the shard serves.
+  [[nodiscard]] const policy::InForce::Version& policy() {
+    if (policy_.number != wiring_.policy.number()) policy_ = wiring_.policy.get();
+    return policy_;
+  }
+  struct Rights {
+    std::uint64_t number = 0;                      // of the version
+    std::shared_ptr<const policy::Grants> grants;  // null: it grants nothing
+  };
+  // What that version grants somebody; remembered while sessions are judged anew.
+  [[nodiscard]] Rights rights_of(const std::shared_ptr<const identity::Principal>& principal);
+  // A new version is in force: every session is judged by it, a slice at a time, also those that
+  // send no command.
+  void policy_changed();
+  // This session could not be judged then; now it can.
+  void judge_soon(Session& session);
+  void unblock(std::uint64_t client) { wiring_.unblock(client); }
   [[nodiscard]] const ServerFacts& facts() const { return *facts_; }
   [[nodiscard]] const Clock& clock() const { return clock_; }
   [[nodiscard]] const ProxyLimits& limits() const { return wiring_.limits; }
@@ -91,8 +110,8 @@ class Shard {
     wiring_.refresh_keys(issuer_alias, std::move(done));
   }
 
-  // A handshake costs as much as a hundred commands: only a few go on in one turn, so that a storm of
-  // new clients does not stop those who are there. Asking takes one of them.
+  // A handshake costs as much as a hundred commands: only a few go on in one turn, so that a storm
+  // of new clients does not stop those who are there. Asking takes one of them.
   [[nodiscard]] bool may_shake_hands();
 
   // Failed logins per source address, a minute's window.
@@ -111,6 +130,8 @@ class Shard {
   void tick();
   void arm_tick();
   void publish_gauges();
+  void judge_slice();
+  void arm_judging();
 
   boost::asio::io_context& io_;
   ShardWiring wiring_;
@@ -121,7 +142,15 @@ class Shard {
   std::unique_ptr<identity::Authenticator> authenticator_;
   std::unique_ptr<lease::LeaseClient> leases_;
   upstream::Pool pool_;
-  std::shared_ptr<const policy::Snapshot> policy_;
+  policy::InForce::Version policy_;
+  std::vector<Session*> to_judge_;
+  bool judging_ = false;  // the next slice is posted
+  struct Granted {
+    std::shared_ptr<const identity::Principal> principal;  // holds the address that is the key
+    std::shared_ptr<const policy::Grants> grants;
+  };
+  std::unordered_map<const identity::Principal*, Granted> granted_;
+  std::uint64_t granted_number_ = 0;  // the version that granted_ speaks of
   std::shared_ptr<const ServerFacts> facts_ = std::make_shared<ServerFacts>();
   Metrics metrics_;
   std::unique_ptr<Drafts> drafts_;

@@ -112,6 +112,8 @@ class Link final : public net::Turn::Member, private net::Stream::User, private 
   // Nothing refers to it any more: may be destroyed.
   [[nodiscard]] bool reapable() const { return down() && repairs_ == 0; }
   [[nodiscard]] const std::string& node() const { return node_; }
+  // What Redis calls this connection; 0 while it is not known.
+  [[nodiscard]] std::uint64_t client_id() const { return client_id_; }
 
   void at_turn_end(net::Phase phase) override;
   // Called once, when the link went down.
@@ -136,6 +138,8 @@ class Link final : public net::Turn::Member, private net::Stream::User, private 
   LinkKey key_;
   Secret password_;
   std::string node_;
+  std::string greeting_;  // the answer to HELLO while it comes in
+  std::uint64_t client_id_ = 0;
   State state_ = State::connecting;
   std::unique_ptr<net::Stream> stream_;
   net::ConnectHandle connecting_;

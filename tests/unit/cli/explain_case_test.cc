@@ -1,4 +1,4 @@
-#include "cli/explain_case.h"
+#include "keyward/policy/explain_case.h"
 
 #include "cli/dev_config.h"
 
@@ -14,6 +14,7 @@
 namespace keyward::cli {
 namespace {
 
+using namespace policy;  // what is tested
 using testing::ElementsAre;
 using testing::HasSubstr;
 

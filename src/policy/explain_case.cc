@@ -1,12 +1,12 @@
-#include "cli/explain_case.h"
+#include "keyward/policy/explain_case.h"
 
-#include "cli/output.h"
+#include "keyward/base/latin1.h"
 
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
 #include <yaml-cpp/yaml.h>
 
-namespace keyward::cli {
+namespace keyward::policy {
 namespace {
 
 namespace json = boost::json;
@@ -125,12 +125,11 @@ Result<ExplainCase> parse_case(std::string_view line) {
   return out;
 }
 
-Explainer::Explainer(std::shared_ptr<const policy::Snapshot> snapshot)
-    : snapshot_(std::move(snapshot)) {}
+Explainer::Explainer(std::shared_ptr<const Snapshot> snapshot) : snapshot_(std::move(snapshot)) {}
 
-Result<policy::Explanation> Explainer::answer(const ExplainCase& question) {
-  const policy::Facts facts{.db = question.db};
-  if (question.as) return policy::explain(*snapshot_, *question.as, question.argv, facts);
+Result<Explanation> Explainer::answer(const ExplainCase& question) {
+  const Facts facts{.db = question.db};
+  if (question.as) return explain(*snapshot_, *question.as, question.argv, facts);
   auto& grants = named_[question.grant];
   if (!grants) {
     auto found = snapshot_->grants_named(question.grant);
@@ -140,11 +139,11 @@ Result<policy::Explanation> Explainer::answer(const ExplainCase& question) {
     }
     grants = *found;
   }
-  return policy::explain(*grants, question.argv, snapshot_->catalog(), facts);
+  return explain(*grants, question.argv, snapshot_->catalog(), facts);
 }
 
-json::object to_json(const policy::Explanation& explanation) {
-  return {{"verdict", policy::name(explanation.verdict)},
+json::object to_json(const Explanation& explanation) {
+  return {{"verdict", name(explanation.verdict)},
           {"rule", text_or_null(explanation.rule)},
           {"file", text_or_null(explanation.file)},
           {"line", explanation.line > 0 ? json::value(explanation.line) : json::value(nullptr)},
@@ -159,4 +158,4 @@ json::object error_answer(std::string_view reason) {
           {"reason", latin1_to_utf8(reason)}};
 }
 
-}  // namespace keyward::cli
+}  // namespace keyward::policy

@@ -15,7 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
-namespace keyward::cli {
+namespace keyward::policy {
 
 // {issuer, subject, groups, claims: {...}}; every other member is a claim as well. As `as:` of an
 // expect case.
@@ -36,17 +36,17 @@ struct ExplainCase {
 // Answers cases; keeps compiled grants of names it has seen.
 class Explainer {
  public:
-  explicit Explainer(std::shared_ptr<const policy::Snapshot> snapshot);
+  explicit Explainer(std::shared_ptr<const Snapshot> snapshot);
   // An error is a case that names no grant of the folder.
-  [[nodiscard]] Result<policy::Explanation> answer(const ExplainCase& question);
+  [[nodiscard]] Result<Explanation> answer(const ExplainCase& question);
 
  private:
-  std::shared_ptr<const policy::Snapshot> snapshot_;
-  std::unordered_map<std::string, std::shared_ptr<const policy::Grants>> named_;
+  std::shared_ptr<const Snapshot> snapshot_;
+  std::unordered_map<std::string, std::shared_ptr<const Grants>> named_;
 };
 
 // {"verdict", "rule", "file", "line", "reason"}; what is not known is null.
-[[nodiscard]] boost::json::object to_json(const policy::Explanation& explanation);
+[[nodiscard]] boost::json::object to_json(const Explanation& explanation);
 [[nodiscard]] boost::json::object error_answer(std::string_view reason);
 
-}  // namespace keyward::cli
+}  // namespace keyward::policy
