@@ -1,5 +1,6 @@
 #include "keyward/admin/admin_server.h"
 
+#include "admin/api.h"
 #include "admin/pages.h"
 
 #include "keyward/base/log.h"
@@ -20,6 +21,7 @@
 #include <boost/beast/ssl/ssl_stream.hpp>
 
 #include <map>
+#include <optional>
 
 namespace keyward::admin {
 namespace {
@@ -32,20 +34,53 @@ using boost::system::error_code;
 
 constexpr std::size_t kMaxRequest = 16UL * 1024;
 constexpr std::chrono::seconds kDeadline{10};
+constexpr std::chrono::seconds kLongestAnswer{120};
 constexpr std::size_t kMaxConnections = 64;
 constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 
 using TlsStream = beast::ssl_stream<beast::tcp_stream>;
 
-http::response<http::string_body> to_response(const http::request<http::string_body>& request,
-                                              const Sources& sources) {
-  const auto method = request.method_string();
-  const auto target = request.target();
-  const auto accept = request[http::field::accept];
-  Page page = render({{method.data(), method.size()},
-                      {target.data(), target.size()},
-                      {accept.data(), accept.size()}},
-                     sources);
+// What the connections of one server share; each of them keeps it alive.
+struct Listening {
+  Listening(asio::io_context& context, net::Endpoint where, net::SslContext ssl, Sources facts)
+      : io(context),
+        endpoint(std::move(where)),
+        tls(std::move(ssl)),
+        sources(std::move(facts)),
+        acceptor(context) {}
+
+  asio::io_context& io;
+  net::Endpoint endpoint;
+  net::SslContext tls;
+  Sources sources;
+  tcp::acceptor acceptor;
+  std::uint16_t port = 0;
+  bool stopped = false;
+  bool loopback = true;  // nobody reaches it from elsewhere
+  std::uint64_t next_id = 0;
+  std::map<std::uint64_t, beast::tcp_stream*> open;  // live connections, to close them in stop()
+};
+using StatePtr = std::shared_ptr<Listening>;
+
+using Request = http::request<http::string_body>;
+
+std::string_view view(const boost::beast::string_view& text) { return {text.data(), text.size()}; }
+
+ApiRequest api_request(const Request& request, const Listening& state, std::string_view peer) {
+  return {.method = view(request.method_string()),
+          .target = view(request.target()),
+          .body = request.body(),
+          .host = view(request[http::field::host]),
+          .authorization = view(request[http::field::authorization]),
+          .content_type = view(request[http::field::content_type]),
+          .own_header = view(request["X-Keyward-Request"]),
+          .from_browser_page =
+              request.count(http::field::origin) > 0 || request.count("Sec-Fetch-Site") > 0,
+          .peer = peer,
+          .loopback_listener = state.loopback};
+}
+
+http::response<http::string_body> to_response(const Request& request, Page page) {
   http::response<http::string_body> response(http::status(page.status), request.version());
   response.set(http::field::content_type, page.content_type);
   response.set(http::field::cache_control, "no-store");
@@ -80,31 +115,41 @@ http::status status_for(const error_code& error) {
              : http::status::unknown;
 }
 
-// What the connections of one server share; each of them keeps it alive.
-struct Listening {
-  Listening(asio::io_context& context, net::Endpoint where, net::SslContext ssl, Sources facts)
-      : io(context),
-        endpoint(std::move(where)),
-        tls(std::move(ssl)),
-        sources(std::move(facts)),
-        acceptor(context) {}
-
-  asio::io_context& io;
-  net::Endpoint endpoint;
-  net::SslContext tls;
-  Sources sources;
-  tcp::acceptor acceptor;
-  std::uint16_t port = 0;
-  bool stopped = false;
-  std::uint64_t next_id = 0;
-  std::map<std::uint64_t, beast::tcp_stream*> open;  // live connections, to close them in stop()
+// An answer that may take a while: set by a callback, waited for by a coroutine.
+struct Waiting {
+  explicit Waiting(asio::io_context& io) : timer(io) {}
+  asio::steady_timer timer;
+  std::optional<Page> page;
 };
-using StatePtr = std::shared_ptr<Listening>;
+
+asio::awaitable<Page> page_for(const Request& request, StatePtr state, std::string peer) {
+  if (!is_api(view(request.target()))) {
+    co_return render(
+        {view(request.method_string()), view(request.target()), view(request[http::field::accept])},
+        state->sources);
+  }
+  auto waiting = std::make_shared<Waiting>(state->io);
+  answer_api(api_request(request, *state, peer), state->sources, [waiting](Page page) {
+    waiting->page.emplace(std::move(page));
+    waiting->timer.cancel();
+  });
+  if (!waiting->page) {
+    waiting->timer.expires_after(kLongestAnswer);
+    co_await waiting->timer.async_wait(kTuple);
+  }
+  Page late;
+  late.status = 504;
+  late.body = "still under way; ask /v1/policy later\n";
+  co_return waiting->page ? std::move(*waiting->page) : std::move(late);
+}
 
 // One connection: requests one after the other, each with its own deadline.
 template <class Stream>
 asio::awaitable<void> answer_requests(Stream& stream, StatePtr state) {
   beast::flat_buffer buffer(kMaxRequest);
+  error_code unknown;
+  const auto peer = beast::get_lowest_layer(stream).socket().remote_endpoint(unknown);
+  const std::string address = unknown ? std::string("unknown") : peer.address().to_string();
   while (!state->stopped) {
     http::request_parser<http::string_body> parser;
     parser.header_limit(static_cast<std::uint32_t>(kMaxRequest));
@@ -117,7 +162,10 @@ asio::awaitable<void> answer_requests(Stream& stream, StatePtr state) {
       if (status == http::status::unknown) co_return;
       response = refusal(status);
     } else {
-      response = to_response(parser.get(), state->sources);
+      // The peer is not read from meanwhile: its deadline begins again with the answer.
+      beast::get_lowest_layer(stream).expires_never();
+      Page page = co_await page_for(parser.get(), state, address);
+      response = to_response(parser.get(), std::move(page));
     }
     beast::get_lowest_layer(stream).expires_after(kDeadline);
     const bool keep = response.keep_alive();
@@ -193,6 +241,7 @@ Result<> AdminServer::start() {
   if (error) {
     return Error(Errc::invalid, "the admin pages listen on a numeric address, not on " + host);
   }
+  state_->loopback = address.is_loopback();
   auto& acceptor = state_->acceptor;
   const tcp::endpoint place(address, endpoint.port);
   acceptor.open(place.protocol(), error);

@@ -67,7 +67,13 @@ Page metrics(const PageRequest&, const Sources& sources) {
 Page index(const PageRequest&, const Sources&) {
   Page page;
   page.body =
-      "/healthz  the process runs\n/readyz   every check, 200 or 503\n/metrics  Prometheus\n";
+      "/healthz            the process runs\n"
+      "/readyz             every check, 200 or 503\n"
+      "/metrics            Prometheus\n"
+      "/v1/policy          the version in force and the last attempt to replace it\n"
+      "/v1/policy/reload   POST: read the folder again\n"
+      "/v1/policy/explain  POST {\"grant\"|\"as\", \"argv\"}: allowed or refused, and by which "
+      "rule\n";
   return page;
 }
 
@@ -93,7 +99,7 @@ Page render(const PageRequest& request, const Sources& sources) {
   }
   Page page;
   page.status = 404;
-  page.body = "no such page: /healthz, /readyz, /metrics\n";
+  page.body = "no such page: /healthz, /readyz, /metrics, /v1/policy\n";
   return page;
 }
 

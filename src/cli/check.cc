@@ -2,6 +2,7 @@
 #include "cli/verbs.h"
 
 #include "keyward/base/yaml.h"
+#include "keyward/policy/signature.h"
 #include "keyward/policy/snapshot.h"
 #include "keyward/server/config.h"
 
@@ -28,10 +29,11 @@ struct Checked {
   std::vector<std::string> lines;  // one a thing that holds
 };
 
-void check_policies(const std::string& path, const std::vector<std::string>& issuers,
-                    Checked& out) {
+void check_policies(const std::string& path, const std::vector<std::string>& issuers, Checked& out,
+                    const policy::Signers* signers = nullptr) {
   Diagnostics found;
-  const auto snapshot = policy::Snapshot::load(path, command::Catalog::built_in(), issuers, found);
+  const auto snapshot =
+      policy::Snapshot::load(path, command::Catalog::built_in(), issuers, found, signers);
   out.diagnostics.append(found);
   json::object thing{{"path", path}, {"kind", "policies"}, {"ok", snapshot != nullptr}};
   if (snapshot) {
@@ -54,7 +56,11 @@ void check_config(const std::string& path, Checked& out) {
                       " listeners, " + std::to_string(config->issuers.size()) + " issuers");
   std::vector<std::string> aliases;
   for (const auto& issuer : config->issuers) aliases.push_back(issuer.alias);
-  check_policies(config->policies, aliases, out);
+  if (config->policy_signers.empty()) return check_policies(config->policies, aliases, out);
+  // They were read once already, by the configuration.
+  const auto signers = policy::Signers::load(config->policy_signers);
+  if (!signers) return out.diagnostics.error(path, 0, 0, signers.error().message());
+  check_policies(config->policies, aliases, out, &*signers);
 }
 
 // A policy file names its apiVersion; everything else is taken for a configuration.

@@ -3,12 +3,13 @@
 namespace keyward::cli {
 
 void add_policy(CLI::App& app, Chosen& chosen) {
-  CLI::App* verb = app.add_subcommand("policy", "Test, explain and compile policy files");
+  CLI::App* verb = app.add_subcommand("policy", "Test, explain, compile and sign policy files");
   verb->require_subcommand(1);
   verb->footer("Example:\n  keyward policy explain --grant airflow-worker LPUSH celery x");
   add_policy_test(*verb, chosen);
   add_policy_explain(*verb, chosen);
   add_policy_acl(*verb, chosen);
+  add_policy_sign(*verb, chosen);
 }
 
 }  // namespace keyward::cli

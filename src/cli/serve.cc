@@ -15,6 +15,7 @@ namespace {
 struct Options {
   std::string config;
   bool allow_core = false;
+  bool watch = false;
 };
 
 int serve(const Options& options) {
@@ -25,6 +26,7 @@ int serve(const Options& options) {
   log::setup(config->log_level, config->log_json);
   if (!options.allow_core) forbid_core_dumps();
   raise_file_limit();
+  if (options.watch) config->watch_policies = true;
   const std::string place = config->listeners.front().endpoint.text();
   auto server = server::Server::create(std::move(*config));
   if (!server) return fail(server.error().message());
@@ -39,6 +41,8 @@ void add_serve(CLI::App& app, Chosen& chosen) {
   verb->add_option("--config", options->config, "The configuration, keyward.yaml")
       ->required()
       ->type_name("FILE");
+  verb->add_flag("--watch", options->watch,
+                 "Reload the policies whenever something in their folder changes");
   verb->add_flag("--allow-core", options->allow_core,
                  "Leave core dumps and debuggers possible: memory holds secrets");
   verb->footer(

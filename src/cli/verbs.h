@@ -24,6 +24,7 @@ void add_policy(CLI::App& app, Chosen& chosen);  // test, explain, acl
 void add_policy_test(CLI::App& policy, Chosen& chosen);
 void add_policy_explain(CLI::App& policy, Chosen& chosen);
 void add_policy_acl(CLI::App& policy, Chosen& chosen);
+void add_policy_sign(CLI::App& policy, Chosen& chosen);  // keygen, sign, verify
 void add_audit(CLI::App& app, Chosen& chosen);  // verify, tail
 void add_audit_verify(CLI::App& audit, Chosen& chosen);
 void add_audit_tail(CLI::App& audit, Chosen& chosen);

@@ -4,6 +4,7 @@
 #include "server/config_sections.h"
 
 #include "keyward/base/yaml.h"
+#include "keyward/policy/signature.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -26,8 +27,30 @@ std::string host_name() {
   return out.substr(0, 48);
 }
 
+void read_signers(const yaml::Node& node, const Folder& folder, Config& config) {
+  if (!node.present()) return;
+  std::vector<std::string> files;
+  for (const std::string& name : node.texts()) files.push_back(folder.resolve(name));
+  if (files.empty()) {
+    node.error("nobody could sign the policies", "[policy-signing.pub], or leave signed_by out");
+    return;
+  }
+  if (const auto read = policy::Signers::load(files); !read) {
+    node.error(read.error().message(), "the public half of a key of keyward policy keygen");
+    return;
+  }
+  config.policy_signers = std::move(files);
+}
+
+// The folder by its path, or {path, signed_by, watch}.
 void read_policies(const yaml::Node& root, const Folder& folder, Config& config) {
-  const yaml::Node node = root.need("policies");
+  yaml::Node node = root.need("policies");
+  if (node.is_map()) {
+    node.only({"path", "signed_by", "watch"});
+    read_signers(node.get("signed_by"), folder, config);
+    read_bool(node.get("watch"), config.watch_policies);
+    node = node.need("path");
+  }
   std::string path;
   read_path(node, folder, path);
   std::error_code ignored;
@@ -74,7 +97,8 @@ void read_admin(const yaml::Node& root, const Folder& folder, Config& config) {
     if (inherits) inherit();
     return;
   }
-  admin.only({"enabled", "listen", "tls"});
+  admin.only({"enabled", "listen", "tls", "token_file"});
+  read_file_path(admin.get("token_file"), folder, out.token_file);
   read_bool(admin.get("enabled"), out.enabled);
   const yaml::Node listen = admin.get("listen");
   read_listen(listen, out.endpoint);

@@ -132,6 +132,12 @@ std::vector<MetricFamily> metric_families(const MetricSources& sources) {
   families.push_back(single("keyward_policy_reload_failures_total",
                             "Policy reloads that were refused", kCount,
                             static_cast<double>(sources.policy_reload_failures)));
+  families.push_back(single("keyward_policy_last_reload_success",
+                            "1 when the last attempt to load the policies succeeded", kGauge,
+                            sources.policy_last_ok ? 1 : 0));
+  const std::chrono::duration<double> loaded = sources.policy_loaded_at.time_since_epoch();
+  families.push_back(single("keyward_policy_loaded_timestamp_seconds",
+                            "When the policy in force was loaded", kGauge, loaded.count()));
   families.push_back(single("keyward_build_info", "Version in a label", kGauge, 1,
                             {{"version", KEYWARD_VERSION}, {"policy", sources.policy_version}}));
   return families;

@@ -1,6 +1,7 @@
 // The process's numbers as Prometheus families; names are listed in docs/metrics.md.
 #pragma once
 
+#include "keyward/base/clock.h"
 #include "keyward/identity/key_fetcher.h"
 #include "keyward/lease/lease_service.h"
 #include "keyward/proxy/metrics.h"
@@ -18,6 +19,8 @@ struct MetricSources {
   bool redis_up = false;
   std::uint64_t policy_reloads = 0, policy_reload_failures = 0;
   std::string policy_version;
+  bool policy_last_ok = true;
+  WallTime policy_loaded_at{};
 };
 
 [[nodiscard]] std::vector<prometheus::MetricFamily> metric_families(const MetricSources& sources);

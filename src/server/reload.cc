@@ -20,53 +20,130 @@ std::vector<std::string> aliases(const Config& config) {
   return names;
 }
 
+// Complaints for a record: the first of them, and how many there are.
+std::string first_of(const Diagnostics& diagnostics) {
+  std::size_t errors = 0;
+  std::string first;
+  for (const Diagnostic& one : diagnostics.all()) {
+    if (one.level != Diagnostic::Level::error) continue;
+    if (++errors == 1) first = one.text();
+  }
+  if (errors > 1) first += " (and " + std::to_string(errors - 1) + " more)";
+  return first;
+}
+
 }  // namespace
 
+PolicySource Server::State::policy_source() const {
+  return {.folder = config.policies,
+          .catalog = catalog,
+          .issuers = aliases(config),
+          .signers = config.policy_signers};
+}
+
+// At the start nothing is served yet: loaded here and now.
 Result<> Server::State::load_policy() {
-  Diagnostics diagnostics;
-  auto loaded = policy::Snapshot::load(config.policies, catalog, aliases(config), diagnostics);
-  if (loaded == nullptr) return Error(Errc::invalid, diagnostics.text());
-  for (const Diagnostic& diagnostic : diagnostics.all()) spdlog::warn("{}", diagnostic.text());
-  policy = std::move(loaded);
-  in_force.publish(policy);
-  record_policy(true);
+  const PolicyAttempt attempt = load_policies(policy_source(), "start", clock);
+  if (attempt.snapshot == nullptr) return Error(Errc::invalid, attempt.diagnostics.text());
+  for (const Diagnostic& diagnostic : attempt.diagnostics.all())
+    spdlog::warn("{}", diagnostic.text());
+  put_in_force(attempt);
+  last_attempt = attempt;
+  last_attempt.snapshot = nullptr;
+  loader = std::make_unique<PolicyLoader>(io, clock, policy_source(),
+                                          [this](const PolicyAttempt& one) { settle(one); });
   return {};
 }
 
-void Server::State::record_policy(bool initial) {
-  audit::Event event;
-  event.kind = audit::Kind::policy_loaded;
-  const std::string detail =
-      policy->version() + (policy->commit().empty() ? "" : " commit " + policy->commit());
-  event.detail = detail;
-  event.reason = initial ? "start" : "reload";
-  journal->append(event);
-  (void)journal->flush();
+void Server::State::watch_policies() {
+  if (!config.watch_policies) return;
+  watch = std::make_unique<FolderWatch>(io, config.policies, FolderWatch::Pace{},
+                                        [this] { (void)reload_policy("watch", {}); });
+  if (const Result<> started = watch->start(); !started) {
+    // Serving goes on: SIGHUP and the API work all the same.
+    spdlog::error("{}", started.error().message());
+    watch.reset();
+  }
 }
 
-// Everything is read and checked first; only then every shard gets the new values. Any failure
-// keeps what is in force.
-void Server::State::reload() {
-  Diagnostics diagnostics;
-  auto fresh = policy::Snapshot::load(config.policies, catalog, aliases(config), diagnostics);
-  reload_certificates();
-  if (fresh == nullptr) {
+bool Server::State::reload_policy(const std::string& trigger, std::function<void()> done) {
+  if (stopping) return false;
+  PolicyLoader::Done told;
+  if (done) told = [done = std::move(done)](const PolicyAttempt&) { done(); };
+  return loader->request(trigger, std::move(told));
+}
+
+// Everything was read and checked; only then every shard gets the new version. Any failure keeps
+// what is in force.
+void Server::State::settle(const PolicyAttempt& attempt) {
+  last_attempt = attempt;
+  last_attempt.snapshot = nullptr;
+  last_changed = false;
+  if (attempt.snapshot == nullptr) {
     ++reload_failures;
-    spdlog::error("policy reload refused, version {} stays in force:\n{}", policy->version(),
-                  diagnostics.text());
-    return;
+    spdlog::error("policy reload ({}) refused, version {} stays in force:\n{}", attempt.trigger,
+                  policy->version(), attempt.diagnostics.text());
+    return record_policy(attempt);
   }
+  for (const Diagnostic& diagnostic : attempt.diagnostics.all())
+    spdlog::warn("{}", diagnostic.text());
   ++reloads;
-  const bool changed = fresh->version() != policy->version();
-  spdlog::info("policy reload: version {} {}", fresh->version(),
-               changed ? "is now in force" : "unchanged");
-  if (!changed) return;
-  policy = std::move(fresh);
-  record_policy(false);
+  last_changed = attempt.snapshot->version() != policy->version() ||
+                 attempt.snapshot->commit() != policy->commit();
+  spdlog::info("policy reload ({}): version {} {}", attempt.trigger, attempt.snapshot->version(),
+               last_changed ? "is now in force" : "unchanged");
+  if (last_changed) put_in_force(attempt);
+}
+
+void Server::State::put_in_force(const PolicyAttempt& attempt) {
+  policy = attempt.snapshot;
+  policy_loaded_at = attempt.at;
+  policy_loaded_by = attempt.trigger;
+  // Its record stands before that of any decision by it.
+  record_policy(attempt);
   in_force.publish(policy);
   for (auto& thread : shards) {
     asio::post(thread->io, [shard = thread->shard.get()] { shard->policy_changed(); });
   }
+}
+
+// The detail is the version in force afterwards.
+void Server::State::record_policy(const PolicyAttempt& attempt) {
+  const bool loaded = attempt.snapshot != nullptr;
+  const std::string detail =
+      policy->version() + (policy->commit().empty() ? "" : " commit " + policy->commit());
+  std::string reason = attempt.trigger == "start" ? "start" : "reload by " + attempt.trigger;
+  if (!loaded) reason += " refused: " + first_of(attempt.diagnostics);
+  audit::Event event;
+  event.kind = audit::Kind::policy_loaded;
+  event.outcome = loaded ? audit::Outcome::ok : audit::Outcome::error;
+  event.detail = detail;
+  event.reason = reason;
+  journal->append(event);
+  (void)journal->flush();
+}
+
+admin::PolicyStatus Server::State::policy_status() const {
+  admin::PolicyStatus out;
+  out.version = policy->version();
+  out.commit = policy->commit();
+  out.folder = config.policies;
+  out.number = in_force.number();
+  out.loaded_at = policy_loaded_at;
+  out.loaded_by = policy_loaded_by;
+  out.grants = policy->grants().size();
+  out.expectations = policy->expectations();
+  out.signed_by = config.policy_signers;
+  out.watching = watch != nullptr;
+  out.reloads = reloads;
+  out.failures = reload_failures;
+  out.last_attempt = {.at = last_attempt.at,
+                      .ok = !last_attempt.diagnostics.failed(),
+                      .changed = last_changed,
+                      .trigger = last_attempt.trigger,
+                      .took = last_attempt.took,
+                      .diagnostics = last_attempt.diagnostics};
+  return out;
 }
 
 // A command waits in Redis that the policy no longer allows. ERROR, so that its client is told
@@ -156,6 +233,8 @@ std::vector<prometheus::MetricFamily> Server::State::metrics() const {
   sources.policy_reloads = reloads;
   sources.policy_reload_failures = reload_failures;
   sources.policy_version = policy->version();
+  sources.policy_last_ok = !last_attempt.diagnostics.failed();
+  sources.policy_loaded_at = policy_loaded_at;
   return metric_families(sources);
 }
 

@@ -1,6 +1,7 @@
 #include "keyward/server/server.h"
 
 #include "server/bootstrap.h"
+#include "server/secret_source.h"
 #include "server/state.h"
 
 #include "keyward/admin/admin_server.h"
@@ -117,8 +118,7 @@ Result<> Server::State::build_shards() {
                 keys->refresh(alias, [shard_io, done] { asio::post(*shard_io, done); });
               });
             },
-        .unblock =
-            [this](std::uint64_t id) { asio::post(io, [this, id] { unblock(id); }); },
+        .unblock = [this](std::uint64_t id) { asio::post(io, [this, id] { unblock(id); }); },
         .connections = connections,
         .usage = usage,
         .first_id = index + 1,
@@ -174,8 +174,18 @@ Result<> Server::State::start_admin() {
   }
   admin = std::make_unique<admin::AdminServer>(
       io, config.admin.endpoint, tls,
-      admin::Sources{.readiness = [this] { return readiness(); },
-                     .metrics = [this] { return metrics(); }});
+      admin::Sources{
+          .readiness = [this] { return readiness(); },
+          .metrics = [this] { return metrics(); },
+          .policy = [this] { return policy_status(); },
+          .snapshot = [this] { return policy; },
+          .reload =
+              [this](const std::string& trigger, std::function<void()> done) {
+                return reload_policy(trigger, std::move(done));
+              },
+          .token = config.admin.token_file.empty()
+                       ? std::function<Result<Secret>()>()
+                       : [path = config.admin.token_file] { return secret_from_file(path); }});
   return admin->start();
 }
 
@@ -207,7 +217,8 @@ void Server::State::watch_signals() {
   signals->async_wait([this](const boost::system::error_code& error, int signal) {
     if (error) return;
     if (signal == SIGHUP) {
-      reload();
+      reload_certificates();
+      (void)reload_policy("signal", {});
       watch_signals();
       return;
     }
@@ -259,6 +270,7 @@ int Server::run(std::function<void()> on_ready) {
   state.watch_signals();
   state.timer = std::make_unique<asio::steady_timer>(state.io);
   state.poll_info();
+  state.watch_policies();
   state.start_threads();
   state.keys->start();
   asio::post(state.io, [&state] {
@@ -268,6 +280,8 @@ int Server::run(std::function<void()> on_ready) {
   for (auto& thread : state.shards) {
     if (thread->thread.joinable()) thread->thread.join();
   }
+  state.watch.reset();
+  state.loader.reset();
   state.admin.reset();
   state.shards.clear();
   state.journal->close("stopped");

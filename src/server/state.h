@@ -2,6 +2,9 @@
 // unless it says otherwise.
 #pragma once
 
+#include "server/folder_watch.h"
+#include "server/policy_loader.h"
+
 #include "keyward/admin/admin_server.h"
 #include "keyward/audit/journal.h"
 #include "keyward/base/clock.h"
@@ -50,7 +53,10 @@ struct Server::State {
   void start_threads();
   void watch_signals();
   void poll_info();
-  void reload();
+  void watch_policies();
+  bool reload_policy(const std::string& trigger, std::function<void()> done);
+  void settle(const PolicyAttempt& attempt);
+  void put_in_force(const PolicyAttempt& attempt);
   void reload_certificates();
   void unblock(std::uint64_t client);
   void maybe_ready();
@@ -58,7 +64,9 @@ struct Server::State {
   void finish();
   std::vector<admin::ReadyCheck> readiness() const;
   std::vector<prometheus::MetricFamily> metrics() const;
-  void record_policy(bool initial);
+  [[nodiscard]] PolicySource policy_source() const;
+  [[nodiscard]] admin::PolicyStatus policy_status() const;
+  void record_policy(const PolicyAttempt& attempt);
   void write_pid_file() const;
 
   Config config;
@@ -82,6 +90,13 @@ struct Server::State {
   std::unique_ptr<asio::signal_set> signals;
   std::unique_ptr<asio::steady_timer> timer;
   std::function<void()> on_ready;
+  // Both post to `io`; the loader's thread is joined before anything above goes.
+  std::unique_ptr<PolicyLoader> loader;
+  std::unique_ptr<FolderWatch> watch;
+  PolicyAttempt last_attempt;  // without its snapshot
+  bool last_changed = false;
+  WallTime policy_loaded_at{};
+  std::string policy_loaded_by;
   std::uint64_t reloads = 0, reload_failures = 0;
   std::size_t draining = 0;
   int stop_signals = 0;

@@ -1,10 +1,13 @@
-// The admin listener: /healthz /readyz /metrics over HTTP(S), on the control thread. Limits on
+// The admin listener: pages, and the API below /v1/, over HTTP(S), on the control thread. Limits on
 // size, time and connections.
 #pragma once
 
+#include "keyward/admin/policy_status.h"
 #include "keyward/base/result.h"
+#include "keyward/base/secret.h"
 #include "keyward/net/endpoint.h"
 #include "keyward/net/tls.h"
+#include "keyward/policy/snapshot.h"
 
 #include <boost/asio/io_context.hpp>
 #include <prometheus/metric_family.h>
@@ -25,6 +28,12 @@ struct ReadyCheck {
 struct Sources {
   std::function<std::vector<ReadyCheck>()> readiness;
   std::function<std::vector<prometheus::MetricFamily>()> metrics;
+  std::function<PolicyStatus()> policy;
+  std::function<std::shared_ptr<const policy::Snapshot>()> snapshot;
+  // Reads the folder again; `done` when that is over, whatever came of it. False: too many wait.
+  std::function<bool(const std::string& trigger, std::function<void()> done)> reload;
+  // What /v1/ asks for, read anew each time; none = loopback only.
+  std::function<Result<Secret>()> token;
 };
 
 class AdminServer {

@@ -18,6 +18,7 @@ struct AdminConfig {
   bool enabled = true;
   net::Endpoint endpoint;  // Kind::tls or Kind::tcp (loopback only)
   net::ServerTlsConfig tls;
+  std::string token_file;  // what /v1/ asks for; empty = none, loopback only
 };
 
 struct Config {
@@ -27,7 +28,9 @@ struct Config {
   upstream::UpstreamConfig upstream;
   std::vector<identity::IssuerConfig> issuers;
   std::vector<std::string> user_placeholders = {"oidc"};
-  std::string policies;  // folder
+  std::string policies;                     // folder
+  std::vector<std::string> policy_signers;  // public key files; empty = the folder is not signed
+  bool watch_policies = false;
   std::string audit_directory;
   AdminConfig admin;
   lease::LeaseConfig lease;

@@ -92,9 +92,15 @@ class Keyward:
         for name, text in policies.items():
             (self.policies / name).write_text(text)
 
-    def start(self, seconds=15):
+    def replace_policy(self, text, name='e2e.yaml'):
+        """One file, replaced at once: no reader sees half of it."""
+        draft = self.policies / f'.{name}.new'
+        draft.write_text(text)
+        draft.replace(self.policies / name)
+
+    def start(self, seconds=15, arguments=()):
         self.config_file.write_text(json.dumps(self.config, indent=1) + '\n')  # JSON is YAML
-        self.process = Process([BINARY, 'serve', '--config', self.config_file], self.folder / 'keyward.log')
+        self.process = Process([BINARY, 'serve', '--config', self.config_file, *arguments], self.folder / 'keyward.log')
         self.process.expect(self.ready, seconds, 'readiness')
         return self
 
@@ -107,6 +113,29 @@ class Keyward:
             return answer.status, answer.read().decode()
         finally:
             connection.close()
+
+    def api(self, method, path, body=None, headers=None):
+        """Status and JSON of a request to /v1/, with the header that keeps web pages out."""
+        connection = http.client.HTTPConnection('127.0.0.1', self.admin_port, timeout=30)
+        try:
+            connection.request(method, path, json.dumps(body) if body is not None else None,
+                               {'X-Keyward-Request': '1'} if headers is None else headers)
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
+        finally:
+            connection.close()
+
+    def reload_now(self):
+        """Reads the folder again and waits for it; the status afterwards."""
+        status, body = self.api('POST', '/v1/policy/reload')
+        assert status == 200, body
+        return body
+
+    def metric(self, name):
+        for line in self.get('/metrics')[1].splitlines():
+            if line.startswith(name + ' ') or line.startswith(name + '{'):
+                return float(line.rsplit(' ', 1)[1])
+        raise AssertionError(f'{name} is not served')
 
     def ready(self):
         try:

@@ -82,7 +82,8 @@ std::string empty_document(const json::value& given, const json::value& root,
   for (const auto& [key, property] : resolved(given, root).at("properties").as_object()) {
     names.insert(std::string(key));
     const json::value* schema = &resolved(property, root);
-    if (schema->is_object() && schema->get_object().contains("anyOf") && key == "tls") {
+    if (schema->is_object() && schema->get_object().contains("anyOf") &&
+        (key == "tls" || key == "policies")) {
       schema = &resolved(schema->at("anyOf").at(1), root);
     }
     const bool list = schema->is_object() && schema->get_object().contains("items") &&

@@ -1,0 +1,97 @@
+#include "admin/api.h"
+
+#include "admin/policy_api.h"
+
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <openssl/crypto.h>
+
+#include <algorithm>
+#include <optional>
+
+namespace keyward::admin {
+namespace {
+
+std::string_view path_of(std::string_view target) { return target.substr(0, target.find('?')); }
+
+Page refusal(unsigned status, std::string_view what) {
+  Page page;
+  page.status = status;
+  page.content_type = "application/json";
+  page.body = boost::json::serialize(boost::json::object{{"ok", false}, {"error", what}}) + "\n";
+  return page;
+}
+
+// "127.0.0.1:9380", "[::1]:9380" and "localhost:9380". A name that somebody's DNS made point here
+// is none of them.
+bool names_loopback(std::string_view host) {
+  if (host.starts_with("[::1]")) return true;
+  const std::string_view name = host.substr(0, host.rfind(':'));
+  return name == "localhost" || name.starts_with("127.");
+}
+
+bool holds_token(std::string_view authorization, const Secret& token) {
+  constexpr std::string_view kBearer = "Bearer ";
+  if (!authorization.starts_with(kBearer)) return false;
+  const std::string_view given = authorization.substr(kBearer.size());
+  const std::string_view wanted = token.reveal();
+  return given.size() == wanted.size() &&
+         CRYPTO_memcmp(given.data(), wanted.data(), wanted.size()) == 0;
+}
+
+// Without a token whoever reaches the loopback address may ask, but no web page: those cannot set
+// this header or content type for another site without being allowed to, and here they never are.
+std::optional<Page> refuse_browser(const ApiRequest& request) {
+  if (!names_loopback(request.host)) {
+    return refusal(403, "the Host header names neither localhost nor a loopback address");
+  }
+  if (request.method == "GET" || request.method == "HEAD") return std::nullopt;
+  if (request.from_browser_page) return refusal(403, "requests of web pages are refused here");
+  if (request.own_header.empty() && !request.content_type.starts_with("application/json")) {
+    return refusal(403,
+                   "send the header 'X-Keyward-Request: 1' with a request that changes or asks "
+                   "something");
+  }
+  return std::nullopt;
+}
+
+std::optional<Page> refuse(const ApiRequest& request, const Sources& sources) {
+  if (sources.token) {
+    const Result<Secret> token = sources.token();
+    if (!token) return refusal(503, "admin.token_file cannot be read");
+    if (holds_token(request.authorization, *token)) return std::nullopt;
+    return refusal(401, "send the token of admin.token_file as 'Authorization: Bearer TOKEN'");
+  }
+  if (!request.loopback_listener) {
+    return refusal(403, "/v1/ is answered beyond loopback only with admin.token_file");
+  }
+  return refuse_browser(request);
+}
+
+struct Route {
+  std::string_view path, method;
+  void (*answer)(const ApiRequest&, const Sources&, std::function<void(Page)>);
+};
+constexpr Route kRoutes[] = {{"/v1/policy", "GET", policy_status},
+                             {"/v1/policy/reload", "POST", policy_reload},
+                             {"/v1/policy/explain", "POST", policy_explain}};
+
+}  // namespace
+
+bool is_api(std::string_view target) { return path_of(target).starts_with("/v1/"); }
+
+void answer_api(const ApiRequest& request, const Sources& sources, std::function<void(Page)> done) {
+  if (auto refused = refuse(request, sources)) return done(std::move(*refused));
+  for (const Route& route : kRoutes) {
+    if (route.path != path_of(request.target)) continue;
+    const bool head = route.method == "GET" && request.method == "HEAD";
+    if (route.method == request.method || head)
+      return route.answer(request, sources, std::move(done));
+    Page page = refusal(405, std::string("use ") + std::string(route.method));
+    page.allow = route.method == "GET" ? "GET, HEAD" : route.method;
+    return done(std::move(page));
+  }
+  done(refusal(404, "no such page: /v1/policy, /v1/policy/reload, /v1/policy/explain"));
+}
+
+}  // namespace keyward::admin

@@ -1,0 +1,90 @@
+#include "admin/policy_api.h"
+
+#include "keyward/base/diagnostics_json.h"
+#include "keyward/policy/explain_case.h"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <spdlog/fmt/chrono.h>
+
+namespace keyward::admin {
+namespace {
+
+namespace json = boost::json;
+
+Page page_of(unsigned status, const json::object& body) {
+  Page page;
+  page.status = status;
+  page.content_type = "application/json";
+  page.body = json::serialize(body) + "\n";
+  return page;
+}
+
+std::string text(WallTime time) {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
+  const auto micros = (time - seconds).count();
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:06}Z",
+                     fmt::gmtime(std::chrono::system_clock::to_time_t(seconds)), micros);
+}
+
+json::array list(const std::vector<std::string>& texts) {
+  json::array out;
+  for (const std::string& one : texts) out.emplace_back(one);
+  return out;
+}
+
+json::object to_json(const PolicyStatus& status) {
+  const PolicyStatus::Attempt& last = status.last_attempt;
+  return {{"version", status.version},
+          {"commit", status.commit.empty() ? json::value(nullptr) : json::value(status.commit)},
+          {"number", status.number},
+          {"loaded_at", text(status.loaded_at)},
+          {"loaded_by", status.loaded_by},
+          {"folder", status.folder},
+          {"grants", status.grants},
+          {"expectations", status.expectations},
+          {"signed_by", list(status.signed_by)},
+          {"watching", status.watching},
+          {"reloads", status.reloads},
+          {"failures", status.failures},
+          {"last_attempt", json::object{{"at", text(last.at)},
+                                        {"ok", last.ok},
+                                        {"changed", last.changed},
+                                        {"trigger", last.trigger},
+                                        {"took_ms", last.took.count()},
+                                        {"diagnostics", keyward::to_json(last.diagnostics)}}}};
+}
+
+}  // namespace
+
+void policy_status(const ApiRequest&, const Sources& sources, std::function<void(Page)> done) {
+  if (!sources.policy) return done(page_of(503, {{"ok", false}, {"error", "not serving yet"}}));
+  done(page_of(200, to_json(sources.policy())));
+}
+
+void policy_reload(const ApiRequest& request, const Sources& sources,
+                   std::function<void(Page)> done) {
+  const auto tell = [policy = sources.policy, done] {
+    const PolicyStatus status = policy();
+    json::object body = to_json(status);
+    body["ok"] = status.last_attempt.ok;
+    done(page_of(status.last_attempt.ok ? 200 : 422, body));
+  };
+  if (!sources.reload || !sources.reload("api " + std::string(request.peer), tell)) {
+    done(page_of(503, {{"ok", false}, {"error", "too many reloads wait already"}}));
+  }
+}
+
+void policy_explain(const ApiRequest& request, const Sources& sources,
+                    std::function<void(Page)> done) {
+  const auto question = policy::parse_case(request.body);
+  if (!question) return done(page_of(400, policy::error_answer(question.error().message())));
+  const auto snapshot = sources.snapshot ? sources.snapshot() : nullptr;
+  if (snapshot == nullptr) return done(page_of(503, policy::error_answer("no policy is loaded")));
+  const auto answer = policy::Explainer(snapshot).answer(*question);
+  if (!answer) return done(page_of(404, policy::error_answer(answer.error().message())));
+  done(page_of(200, policy::to_json(*answer)));
+}
+
+}  // namespace keyward::admin
