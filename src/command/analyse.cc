@@ -26,6 +26,7 @@ void start(std::span<const std::string_view> args, Command& out) {
   out.keys.clear();
   out.channels.clear();
   out.names.clear();
+  out.ruled.clear();
   out.blocks = out.mutates = out.scans_keyspace = false;
   out.scan_pattern = {};
 }
@@ -199,6 +200,13 @@ void add_names(const CommandInfo& info, Command& out) {
   }
 }
 
+void add_ruled(const CommandInfo& info, Command& out) {
+  if (info.ruled_from == 0) return;
+  for (std::size_t i = info.ruled_from; i < out.args.size(); ++i) {
+    out.ruled.push_back({static_cast<std::uint32_t>(i), {}});
+  }
+}
+
 // Finds the command and judges the number of arguments; what follows depends on whether all of them
 // are known.
 Analysis recognise(const Catalog& catalog, std::size_t total, Command& out) {
@@ -253,6 +261,7 @@ Analysis analyse(const Catalog& catalog, std::span<const std::string_view> args,
   }
   add_channels(info, out);
   add_names(info, out);
+  add_ruled(info, out);
   if (info.scans_keyspace && info.name == "keys") out.scan_pattern = args[1];
   return {};
 }

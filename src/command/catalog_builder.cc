@@ -160,6 +160,7 @@ void CatalogBuilder::judge(const RawCommand& raw, CommandInfo& info) const {
     info.kind = known->kind;
     info.mutates = known->mutates || info.is(kWrite);
     info.scans_keyspace = known->scans_keyspace;
+    info.ruled_from = known->ruled_from;
   } else {
     info.exposure = careful(raw);
     info.kind = info.is(kBlocking) ? Kind::blocking : Kind::plain;

@@ -196,6 +196,7 @@ Table make_table() {
   list(kNever, Exposure::never);
   each_word(kMutates, [&](std::string_view word) { table[word].mutates = true; });
   each_word(kScansKeyspace, [&](std::string_view word) { table[word].scans_keyspace = true; });
+  table["config|get"].ruled_from = 2;
   for (const KindRow& row : kKinds) {
     each_word(row.commands, [&](std::string_view word) { table[word].kind = row.kind; });
   }

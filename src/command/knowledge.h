@@ -15,6 +15,7 @@ struct Knowledge {
   Kind kind = Kind::plain;
   bool mutates = false;  // beside the commands flagged kWrite
   bool scans_keyspace = false;
+  std::uint8_t ruled_from = 0;  // as in CommandInfo
 };
 
 // Nothing for a command that nobody has judged yet; its caller must then be careful.

@@ -32,6 +32,15 @@ Analysis OptionReader::read_all(std::size_t at, std::size_t keys) {
     if (option == nullptr) return argument_error(info_, at_, "is none of its options");
     if (Analysis one = read_one(*option, keys); one.verdict != Verdict::ok) return one;
   }
+  return check_needs();
+}
+
+Analysis OptionReader::check_needs() const {
+  const auto& options = info_.syntax->options;
+  for (std::size_t i = 0; i < options.size(); ++i) {
+    if (options[i].needs.empty() || (seen_ & bit(i)) == 0 || seen(options[i].needs)) continue;
+    return option_error(info_, options[i].name, options[i].why);
+  }
   return {};
 }
 
@@ -64,6 +73,7 @@ Analysis OptionReader::read_one(const Option& option, std::size_t keys) {
     if (Analysis one = check_value(option, command_.args[i]); one.verdict != Verdict::ok)
       return one;
   }
+  note_ruled(option, values);
   apply(option);
   at_ += values + 1;
   return {};
@@ -82,19 +92,24 @@ Analysis OptionReader::check_value(const Option& option, std::string_view value)
   }
   switch (option.kind) {
     case Values::any:
+    case Values::plain_pattern:
+    case Values::hash_sign:
       return {};
     case Values::integers:
       return is_integer(value) ? Analysis{} : option_error(info_, option.name, "wants an integer");
-    case Values::plain_pattern:
-      if (value.find('*') == std::string_view::npos) return {};
-      return option_error(info_, option.name,
-                          "with a pattern is refused here: it reads keys that no argument names");
-    case Values::hash_sign:
-      if (value == "#") return {};
-      return option_error(info_, option.name,
-                          "other than # is refused here: it reads keys that no argument names");
   }
   return option_error(info_, option.name, "is not understood");
+}
+
+void OptionReader::note_ruled(const Option& option, std::size_t values) {
+  if (option.rule.empty()) return;
+  for (std::size_t i = at_ + 1; i <= at_ + values; ++i) {
+    const std::string_view value = command_.args[i];
+    const bool free =
+        (option.kind == Values::plain_pattern && value.find('*') == std::string_view::npos) ||
+        (option.kind == Values::hash_sign && value == "#");
+    if (!free) command_.ruled.push_back({static_cast<std::uint32_t>(i), option.rule});
+  }
 }
 
 void OptionReader::apply(const Option& option) {
@@ -120,8 +135,9 @@ void OptionReader::apply(const Option& option) {
       command_.names.push_back({static_cast<std::uint32_t>(at_ + 1), false});
       break;
     case Effect::names_keys:
-      // sort.c lookupKeyByPattern: without a '*' it names nothing.
-      if (command_.args[at_ + 1].find('*') != std::string_view::npos) {
+      // sort.c lookupKeyByPattern: without a '*' a pattern of SORT names nothing.
+      if (option.kind == Values::any ||
+          command_.args[at_ + 1].find('*') != std::string_view::npos) {
         command_.names.push_back({static_cast<std::uint32_t>(at_ + 1), false});
       }
       break;

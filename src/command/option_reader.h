@@ -27,6 +27,8 @@ class OptionReader {
   [[nodiscard]] const Option* option_at(std::size_t at) const;
   [[nodiscard]] Analysis read_one(const Option& option, std::size_t keys);
   [[nodiscard]] Analysis check_value(const Option& option, std::string_view value) const;
+  void note_ruled(const Option& option, std::size_t values);
+  [[nodiscard]] Analysis check_needs() const;
   void apply(const Option& option);
 
   const CommandInfo& info_;

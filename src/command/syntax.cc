@@ -103,14 +103,20 @@ constexpr Option kZrangeBy[] = {
     {.name = "limit", .values = 2, .kind = kInt},
 };
 constexpr Option kMemoryUsage[] = {{.name = "samples", .values = 1, .kind = kInt}};
-// BY and GET with a pattern read keys that the arguments do not name.
+// BY and GET with a pattern read keys that the arguments do not name: a policy must name the
+// patterns.
 constexpr Option kSort[] = {
-    {.name = "by", .values = 1, .effect = Effect::names_keys, .kind = Values::plain_pattern},
+    {.name = "by",
+     .values = 1,
+     .effect = Effect::names_keys,
+     .kind = Values::plain_pattern,
+     .rule = "by"},
     {.name = "get",
      .values = 1,
      .effect = Effect::names_keys,
      .kind = Values::hash_sign,
-     .repeats = true},
+     .repeats = true,
+     .rule = "get"},
     {.name = "limit", .values = 2, .kind = kInt},
     {.name = "asc", .group = 1},
     {.name = "desc", .group = 1},
@@ -142,13 +148,23 @@ constexpr Option kWeighted[] = {
 constexpr Option kWithscores[] = {{.name = "withscores"}};
 constexpr Option kLimit[] = {{.name = "limit", .values = 1, .kind = kInt}};
 constexpr Option kCount[] = {{.name = "count", .values = 1, .kind = kInt}};
-// Invalidation by prefix names every tenant's keys; redirection reaches into another connection.
+// Broadcasting names keys of whoever writes them, so a policy must name the prefixes; redirection
+// reaches into another connection.
 constexpr Option kTracking[] = {
     {.name = "optin", .group = 1},
     {.name = "optout", .group = 1},
     {.name = "noloop"},
-    {.name = "bcast", .effect = Effect::refused, .why = "it would name the keys of others"},
-    {.name = "prefix", .values = 1, .effect = Effect::refused, .why = "it belongs to BCAST"},
+    {.name = "bcast",
+     .group = 1,
+     .why = "wants PREFIX: without it the keys of others would be named",
+     .needs = "prefix"},
+    {.name = "prefix",
+     .values = 1,
+     .effect = Effect::names_keys,
+     .repeats = true,
+     .why = "belongs to BCAST",
+     .rule = "bcast",
+     .needs = "bcast"},
     {.name = "redirect",
      .values = 1,
      .effect = Effect::refused,

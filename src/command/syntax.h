@@ -18,7 +18,7 @@ enum class Effect : std::uint8_t {
   destination,  // its value is a key that is written
   blocks,       // the command may wait
   bounds_scan,  // its value is the pattern that bounds what is listed
-  names_keys,   // its value, where it holds a '*', is a pattern of keys
+  names_keys,   // its value is a prefix of keys, or where it holds a '*' a pattern of them
   refused,      // not for clients of the proxy
 };
 
@@ -26,8 +26,8 @@ enum class Effect : std::uint8_t {
 enum class Values : std::uint8_t {
   any,
   integers,
-  plain_pattern,  // contains no '*': SORT BY nosort
-  hash_sign,      // is "#": SORT GET #
+  plain_pattern,  // any; without a '*' it needs no rule: SORT BY nosort
+  hash_sign,      // any; "#" needs no rule: SORT GET #
 };
 
 inline constexpr std::uint8_t kOnePerKey = 255;
@@ -37,9 +37,11 @@ struct Option {
   std::uint8_t values = 0;  // how many arguments follow it; kOnePerKey: as many as there are keys
   Effect effect = Effect::none;
   Values kind = Values::any;
-  std::uint8_t group = 0;     // at most one of a group; 0 = in no group
-  bool repeats = false;       // may come more than once
-  std::string_view why = {};  // Effect::refused: said to the client
+  std::uint8_t group = 0;       // at most one of a group; 0 = in no group
+  bool repeats = false;         // may come more than once
+  std::string_view why = {};    // said to the client: Effect::refused, or when `needs` is missing
+  std::string_view rule = {};   // its value needs an argument rule of that name (RuledUse::option)
+  std::string_view needs = {};  // an option that must be given as well
 };
 
 struct Syntax {

@@ -19,10 +19,31 @@ bool one_star_at_its_end(std::string_view glob) {
   return glob.size() > 1 && glob.back() == '*' && glob.find_first_of("*?[]\\") == glob.size() - 1;
 }
 
+// Globs and prefixes of keys are Redis's names, as the key patterns are.
+ArgumentRule qualified(ArgumentRule rule, const std::string& name_space) {
+  if (rule.option.empty()) return rule;
+  for (std::string& glob : rule.globs) glob = qualified_key(name_space, glob);
+  return rule;
+}
+
+// Any rule about INFO narrows it; several show their sections together.
+std::vector<std::string> info_sections(const std::vector<Entry>& entries, const Catalog& catalog) {
+  std::vector<std::string> out;
+  const CommandInfo* info = catalog.by_name("info");
+  if (info == nullptr) return out;
+  for (const Entry& entry : entries) {
+    for (const ArgumentRule& rule : entry.arguments) {
+      if (rule.command == info->id) out.insert(out.end(), rule.globs.begin(), rule.globs.end());
+    }
+  }
+  return out;
+}
+
 Result<Entry> fill_entry(const EntryModel& model, const GrantModel& grant,
                          const std::string& name_space, const identity::Principal* principal) {
   Entry entry;
-  entry.arguments = model.arguments;
+  for (const ArgumentRule& rule : model.arguments)
+    entry.arguments.push_back(qualified(rule, name_space));
   entry.ttl = grant.ttl;
   entry.commands = model.commands;
   entry.databases = grant.databases;
@@ -171,6 +192,7 @@ Result<Parts> assemble(const std::vector<const GrantModel*>& grants,
     if (grant->observes)
       parts.entries.push_back(observing_entry(*grant, parts.name_space, catalog));
   }
+  parts.info_sections = info_sections(parts.entries, catalog);
   std::sort(parts.safe_scripts.begin(), parts.safe_scripts.end());
   std::sort(parts.databases.begin(), parts.databases.end());
   parts.databases.erase(std::unique(parts.databases.begin(), parts.databases.end()),

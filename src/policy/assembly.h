@@ -15,6 +15,7 @@ struct Parts {
   std::vector<std::string> notes;
   std::string name_space;
   std::vector<std::string> safe_scripts;
+  std::vector<std::string> info_sections;
   LeaseSettings lease;
   bool break_glass = false;
 };

@@ -158,10 +158,11 @@ class WordReader {
 
 }  // namespace
 
-command::CommandSet read_commands(const yaml::Node& words, const Catalog& catalog) {
+command::CommandSet read_commands(const yaml::Node& words, const Catalog& catalog,
+                                  bool may_be_idle) {
   WordReader reader(catalog);
   for (const yaml::Node& word : words.list()) reader.apply(word);
-  if (words.present() && reader.set().size() == 0 && !reader.failed()) {
+  if (words.present() && !may_be_idle && reader.set().size() == 0 && !reader.failed()) {
     words.warning(
         "this list grants nothing: every session may run what it names, if it names anything");
   }

@@ -9,9 +9,11 @@ namespace keyward::policy {
 
 // "@read", "-@dangerous", "get", "config|get", each with an optional "+". A category brings in only
 // what is Exposure::normal; the name of a container brings in its subcommands that are; anything
-// by_name wants its full name. Complaints go to the Diagnostics of the words.
+// by_name wants its full name. Complaints go to the Diagnostics of the words. `may_be_idle`: a list
+// of nothing but what every session has is there for its argument rules.
 [[nodiscard]] command::CommandSet read_commands(const yaml::Node& words,
-                                                const command::Catalog& catalog);
+                                                const command::Catalog& catalog,
+                                                bool may_be_idle = false);
 
 // Runs whatever its text says: EVAL, EVALSHA, FCALL and their read-only forms.
 [[nodiscard]] bool runs_script(const command::CommandInfo& info);

@@ -1,3 +1,4 @@
+#include "policy/argument_rules.h"
 #include "policy/builtin.h"
 #include "policy/refusal.h"
 
@@ -13,7 +14,7 @@ namespace {
 using command::Command;
 
 // How far a command came in one entry; the farthest entry is the one to tell about.
-enum class Step { command, database, key, channel, keyspace_scan, limit, passed };
+enum class Step { command, database, key, channel, argument, keyspace_scan, limit, passed };
 
 struct Fit {
   Step step = Step::command;
@@ -28,12 +29,6 @@ bool covers(const KeyPattern& pattern, std::string_view key, std::uint8_t access
   if (pattern.is_prefix)
     return key.starts_with(std::string_view(pattern.glob).substr(0, pattern.glob.size() - 1));
   return glob_match(pattern.glob, key);
-}
-
-bool every_key(const Entry& entry, std::uint8_t access) {
-  return std::any_of(entry.keys.begin(), entry.keys.end(), [&](const KeyPattern& pattern) {
-    return (pattern.access & access) == access && pattern.glob == "*";
-  });
 }
 
 // SUBSCRIBE and PUBLISH match as in Redis; PSUBSCRIBE must lie inside, since its pattern chooses
@@ -95,6 +90,9 @@ Fit fit(const Entry& entry, const Command& command, const Facts& facts) {
         [&](const std::string& glob) { return covers_channel(glob, channel, use.pattern); });
     if (!covered) return {Step::channel, use.arg};
   }
+  for (const command::RuledUse& use : command.ruled) {
+    if (!covers_argument(entry, command, use)) return {Step::argument, use.arg};
+  }
   if (command.scans_keyspace && !reaches_keyspace(entry, command)) return {Step::keyspace_scan};
   if (entry.max_value > 0) {
     if (facts.streamed > entry.max_value) return {Step::limit};
@@ -113,6 +111,8 @@ DenialReason reason_of(Step step) {
       return DenialReason::key;
     case Step::channel:
       return DenialReason::channel;
+    case Step::argument:
+      return DenialReason::argument;
     case Step::keyspace_scan:
       return DenialReason::keyspace_scan;
     case Step::limit:

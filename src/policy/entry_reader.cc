@@ -1,9 +1,12 @@
 #include "policy/entry_reader.h"
 
+#include "policy/argument_reader.h"
 #include "policy/command_words.h"
 #include "policy/entry_reach.h"
 
 #include "keyward/policy/glob.h"
+
+#include <algorithm>
 
 namespace keyward::policy {
 namespace {
@@ -49,15 +52,31 @@ void read_channels(const yaml::Node& node, EntryModel& entry) {
   }
 }
 
-EntryModel read_entry(const yaml::Node& node, const Catalog& catalog) {
+// What it shows is decided by name, so an entry that names nothing grants nothing.
+void check_config(const yaml::Node& node, const EntryModel& entry, const Catalog& catalog) {
+  const command::CommandInfo* config = catalog.by_name("config|get");
+  if (config == nullptr || !entry.commands.contains(config->id)) return;
+  const bool ruled =
+      std::any_of(entry.arguments.begin(), entry.arguments.end(),
+                  [&](const ArgumentRule& rule) { return rule.command == config->id; });
+  if (ruled || node.get("arguments").get("config|get").present()) return;
+  node.error("'config|get' shows only the settings that its entry names",
+             "arguments: {\"config|get\": [maxmemory]} beside its commands");
+}
+
+EntryModel read_entry(const yaml::Node& node, const Catalog& catalog, const GrantModel& grant) {
   EntryModel entry;
-  node.only({"commands", "keys", "read", "write", "channels"});
+  node.only({"commands", "keys", "read", "write", "channels", "arguments"});
   const yaml::Node commands = node.need("commands");
-  entry.commands = read_commands(commands, catalog);
+  const yaml::Node arguments = node.get("arguments");
+  entry.commands =
+      read_commands(commands, catalog, arguments.is_map() && arguments.get("info").present());
   read_keys(node.get("keys"), kBoth, entry);
   read_keys(node.get("read"), command::kRead, entry);
   read_keys(node.get("write"), command::kModify, entry);
   read_channels(node.get("channels"), entry);
+  entry.arguments = read_arguments(arguments, catalog, grant, entry);
+  check_config(node, entry, catalog);
   return entry;
 }
 
@@ -75,7 +94,7 @@ std::vector<EntryModel> read_entries(const yaml::Node& allow, const Catalog& cat
       node.error("a grant has at most 64 allow entries");
       break;
     }
-    EntryModel entry = read_entry(node, catalog);
+    EntryModel entry = read_entry(node, catalog, grant);
     entry.rule = {grant.name, grant.file, node.line()};
     check_reach(node, entry, grant, catalog);
     out.push_back(std::move(entry));

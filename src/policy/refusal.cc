@@ -1,5 +1,7 @@
 #include "policy/refusal.h"
 
+#include "policy/argument_rules.h"
+
 #include "keyward/base/log.h"
 
 #include <algorithm>
@@ -103,6 +105,28 @@ std::string scan_text(const command::Command& command, const Nearest& nearest) {
   return out + "give it a pattern inside: " + (patterns.empty() ? "none" : listed(patterns));
 }
 
+std::string argument_text(const command::Command& command, const Nearest& nearest,
+                          const Grants& grants) {
+  const std::string which =
+      "argument " + std::to_string(nearest.arg) + " of '" + command.info->name + "' ";
+  if (command.info->ruled_from != 0) {
+    std::string low(command.args[nearest.arg].substr(0, 128));
+    for (char& c : low) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    if (names_secret(low))
+      return which + "takes in secrets of the server, which nobody is shown" + at_rule(nearest);
+  }
+  std::vector<std::string> patterns;
+  for (const ArgumentRule& rule : nearest.entry->arguments) {
+    if (rule.command != command.info->id) continue;
+    const std::string option = rule.option.empty() ? "" : rule.option + " ";
+    for (const std::string& glob : rule.globs)
+      patterns.push_back(option + log::printable(glob, 64));
+  }
+  return which + "is not among those that your grant allows: " +
+         (patterns.empty() ? "none" : listed(patterns)) + at_rule(nearest) + "; " +
+         whom_to_ask(nearest, grants) + " to add it under 'arguments'";
+}
+
 std::string text_of(DenialReason reason, const command::Command& command, const Nearest& nearest,
                     const Grants& grants) {
   const std::string name = quoted(command.info->name);
@@ -132,15 +156,12 @@ std::string text_of(DenialReason reason, const command::Command& command, const 
              " bytes, the max_value of your grant" + at_rule(nearest);
     }
     case DenialReason::argument:
-      return "argument " + std::to_string(nearest.arg) + " of " + name +
-             " is not among those that your grant allows" + at_rule(nearest) + "; " +
-             whom_to_ask(nearest, grants);
+      return argument_text(command, nearest, grants);
     case DenialReason::ttl:
       return name + " would leave a key without an expiry, which your grant requires" +
              at_rule(nearest) + "; set one in the same command or transaction";
     case DenialReason::script:
-      return "the script of " + name +
-             " is not declared safe for the namespace of your grant; " +
+      return "the script of " + name + " is not declared safe for the namespace of your grant; " +
              whom_to_ask(nearest, grants) + " to add its SHA-1 under 'scripts'";
   }
   return "not granted";

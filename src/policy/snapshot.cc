@@ -72,6 +72,7 @@ Result<std::shared_ptr<const Grants>> Snapshot::State::build(
   out->contacts_ = std::move(parts->contacts);
   out->name_space_ = std::move(parts->name_space);
   out->safe_scripts_ = std::move(parts->safe_scripts);
+  out->info_sections_ = std::move(parts->info_sections);
   out->lease_ = parts->lease;
   out->break_glass_ = parts->break_glass;
   out->acl_ = compile_acl(out->entries_, out->databases_, catalog);

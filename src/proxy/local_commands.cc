@@ -3,6 +3,8 @@
 #include "proxy/greeting.h"
 #include "proxy/wire_errors.h"
 
+#include "keyward/policy/glob.h"
+
 #include <algorithm>
 #include <cctype>
 
@@ -59,19 +61,33 @@ std::string set_name(const command::Command& command, ClientState& state) {
   return "+OK\r\n";
 }
 
-// "# Section" blocks of INFO, one at a time.
-std::string section_of(std::string_view info, std::string_view wanted) {
+// "# Section" blocks of INFO, one at a time: those whose title the caller wants.
+template <class Wanted>
+std::string sections_of(std::string_view info, Wanted&& wanted) {
+  std::string out;
   std::size_t at = 0;
   while (at < info.size()) {
     const std::size_t end_of_title = info.find("\r\n", at);
     if (end_of_title == std::string_view::npos) break;
     std::size_t next = info.find("\r\n# ", end_of_title);
     next = next == std::string_view::npos ? info.size() : next + 2;
-    const std::string_view title = info.substr(at + 2, end_of_title - at - 2);
-    if (same_word(title, wanted)) return std::string(info.substr(at, next - at));
+    if (wanted(info.substr(at + 2, end_of_title - at - 2))) {
+      if (!out.empty() && !out.ends_with("\r\n\r\n")) out += "\r\n";
+      out += info.substr(at, next - at);
+    }
     at = next;
   }
-  return {};
+  return out;
+}
+
+std::string shown_sections(std::string_view info, std::span<const std::string> shown) {
+  return sections_of(info, [&](std::string_view title) {
+    std::string low(title);
+    for (char& c : low) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    return std::any_of(shown.begin(), shown.end(), [&](const std::string& glob) {
+      return policy::glob_match(glob, low);
+    });
+  });
 }
 
 }  // namespace
@@ -104,20 +120,22 @@ std::string client_reply(const command::Command& command, ClientState state) {
 }
 
 std::string info_reply(const ServerFacts& facts, std::span<const std::string_view> args,
-                       resp::Protocol protocol) {
+                       resp::Protocol protocol, std::span<const std::string> shown) {
+  const std::string info = shown.empty() ? facts.info : shown_sections(facts.info, shown);
   std::string text;
   for (const std::string_view wanted : args.subspan(1)) {
     if (same_word(wanted, "all") || same_word(wanted, "everything") ||
         same_word(wanted, "default")) {
-      text = facts.info;
+      text = info;
       break;
     }
-    const std::string section = section_of(facts.info, wanted);
+    const std::string section =
+        sections_of(info, [&](std::string_view title) { return same_word(title, wanted); });
     if (section.empty()) continue;
     if (!text.empty()) text += "\r\n";
     text += section;
   }
-  if (args.size() == 1) text = facts.info;
+  if (args.size() == 1) text = info;
   std::string out;
   resp::write_verbatim(out, text, protocol);
   return out;

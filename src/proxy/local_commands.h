@@ -29,10 +29,11 @@ struct ClientState {
 // The whole reply to a CLIENT subcommand.
 [[nodiscard]] std::string client_reply(const command::Command& command, ClientState state);
 // INFO from what is known of Redis, reduced to what client libraries read; `args` may name
-// sections.
+// sections. `shown`: lower-case globs of the sections that the grants show, empty for all.
 [[nodiscard]] std::string info_reply(const ServerFacts& facts,
                                      std::span<const std::string_view> args,
-                                     resp::Protocol protocol);
+                                     resp::Protocol protocol,
+                                     std::span<const std::string> shown = {});
 // StackExchange.Redis asks for the key __Booksleeve_TieBreak at connect: answered "no such key",
 // and no attack in the trail.
 [[nodiscard]] bool absorbed_preamble(const command::Command& command, resp::Protocol protocol,

@@ -220,7 +220,8 @@ Session::Step Session::local(const policy::Permit&) {
       answer_error(wire::kWait);
       return Step::done;
     case Kind::info:
-      answer(info_reply(shard_.facts(), command_.args, protocol_));
+      answer(info_reply(shard_.facts(), command_.args, protocol_,
+                        login_->grants->info_sections()));
       return Step::done;
     default:
       answer(client_reply(command_, {.id = id_,

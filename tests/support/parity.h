@@ -40,10 +40,9 @@ inline std::optional<std::string> grammar_rule(std::string_view text) {
       {"is given twice", "an option twice"},
       {"does not go with an option before it", "options that exclude each other"},
       {"has a value that reads as", "a value that reads as an option"},
-      {"is refused here: it reads keys", "SORT BY or GET of keys that no argument names"},
       {"is refused here: it would reach into another database", "COPY to another database"},
-      {"is refused here: it would name the keys of others", "CLIENT TRACKING BCAST"},
-      {"is refused here: it belongs to BCAST", "CLIENT TRACKING PREFIX"},
+      {"BCAST wants PREFIX", "CLIENT TRACKING BCAST without PREFIX"},
+      {"PREFIX belongs to BCAST", "CLIENT TRACKING PREFIX without BCAST"},
       {"is refused here: it would reach into another connection", "CLIENT TRACKING REDIRECT"},
       {"its keys cannot be told", "a count of keys that is no plain number, or leads outside"},
       {"lacks its value", "an option without its value"},
@@ -119,6 +118,8 @@ class Subject {
       if (extras && permits(*grants, command)) return unsayable(command, db, reason);
       if (command.info->name == "xreadgroup" && permits_as_read(*grants, command, db, extras))
         return "XREADGROUP is a write too: it moves the group's pending list" + besides;
+      if (!command.ruled.empty() && permits_unruled(*grants, command, db, extras))
+        return "arguments: an ACL knows no rules for them" + besides;
       if (command.info->kind == command::Kind::psubscribe &&
           permits_one_by_one(*grants, command, db, extras))
         return "PSUBSCRIBE: its patterns must lie in one entry" + besides;
@@ -174,6 +175,13 @@ class Subject {
     return permits(grants, read, any_db ? 0 : db);
   }
 
+  static bool permits_unruled(const policy::Grants& grants, const command::Command& command,
+                              std::uint32_t db, bool any_db) {
+    command::Command unruled = command;
+    unruled.ruled.clear();
+    return permits(grants, unruled, any_db ? 0 : db);
+  }
+
   static bool permits_one_by_one(const policy::Grants& grants, const command::Command& command,
                                  std::uint32_t db, bool any_db) {
     for (const command::ChannelUse& use : command.channels) {
@@ -211,7 +219,11 @@ class Subject {
 
   bool runs_scripts() const {
     for (const command::CommandInfo& info : catalog_.all()) {
-      if (info.kind == command::Kind::script && held(info)) return true;
+      if (info.kind != command::Kind::script) continue;
+      // Those that only an observing grant has count as well.
+      for (const policy::Entry& entry : full_->entries()) {
+        if (entry.commands.contains(info.id)) return true;
+      }
     }
     return false;
   }

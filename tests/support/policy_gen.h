@@ -175,7 +175,12 @@ class PolicyGenerator {
   void entry() {
     selector_ = "(\"resetchannels\" \"-@all\"";
     patterns_.clear();
-    line("      - commands: [" + commands() + "]\n");
+    const std::string words = commands();
+    line("      - commands: [" + words + "]\n");
+    // It shows nothing without a rule, so a file that grants it without one does not load.
+    if (words.find("\"config|get\"") != std::string::npos ||
+        words.find("\"CONFIG|GET\"") != std::string::npos)
+      line("        arguments: {\"config|get\": [\"max*\", port, \"*\"]}\n");
     if (!one_in(8)) patterns("keys", "~");
     if (one_in(3)) patterns("read", "%R~");
     if (one_in(3)) patterns("write", "%W~");

@@ -29,6 +29,13 @@ struct NameUse {
   bool channel = false;  // else a key or a pattern of keys
 };
 
+// An argument that only an argument rule of a policy can allow: it reaches further than the keys and
+// channels that the command names.
+struct RuledUse {
+  std::uint32_t arg = 0;
+  std::string_view option;  // "by", "get", "bcast"; empty: CONFIG GET's names
+};
+
 // Reused from command to command: its vectors keep their memory. Views in args live as long as the
 // request.
 struct Command {
@@ -37,6 +44,7 @@ struct Command {
   std::vector<KeyUse> keys;
   std::vector<ChannelUse> channels;  // published or subscribed to; leaving one needs no right
   std::vector<NameUse> names;        // further names, of which a policy says nothing
+  std::vector<RuledUse> ruled;
   bool blocks = false;               // may block upstream, judged by arguments
   bool mutates = false;              // to be recorded with its outcome
   // SCAN MATCH p and KEYS p: the pattern that bounds what the answer may name; empty = the whole

@@ -36,8 +36,10 @@ struct TtlGuard {
 // What one command may say beyond its keys: `arguments:` of an entry.
 struct ArgumentRule {
   command::CommandId command = 0;
-  std::string option;              // "by", "get"; empty = the arguments themselves (CONFIG GET, INFO)
-  std::vector<std::string> globs;  // lower case; what it may be
+  std::string option;  // "by", "get", "bcast"; empty = the arguments themselves (CONFIG GET, INFO)
+  // What it may be: lower-case globs for names of settings and sections, globs of keys for "by" and
+  // "get", prefixes of keys for "bcast"; keys are Redis's names.
+  std::vector<std::string> globs;
 };
 
 // One `allow` entry, claims templates filled in. A command must fit inside one entry. One entry =
@@ -132,6 +134,8 @@ class Grants {
   [[nodiscard]] bool may_know(std::string_view key, std::uint32_t db) const;
   // Some entry holds a channel pattern that matches.
   [[nodiscard]] bool may_hear(std::string_view channel) const;
+  // Lower-case globs of the sections that INFO shows to this principal; empty = all.
+  [[nodiscard]] const std::vector<std::string>& info_sections() const { return info_sections_; }
   [[nodiscard]] const LeaseSettings& lease() const { return lease_; }
   // Grants of `break_glass: true` are among them.
   [[nodiscard]] bool break_glass() const { return break_glass_; }
@@ -157,6 +161,7 @@ class Grants {
   AclRules acl_;
   std::string name_space_;
   std::vector<std::string> safe_scripts_;
+  std::vector<std::string> info_sections_;
   LeaseSettings lease_;
   bool break_glass_ = false;
 };

@@ -176,6 +176,13 @@ TEST(LocalCommands, InfoGivesTheSectionsAskedFor) {
             std::string::npos);
   EXPECT_EQ(info_reply(facts, none, resp::Protocol::resp2), "$0\r\n\r\n");
   EXPECT_TRUE(info_reply(facts, one, resp::Protocol::resp3).starts_with("=32\r\ntxt:"));
+  // Grants that name sections show no others, whatever is asked.
+  const std::vector<std::string> shown{"repl*"};
+  EXPECT_EQ(info_reply(facts, all, resp::Protocol::resp2, shown),
+            "$28\r\n# Replication\r\nrole:master\r\n\r\n");
+  const Args server{"INFO", "server", "replication", "all"};
+  EXPECT_EQ(info_reply(facts, server, resp::Protocol::resp2, shown),
+            "$28\r\n# Replication\r\nrole:master\r\n\r\n");
 }
 
 TEST(WireErrors, KeepRedisPrefixesAndCarryTheRequestId) {
