@@ -1,5 +1,6 @@
 #include "keyward/lease/lease_service.h"
 
+#include "lease/acl_log.h"
 #include "lease/acl_user.h"
 #include "lease/book.h"
 #include "lease/self_test.h"
@@ -53,7 +54,9 @@ struct LeaseService::State : std::enable_shared_from_this<LeaseService::State> {
         journal(trail),
         clock(now),
         book({.max_users = config.max_users, .linger = config.linger}),
+        log_watch(prefix),
         timer(context),
+        log_timer(context),
         stop_timer(context) {}
 
   // Callers are never called back from inside their own call.
@@ -243,6 +246,58 @@ struct LeaseService::State : std::enable_shared_from_this<LeaseService::State> {
     }
   }
 
+  // --- the tripwire
+  // Seen first before any user is made, so that what an earlier run left is told apart.
+  void look_at_log() {
+    if (config.acl_log_every.count() == 0 || std::exchange(looking, true)) return;
+    control.call({"ACL", "LOG", kAclLogEntries},
+                 [self = shared_from_this()](const Result<ControlReply>& reply) {
+                   self->looking = false;
+                   if (self->gone || reply.has_error()) return;  // again when it is back
+                   self->seen(*reply);
+                 });
+  }
+
+  void seen(const ControlReply& log) {
+    if (log.type != ControlReply::Type::array) {
+      if (!std::exchange(told_blind, true))
+        spdlog::warn(
+            "Redis refuses ACL LOG to the admin user ({}); drift shows only at the command "
+            "that meets it. Give the user +acl|log",
+            log::printable(log.text));
+      return;
+    }
+    for (const AclTrip& trip : log_watch.observe(log, clock.mono())) tripped(trip);
+    look_later();
+  }
+
+  void tripped(const AclTrip& trip) {
+    counters.acl_drift += trip.count;
+    const auto* entry = book.find(trip.user);
+    Lease gone_already;
+    gone_already.user = trip.user;
+    // A key or channel may stand in the trail, as in the records of commands; not in the log.
+    constexpr std::size_t kShown = 256;
+    record(audit::Kind::drift, entry != nullptr && entry->lease ? *entry->lease : gone_already,
+           audit::Outcome::error, "ACL LOG has an entry about a leased user",
+           trip.reason + " '" + log::printable(trip.object, kShown) + "', " + trip.context + ", " +
+               std::to_string(trip.count) + (trip.count == 1 ? " time" : " times"));
+    spdlog::error(
+        "drift: ACL LOG tells of {} refusals ({}) of the leased user {}: its rules are not those "
+        "of "
+        "the policy, or somebody else uses it. The audit trail says more",
+        trip.count, log::printable(trip.reason), trip.user);
+  }
+
+  void look_later() {
+    if (gone || stopping) return;
+    log_timer.expires_after(config.acl_log_every);
+    log_timer.async_wait([self = shared_from_this()](boost::system::error_code error) {
+      if (error || self->gone || self->stopping) return;
+      self->look_at_log();
+    });
+  }
+
   // --- the rest
   void record(audit::Kind kind, const Lease& lease, audit::Outcome outcome, std::string_view reason,
               std::string_view detail) {
@@ -281,11 +336,12 @@ struct LeaseService::State : std::enable_shared_from_this<LeaseService::State> {
   audit::Journal& journal;
   const Clock& clock;
   LeaseBook book;
-  asio::steady_timer timer, stop_timer;
+  AclLogWatch log_watch;
+  asio::steady_timer timer, log_timer, stop_timer;
   Counters counters;
   std::function<void()> on_stopped;
   bool reconciled = false, swept = false, armed = false, gone = false, stopping = false;
-  bool told_untested = false;
+  bool told_untested = false, told_blind = false, looking = false;
 };
 
 LeaseService::LeaseService(asio::io_context& io, upstream::Control& control, LeaseConfig config,
@@ -295,6 +351,7 @@ LeaseService::LeaseService(asio::io_context& io, upstream::Control& control, Lea
 LeaseService::~LeaseService() {
   state_->gone = true;
   state_->timer.cancel();
+  state_->log_timer.cancel();
   state_->stop_timer.cancel();
 }
 
@@ -337,6 +394,7 @@ void LeaseService::repair(const std::string& user, std::function<void(Result<>)>
 
 void LeaseService::on_control_up(std::function<void(Result<>)> done) {
   state_->reconciled = false;
+  state_->look_at_log();
   state_->control.call({"ACL", "USERS"},
                        [state = state_, done = std::move(done)](const Result<ControlReply>& reply) {
                          if (state->gone) return;
@@ -348,6 +406,7 @@ void LeaseService::on_control_up(std::function<void(Result<>)> done) {
 void LeaseService::delete_all(milliseconds deadline, std::function<void()> done) {
   State& state = *state_;
   state.stopping = true;
+  state.log_timer.cancel();
   state.on_stopped = std::move(done);
   state.post(state.book.remove_all(Error(Errc::unavailable, "Keyward is stopping")));
   state.stop_timer.expires_after(deadline);

@@ -170,11 +170,27 @@ std::uint64_t Account::record(const Draft& draft, audit::Outcome outcome,
   }
   if (outcome == audit::Outcome::unknown) shard_.metrics().outcome_unknown.add();
   const std::uint64_t ticket = shard_.journal().append(event);
-  if (head == nullptr || !is_drift(*head)) return ticket;
+  // What a script may touch is Redis's to say, and its NOPERM no surprise.
+  if (head == nullptr || draft.script || !is_drift(*head)) return ticket;
+  return std::max(ticket, drift(event));
+}
+
+std::uint64_t Account::drift(audit::Event& event) {
   shard_.metrics().drift.add();
   event.kind = audit::Kind::drift;
+  event.outcome = audit::Outcome::error;
+  event.subject = &subject_;
   event.reason = "Redis refused what the policy allowed";
-  return std::max(ticket, shard_.journal().append(event));
+  return shard_.journal().append(event);
+}
+
+std::uint64_t Account::answered(const resp::FrameHead& head, std::string_view node) {
+  if (!is_drift(head)) return 0;
+  audit::Event event;
+  event.error_class = head.first_word();
+  event.node = node;
+  event.detail = "a command that is not recorded by itself";
+  return drift(event);
 }
 
 std::uint64_t Account::answered(const Draft& draft, const resp::FrameHead& head,

@@ -47,6 +47,8 @@ class Account {
                              std::span<const std::size_t> lengths = {});
   // The answer's first line is known: records a single command. The draft stays the caller's.
   std::uint64_t answered(const Draft& draft, const resp::FrameHead& head, std::string_view node);
+  // The same for a command without a draft: only drift is told.
+  std::uint64_t answered(const resp::FrameHead& head, std::string_view node);
   // The answer to EXEC is complete (or too large to wait for: `part.last` false): records every
   // member.
   std::uint64_t executed(const Draft& first, const upstream::ReplyPart& part,
@@ -57,6 +59,7 @@ class Account {
  private:
   std::uint64_t record(const Draft& draft, audit::Outcome outcome, const resp::FrameHead* head,
                        std::string_view node, std::string_view detail = {});
+  std::uint64_t drift(audit::Event& event);
   Shard& shard_;
   audit::Subject subject_;  // views into the two below
   std::shared_ptr<const identity::Principal> principal_;

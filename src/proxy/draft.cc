@@ -38,6 +38,7 @@ Draft* Drafts::make(const command::Command& command, const policy::RuleRef& rule
     draft = all_.emplace_back(std::make_unique<Draft>()).get();
   }
   draft->rule = &rule;
+  draft->script = command.info->kind == command::Kind::script;
   print(command, lengths, draft->request);
   return draft;
 }

@@ -24,6 +24,7 @@ struct Draft {
   std::uint32_t member = 0;  // position among the commands of its transaction
   Draft* next = nullptr;     // the next recorded member of a transaction; also the free list
   bool transaction = false;  // head of the members of an EXEC
+  bool script = false;       // Redis judges what it touches
   std::uint64_t ticket = 0;  // of the record once it is made
 };
 

@@ -18,9 +18,11 @@ void Session::deliver(const upstream::Awaiting& awaiting, const upstream::ReplyP
   Draft* draft = static_cast<Draft*>(awaiting.tag);
   std::uint64_t ticket = 0;
   bool hold = false;
-  if (draft != nullptr) {
-    const std::string_view node =
-        flight_link_ != nullptr ? std::string_view(flight_link_->node()) : std::string_view();
+  const std::string_view node =
+      flight_link_ != nullptr ? std::string_view(flight_link_->node()) : std::string_view();
+  if (draft == nullptr) {
+    if (part.first && part.head.is_error()) ticket = account_.answered(part.head, node);
+  } else {
     if (draft->transaction) {
       // Members' outcomes stand inside the answer: it leaves when it is whole and recorded. One too
       // large to hold is recorded by its head alone.

@@ -124,6 +124,9 @@ std::vector<MetricFamily> metric_families(const MetricSources& sources) {
                             static_cast<double>(leases.repaired)));
   families.push_back(single("keyward_lease_failures_total", "ACL users that could not be made",
                             kCount, static_cast<double>(leases.failed)));
+  families.push_back(single("keyward_acl_drift_total",
+                            "Refusals of leased users that Redis logged in ACL LOG", kCount,
+                            static_cast<double>(leases.acl_drift)));
   add_issuers(sources, families);
   families.push_back(single("keyward_redis_up", "1 while the control connection to Redis is up",
                             kGauge, sources.redis_up ? 1 : 0));

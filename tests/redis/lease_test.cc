@@ -62,8 +62,9 @@ class LeaseTest : public testing::Test {
     config.endpoint = {net::Endpoint::Kind::tcp, "127.0.0.1", redis.port()};
     control = std::make_unique<upstream::Control>(io, config);
     service = std::make_unique<LeaseService>(
-        io, *control, LeaseConfig{.instance = "test", .linger = 200ms, .max_users = 3}, *journal,
-        clock);
+        io, *control,
+        LeaseConfig{.instance = "test", .linger = 200ms, .max_users = 3, .acl_log_every = 50ms},
+        *journal, clock);
   }
   void start() {
     control->start(
@@ -173,6 +174,52 @@ TEST_F(LeaseTest, DeletedAfterTheLingerWhenNobodyHoldsIt) {
   EXPECT_EQ(client.call({"GET", "team:a"}), nullptr) << "Redis cut what was logged in";
   EXPECT_EQ(count(user, "unused"), 1U) << records();
   EXPECT_EQ(service->counters().live, 0U);
+}
+
+TEST_F(LeaseTest, AclLogTellsOfWhatLeasedUsersWereRefused) {
+  // Of an earlier run, and of nobody of ours.
+  auto stranger = redis.hiredis();
+  stranger.call({"AUTH", user_prefix("test") + "0123456789abcdef", "x"});
+  stranger.call({"AUTH", "somebody", "x"});
+  start();
+  const auto lease = acquire("okta:w1");
+  ASSERT_TRUE(lease.has_value());
+  auto client = redis.hiredis();
+  ASSERT_EQ(login(client, **lease), "OK");
+  EXPECT_EQ(text_of(client.call({"GET", "team:a"})), "");
+  // Making, testing, repairing and deleting users leaves no trace in the log.
+  ASSERT_TRUE(repair((*lease)->user).has_value());
+  const auto other = acquire("okta:w2");
+  ASSERT_TRUE(other.has_value());
+  service->release((*other)->user);
+  ASSERT_TRUE(run_until(io, [&] { return service->counters().deleted == 1; }));
+  test::run_for(io, 200ms);
+  EXPECT_EQ(service->counters().acl_drift, 0U) << records();
+  // Somebody narrows the user; or uses it beside the proxy.
+  redis.hiredis().call({"ACL", "SETUSER", (*lease)->user, "clearselectors"});
+  EXPECT_TRUE(text_of(client.call({"GET", "team:secret\n"})).starts_with("NOPERM"));
+  EXPECT_TRUE(text_of(client.call({"GET", "team:secret\n"})).starts_with("NOPERM"));
+  ASSERT_TRUE(run_until(io, [&] { return service->counters().acl_drift == 2; }));
+  auto thief = redis.hiredis();
+  EXPECT_TRUE(text_of(thief.call({"AUTH", (*lease)->user, "guess"})).starts_with("WRONGPASS"));
+  ASSERT_TRUE(run_until(io, [&] { return service->counters().acl_drift == 3; }));
+  test::run_for(io, 200ms);
+  EXPECT_EQ(service->counters().acl_drift, 3U);
+  EXPECT_GE(count("\"kind\":\"drift\"", "command 'get', toplevel"), 1U) << records();
+  EXPECT_EQ(count("\"kind\":\"drift\"", "auth 'AUTH', toplevel, 1 time"), 1U) << records();
+  EXPECT_GE(count("\"kind\":\"drift\"", "okta:w1"), 2U);
+  EXPECT_EQ(records().find("client-info"), std::string::npos);
+  EXPECT_EQ(records().find("guess"), std::string::npos);
+  // The log is somebody else's as well: it stays.
+  EXPECT_GE(redis.hiredis().call({"ACL", "LOG"})->elements, 4U);
+}
+
+TEST_F(LeaseTest, AnAdminWithoutAclLogStillMakesUsers) {
+  redis.hiredis().call({"ACL", "SETUSER", "default", "-acl|log"});
+  start();
+  ASSERT_TRUE(acquire("okta:w1").has_value());
+  test::run_for(io, 200ms);
+  EXPECT_EQ(service->counters().acl_drift, 0U);
 }
 
 TEST_F(LeaseTest, NoLeaseWhenRedisDisagreesWithThePolicy) {

@@ -35,7 +35,15 @@ class Upstream : public testing::Test {
   }
   // Keyward has noticed what happened to its links.
   static void settle() { std::this_thread::sleep_for(50ms); }
+  // How often ACL LOG is read; 0 = never, so that the tests alone make drift records.
+  explicit Upstream(std::chrono::milliseconds acl_log_every = 0ms)
+      : rig([=](server::Config& config) { config.lease.acl_log_every = acl_log_every; }) {}
   ProxyRig rig;
+};
+
+class Tripwire : public Upstream {
+ protected:
+  Tripwire() : Upstream(100ms) {}
 };
 
 TEST_F(Upstream, DeathInMidReplyClosesTheClientThatWaitedAndNoOther) {
@@ -275,6 +283,33 @@ TEST_F(Upstream, RightsChangedBehindOurBackAreDrift) {
   EXPECT_EQ(rig.metric("keyward_drift_total"), 1);
   rig.expect_whole_trail();
   EXPECT_EQ(rig.records("\"kind\":\"drift\"").size(), 1U);
+}
+
+// What is not recorded by itself, and what Redis logs of it.
+TEST_F(Tripwire, RefusedReadsAreDriftAndSoIsWhatAclLogSays) {
+  RawClient client = rig.client();
+  ASSERT_EQ(client.call({"SET", "app:k", "v"}), "+OK\r\n");
+  ASSERT_EQ(client.call({"GET", "app:k"}), "$1\r\nv\r\n");
+  at_redis({"ACL", "SETUSER", users().at(0), "clearselectors", "-@all"});
+  EXPECT_TRUE(client.call({"GET", "app:k"}).starts_with("-NOPERM"));
+  EXPECT_EQ(rig.metric("keyward_drift_total"), 1);
+  EXPECT_EQ(client.call({"GET", "other:k"}).substr(0, 7), "-NOPERM") << "the proxy's own";
+  EXPECT_EQ(rig.metric("keyward_drift_total"), 1);
+  EXPECT_TRUE(eventually([&] { return rig.metric("keyward_acl_drift_total") == 1; }));
+  rig.expect_whole_trail();
+  EXPECT_EQ(rig.records("\"kind\":\"drift\"").size(), 2U);
+  EXPECT_EQ(rig.records("ACL LOG has an entry").size(), 1U);
+}
+
+// A script that reaches outside is Redis's to refuse; nobody is woken up for it.
+TEST_F(Tripwire, ScriptsThatReachOutsideAreNoDrift) {
+  RawClient client = rig.client("carl", 2, "scripts");
+  const std::string answer = client.call({"EVAL", "return redis.call('GET', 'other:k')", "0"});
+  EXPECT_TRUE(answer.starts_with("-")) << answer;
+  ASSERT_EQ(client.call({"EVAL", "return redis.call('GET', KEYS[1])", "1", "app:k"}), "$-1\r\n");
+  std::this_thread::sleep_for(300ms);
+  EXPECT_EQ(rig.metric("keyward_drift_total"), 0);
+  EXPECT_EQ(rig.metric("keyward_acl_drift_total"), 0);
 }
 
 TEST_F(Upstream, RedisRestartIsSurvived) {

@@ -65,6 +65,10 @@ grants:
     allow:
       - {commands: ["@read", "@write"], keys: ["app:*"]}
     limits: {connections: 2, max_value: 1MiB}
+  - name: scripts
+    who: [{issuer: dev, groups: [scripts]}]
+    allow:
+      - {commands: [get, set, eval], keys: ["app:*"]}
 )";
 
 // Waits for something that other threads do.

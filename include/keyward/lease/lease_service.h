@@ -22,8 +22,9 @@ namespace keyward::lease {
 
 struct LeaseConfig {
   std::string instance;  // user names carry its hash; leftovers of this instance are swept at start
-  std::chrono::milliseconds linger{10'000};  // a user nobody holds is deleted after this long
-  std::size_t max_users = 5000;              // LRU of idle ones beyond it, then refuse
+  std::chrono::milliseconds linger{10'000};        // a user nobody holds is deleted after this long
+  std::size_t max_users = 5000;                    // LRU of idle ones beyond it, then refuse
+  std::chrono::milliseconds acl_log_every{5'000};  // how often ACL LOG is read; 0 = never
 };
 
 // State of one lease: minting -> active -> idle (lingering) -> deleted. The bookkeeping is
@@ -60,6 +61,7 @@ class LeaseService {
 
   struct Counters {
     std::uint64_t created = 0, deleted = 0, swept = 0, repaired = 0, failed = 0;
+    std::uint64_t acl_drift = 0;  // refusals of leased users that ACL LOG told of
     std::size_t live = 0;
   };
   [[nodiscard]] Counters counters() const;
