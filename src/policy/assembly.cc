@@ -2,9 +2,8 @@
 
 #include "policy/command_words.h"
 
-#include "keyward/policy/name_space.h"
-
 #include "keyward/base/hash.h"
+#include "keyward/policy/name_space.h"
 
 #include <algorithm>
 
@@ -114,15 +113,17 @@ Number more_generous(Number a, Number b) {
   return a == Number{} || b == Number{} ? Number{} : std::max(a, b);
 }
 
-bool reads_every_key(const Entry& entry) {
-  return std::any_of(entry.keys.begin(), entry.keys.end(), [](const KeyPattern& key) {
-    return key.glob == "*" && (key.access & command::kRead) != 0;
+bool has_every_key(const Entry& entry, std::uint8_t access) {
+  return std::any_of(entry.keys.begin(), entry.keys.end(), [&](const KeyPattern& key) {
+    return key.glob == "*" && (key.access & access) == access;
   });
 }
 
-// Inside a script Redis runs KEYS and SCAN unfiltered for whoever holds them, and the proxy does
-// not see it.
-void keep_scripts_from_scanning(Parts& parts, const Catalog& catalog) {
+// The proxy does not see what a script runs, so that Redis alone holds it to the key patterns: what
+// Redis does not hold is taken from whoever may run scripts. KEYS and SCAN tell every name;
+// GEORADIUS with STORE twice is checked for one key and writes another (before the releases of
+// August 2026).
+void keep_scripts_inside(Parts& parts, const Catalog& catalog) {
   const auto held = [&](const CommandInfo& info) {
     return std::any_of(parts.entries.begin(), parts.entries.end(),
                        [&](const Entry& entry) { return entry.commands.contains(info.id); });
@@ -131,14 +132,20 @@ void keep_scripts_from_scanning(Parts& parts, const Catalog& catalog) {
       std::any_of(catalog.all().begin(), catalog.all().end(),
                   [&](const CommandInfo& info) { return runs_script(info) && held(info); });
   if (!scripts) return;
+  const CommandInfo* search = catalog.by_name("geosearch");
   for (const CommandInfo& info : catalog.all()) {
-    if (!shows_keyspace(info)) continue;
+    const bool stores = stores_unchecked(info);
+    if (!shows_keyspace(info) && !stores) continue;
+    const std::uint8_t access = stores ? command::kRead | command::kModify : command::kRead;
     for (Entry& entry : parts.entries) {
-      if (!entry.commands.contains(info.id) || reads_every_key(entry)) continue;
+      if (!entry.commands.contains(info.id) || has_every_key(entry, access)) continue;
       entry.commands.remove(info.id);
+      // Categories bring GEOSEARCH as well: nobody misses its forerunners.
+      if (stores && search != nullptr && entry.commands.contains(search->id)) continue;
       parts.notes.push_back(
           "'" + info.name + "' is taken out of " + entry.rule.text() +
-          ": scripts are granted too, and could run it over keys outside the grant");
+          ": scripts are granted too, and could run it over keys outside the grant" +
+          (stores ? "; geosearch and geosearchstore do the same" : ""));
     }
   }
 }
@@ -197,7 +204,7 @@ Result<Parts> assemble(const std::vector<const GrantModel*>& grants,
   std::sort(parts.databases.begin(), parts.databases.end());
   parts.databases.erase(std::unique(parts.databases.begin(), parts.databases.end()),
                         parts.databases.end());
-  keep_scripts_from_scanning(parts, catalog);
+  keep_scripts_inside(parts, catalog);
   return parts;
 }
 

@@ -175,6 +175,10 @@ bool shows_keyspace(const CommandInfo& info) {
   return one_of(info.name, {"keys", "scan", "randomkey", "dbsize"});
 }
 
+bool stores_unchecked(const CommandInfo& info) {
+  return one_of(info.name, {"georadius", "georadiusbymember"});
+}
+
 bool rewrites_keyspace(const CommandInfo& info) {
   return one_of(info.name, {"flushall", "flushdb", "swapdb"});
 }

@@ -19,6 +19,8 @@ namespace keyward::policy {
 [[nodiscard]] bool runs_script(const command::CommandInfo& info);
 // Tells names of keys, or counts them, whatever key patterns say: KEYS, SCAN, RANDOMKEY, DBSIZE.
 [[nodiscard]] bool shows_keyspace(const command::CommandInfo& info);
+// Its last STORE may be run while another is checked (redis#15478): GEORADIUS, GEORADIUSBYMEMBER.
+[[nodiscard]] bool stores_unchecked(const command::CommandInfo& info);
 // Empties or swaps whole databases, whatever key patterns say: FLUSHALL, FLUSHDB, SWAPDB.
 [[nodiscard]] bool rewrites_keyspace(const command::CommandInfo& info);
 

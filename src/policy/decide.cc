@@ -189,8 +189,7 @@ Decision Grants::decide(const Command& command, const Facts& facts) const {
   return refuse(reason_of(best.step), command, {nearest, best.arg}, *this);
 }
 
-bool Grants::may_see(const command::CommandInfo& by, std::string_view key,
-                     std::uint32_t db) const {
+bool Grants::may_see(const command::CommandInfo& by, std::string_view key, std::uint32_t db) const {
   return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
     return entry.commands.contains(by.id) && reads(entry, key, db);
   });
@@ -203,9 +202,9 @@ bool Grants::may_know(std::string_view key, std::uint32_t db) const {
 
 bool Grants::may_hear(std::string_view channel) const {
   return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
-    return std::any_of(
-        entry.channels.begin(), entry.channels.end(),
-        [&](const std::string& glob) { return covers_channel(glob, channel, false); });
+    return std::any_of(entry.channels.begin(), entry.channels.end(), [&](const std::string& glob) {
+      return covers_channel(glob, channel, false);
+    });
   });
 }
 

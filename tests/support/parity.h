@@ -140,6 +140,8 @@ class Subject {
       return "by_name: no category or container brings it in";
     if (info->scans_keyspace && runs_scripts())
       return "scripts: who runs them loses what tells of the keyspace";
+    if (info->name.starts_with("georadius") && runs_scripts())
+      return "scripts: who runs them loses GEORADIUS, which may store unchecked";
     return std::nullopt;
   }
 

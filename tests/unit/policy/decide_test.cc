@@ -141,6 +141,28 @@ TEST(Decide, TakesScansFromThoseWhoMayRunScripts) {
   for (const std::string& token : grants->acl().tokens) EXPECT_THAT(token, Not(HasSubstr("+keys")));
 }
 
+// redis#15478: the last STORE is run, another checked; in a script only Redis looks.
+TEST(Decide, TakesGeoradiusFromThoseWhoMayRunScripts) {
+  PolicyFolder folder;
+  const auto grants = grants_of(
+      folder.grant("    allow:\n      - {commands: [\"@geo\", evalsha], keys: [\"a:*\"]}\n"
+                   "      - {commands: [georadius], read: [\"*\"], write: [\"b:*\"]}\n"));
+  ASSERT_TRUE(grants) << folder.said();
+  EXPECT_EQ(verdict(*grants, {"GEORADIUS", "a:1", "1", "2", "3", "km"}), "deny");
+  EXPECT_EQ(verdict(*grants, {"GEORADIUSBYMEMBER", "a:1", "m", "3", "km"}), "deny");
+  EXPECT_EQ(verdict(*grants, {"GEORADIUS_RO", "a:1", "1", "2", "3", "km"}), "allow");
+  EXPECT_EQ(verdict(*grants, {"GEOSEARCH", "a:1", "FROMMEMBER", "m", "BYRADIUS", "3", "km"}),
+            "allow");
+  EXPECT_THAT(folder.said(), Not(HasSubstr("team.yaml:8"))) << "a category brought it";
+  EXPECT_THAT(folder.said(), HasSubstr("warning: 'georadius' is taken out of team.yaml:9"));
+  for (const std::string& token : grants->acl().tokens)
+    EXPECT_THAT(token, Not(HasSubstr("+georadius ")));
+  const auto all =
+      grants_of(folder.grant("    allow: [{commands: [georadius, eval], keys: [\"*\"]}]\n"));
+  ASSERT_TRUE(all);
+  EXPECT_EQ(verdict(*all, {"GEORADIUS", "a", "1", "2", "3", "km", "STORE", "b"}), "allow");
+}
+
 TEST(Decide, SessionPlumbingNeedsNoGrantAndNeverMeansNever) {
   PolicyFolder folder;
   const auto grants = grants_of(folder.grant("    allow: [{commands: [get], keys: [\"a:*\"]}]\n"));
