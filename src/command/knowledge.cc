@@ -11,14 +11,15 @@ namespace {
 // so that a command that nobody judged is never open by accident. Newer commands are judged here as
 // well, where their key-specs suffice.
 
-// Answered by the proxy, or plumbing that every session needs.
+// Answered by the proxy, or plumbing that every session needs. CLIENT LIST shows one's own sessions;
+// without CLIENT TRACKING, which a policy has to name, its companions do nothing.
 constexpr std::string_view kSession =
     "auth hello quit reset ping echo select multi exec discard unwatch info readonly readwrite "
     "asking "
     "command command|count command|docs command|getkeys command|getkeysandflags command|help "
     "command|info command|list "
     "client|id client|getname client|setname client|setinfo client|info client|no-touch "
-    "client|maint_notifications ";
+    "client|maint_notifications client|list client|caching client|getredir client|trackinginfo ";
 
 constexpr std::string_view kNormal =
     // strings and bits
@@ -73,8 +74,7 @@ constexpr std::string_view kNormal =
 // brings them in: `+script` in an ACL rule is SCRIPT FLUSH as well.
 constexpr std::string_view kByName =
     "keys randomkey dbsize flushdb wait waitaof role lastsave config config|get client "
-    "client|caching client|getredir "
-    "client|tracking client|trackinginfo cluster cluster|info memory object pubsub pubsub|channels "
+    "client|tracking cluster cluster|info memory object pubsub pubsub|channels "
     "pubsub|numpat pubsub|numsub "
     "pubsub|shardchannels pubsub|shardnumsub script script|flush script|kill function "
     "function|delete function|dump "
@@ -91,7 +91,7 @@ constexpr std::string_view kNever =
     "replconf save bgsave bgrewriteaof failover module module|help module|list module|load "
     "module|loadex module|unload "
     "migrate restore restore-asking pfdebug pfselftest swapdb flushall move script|debug "
-    "client|kill client|list client|no-evict client|pause client|reply client|unblock "
+    "client|kill client|no-evict client|pause client|reply client|unblock "
     "client|unpause "
     "cluster|addslots cluster|addslotsrange cluster|bumpepoch cluster|count-failure-reports "
     "cluster|countkeysinslot "
@@ -150,10 +150,10 @@ constexpr KindRow kKinds[] = {
     {Kind::select, "select "},
     {Kind::client,
      "client client|id client|getname client|setname client|setinfo client|info client|no-touch "
-     "client|maint_notifications client|help client|caching client|getredir client|tracking "
-     "client|trackinginfo "
+     "client|maint_notifications client|help "
      "client|kill client|list client|no-evict client|pause client|reply client|unblock "
      "client|unpause "},
+    {Kind::tracking, "client|tracking client|caching client|getredir client|trackinginfo "},
     {Kind::reset, "reset "},
     {Kind::quit, "quit "},
     {Kind::info, "info "},

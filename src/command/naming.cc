@@ -18,7 +18,7 @@ constexpr std::string_view kNameless =
     "command|info command|list "
     "client|id client|getname client|setname client|setinfo client|info client|no-touch "
     "client|maint_notifications client|help client|caching client|getredir client|tracking "
-    "client|trackinginfo "
+    "client|trackinginfo client|list "
     // strings and bits
     "append bitcount bitfield bitfield_ro bitop bitpos decr decrby get getbit getdel getex "
     "getrange getset incr incrby incrbyfloat lcs mget mset msetnx psetex set setbit setex setnx "

@@ -17,6 +17,10 @@ constexpr std::uint8_t kBoth = command::kRead | command::kModify;
 // key. AUTH, HELLO, RESET and QUIT are free to every user (CMD_NO_AUTH).
 constexpr std::string_view kPlumbing[] = {"ping",    "echo",    "multi",  "exec",
                                           "discard", "unwatch", "command"};
+// As well, on servers that know them: they do nothing before CLIENT TRACKING, which is granted by
+// name.
+constexpr std::string_view kTracking[] = {"client|caching", "client|getredir",
+                                          "client|trackinginfo"};
 
 bool knows_channels(const command::ServerVersion& version) {
   return version.major > 6 || (version.major == 6 && version.minor >= 2);
@@ -101,7 +105,8 @@ void push_once(std::vector<std::string>& out, std::string word) {
 }
 
 // Before 7.0 a user has one set of everything, and a key pattern means reading and writing.
-void add_union(const std::vector<Entry>& entries, const Catalog& catalog, AclRules& rules) {
+void add_union(const std::vector<Entry>& entries, const Catalog& catalog,
+               const std::string& preamble, AclRules& rules) {
   command::CommandSet commands;
   std::vector<std::string> keys;
   std::vector<std::string> channels;
@@ -118,7 +123,7 @@ void add_union(const std::vector<Entry>& entries, const Catalog& catalog, AclRul
   rules.tokens.insert(rules.tokens.end(), keys.begin(), keys.end());
   if (knows_channels(catalog.version())) {
     if (every_channel(channels)) channels = {"*"};
-    if (!every_channel(channels)) push_once(channels, std::string(kPreambleChannel));
+    if (!every_channel(channels)) push_once(channels, preamble);
     for (const std::string& channel : channels) rules.tokens.push_back("&" + channel);
   }
   for (const auto name : {"subscribe", "unsubscribe"}) {
@@ -166,13 +171,18 @@ void note_what_redis_cannot_hold(const std::vector<Entry>& entries,
 }  // namespace
 
 AclRules compile_acl(const std::vector<Entry>& entries, const std::vector<std::uint32_t>& databases,
-                     const Catalog& catalog) {
+                     const Catalog& catalog, std::string_view name_space) {
+  const std::string preamble = std::string(name_space).append(kPreambleChannel);
   AclRules rules;
   rules.tokens = {"resetkeys"};
   rules.checks_channels = knows_channels(catalog.version());
   if (rules.checks_channels) rules.tokens.emplace_back("resetchannels");
   rules.tokens.emplace_back("-@all");
   for (const std::string_view name : kPlumbing) rules.tokens.push_back("+" + std::string(name));
+  for (const std::string_view name : kTracking) {
+    const CommandInfo* info = catalog.by_name(name);
+    if (info != nullptr && info->on_server) rules.tokens.push_back("+" + std::string(name));
+  }
   // One word per database confines scripts too, which may call SELECT; "+select" alone would open
   // them all.
   for (const std::uint32_t database : databases)
@@ -181,11 +191,11 @@ AclRules compile_acl(const std::vector<Entry>& entries, const std::vector<std::u
   if (catalog.has_selectors()) {
     if (!rules.patterns.empty()) rules.tokens.emplace_back("+psubscribe");
     for (const std::string& pattern : rules.patterns) rules.tokens.push_back("&" + pattern);
-    rules.tokens.push_back(selector({"resetchannels", "-@all", "&" + std::string(kPreambleChannel),
-                                     "+subscribe", "+unsubscribe"}));
+    rules.tokens.push_back(
+        selector({"resetchannels", "-@all", "&" + preamble, "+subscribe", "+unsubscribe"}));
     for (const Entry& entry : entries) rules.tokens.push_back(entry_selector(entry, catalog));
   } else {
-    add_union(entries, catalog, rules);
+    add_union(entries, catalog, preamble, rules);
   }
   note_what_redis_cannot_hold(entries, databases, catalog, rules);
   return rules;

@@ -10,7 +10,8 @@ namespace keyward::policy {
 // Tokens and notes; the probes are make_probes'.
 [[nodiscard]] AclRules compile_acl(const std::vector<Entry>& entries,
                                    const std::vector<std::uint32_t>& databases,
-                                   const command::Catalog& catalog);
+                                   const command::Catalog& catalog,
+                                   std::string_view name_space = {});
 
 // A few commands per entry that the user must and must not be allowed, in the words of ACL DRYRUN.
 [[nodiscard]] std::vector<AclRules::Probe> make_probes(const Grants& grants,

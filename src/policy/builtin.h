@@ -16,7 +16,9 @@ inline constexpr std::string_view kPreambleChannel = "__Booksleeve_MasterChanged
 // Stands for all of it in decisions.
 [[nodiscard]] const RuleRef& session_rule();
 
-// Keyless commands of Exposure::session, and (un)subscribing to the preamble channel.
-[[nodiscard]] bool is_session_plumbing(const command::Command& command);
+// Keyless commands of Exposure::session, and (un)subscribing to the preamble channel below the
+// namespace.
+[[nodiscard]] bool is_session_plumbing(const command::Command& command,
+                                       std::string_view name_space = {});
 
 }  // namespace keyward::policy

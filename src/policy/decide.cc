@@ -38,6 +38,12 @@ bool covers_channel(const std::string& glob, std::string_view channel, bool is_p
   return is_pattern ? glob_contains(glob, channel) : glob_match(glob, channel);
 }
 
+// PUBSUB NUMPAT counts the patterns of everybody, and a number cannot be filtered; names can.
+bool hears_enough(const Entry& entry, const Command& command) {
+  return command.info->name != "pubsub|numpat" ||
+         std::find(entry.channels.begin(), entry.channels.end(), "*") != entry.channels.end();
+}
+
 bool reads_any(const Entry& entry) {
   return std::any_of(entry.keys.begin(), entry.keys.end(), [](const KeyPattern& pattern) {
     return (pattern.access & command::kRead) != 0;
@@ -93,6 +99,7 @@ Fit fit(const Entry& entry, const Command& command, const Facts& facts) {
   for (const command::RuledUse& use : command.ruled) {
     if (!covers_argument(entry, command, use)) return {Step::argument, use.arg};
   }
+  if (command.info->is(command::kPubsub) && !hears_enough(entry, command)) return {Step::channel};
   if (command.scans_keyspace && !reaches_keyspace(entry, command)) return {Step::keyspace_scan};
   if (entry.max_value > 0) {
     if (facts.streamed > entry.max_value) return {Step::limit};
@@ -166,7 +173,7 @@ Decision Grants::decide(const Command& command, const Facts& facts) const {
   if (command.info == nullptr) return Denial{DenialReason::command, nullptr, "no such command"};
   if (command.info->exposure == command::Exposure::never)
     return refuse(DenialReason::never, command, {}, *this);
-  if (is_session_plumbing(command)) {
+  if (is_session_plumbing(command, name_space_)) {
     const std::optional<std::uint32_t> database = selected(command);
     if (!database || may_select(*database)) return Permit(&session_rule());
     return refuse(DenialReason::database, command, {nullptr, 1}, *this);

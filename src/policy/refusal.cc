@@ -75,6 +75,10 @@ std::string key_text(const command::Command& command, const Nearest& nearest) {
 }
 
 std::string channel_text(const command::Command& command, const Nearest& nearest) {
+  if (nearest.arg == 0) {
+    return "command " + quoted(command.info->name) +
+           " tells of everybody's channels; it needs a grant for every channel";
+  }
   std::vector<std::string> patterns;
   for (const std::string& glob : nearest.entry->channels)
     patterns.push_back(log::printable(glob, 64));

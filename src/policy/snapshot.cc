@@ -75,7 +75,7 @@ Result<std::shared_ptr<const Grants>> Snapshot::State::build(
   out->info_sections_ = std::move(parts->info_sections);
   out->lease_ = parts->lease;
   out->break_glass_ = parts->break_glass;
-  out->acl_ = compile_acl(out->entries_, out->databases_, catalog);
+  out->acl_ = compile_acl(out->entries_, out->databases_, catalog, out->name_space_);
   out->acl_.notes.insert(out->acl_.notes.end(), parts->notes.begin(), parts->notes.end());
   out->acl_.probes = make_probes(*out, catalog);
   return std::shared_ptr<const Grants>(out);

@@ -108,7 +108,7 @@ void Account::session_ended(std::string_view reason) {
 
 std::uint64_t Account::refused(std::string_view name, const command::Command* command,
                                const policy::Denial* denial, std::string_view reason,
-                               std::uint32_t db) {
+                               std::uint32_t db, std::string_view detail) {
   shard_.metrics().denied.add();
   const std::string id = request_id();
   audit::Event event;
@@ -119,6 +119,7 @@ std::uint64_t Account::refused(std::string_view name, const command::Command* co
       command != nullptr ? &shard_.drafts().show(*command) : &shard_.drafts().show(name);
   event.request_id = id;
   event.reason = reason;
+  event.detail = detail;
   event.db = db;
   event.command_number = number_;
   if (denial != nullptr) {
@@ -191,6 +192,19 @@ std::uint64_t Account::answered(const resp::FrameHead& head, std::string_view no
   event.node = node;
   event.detail = "a command that is not recorded by itself";
   return drift(event);
+}
+
+void Account::withheld(std::uint32_t db) {
+  shard_.metrics().drift.add();
+  audit::Event event;
+  event.kind = audit::Kind::drift;
+  event.outcome = audit::Outcome::error;
+  event.subject = &subject_;
+  event.reason = "Redis answered in a form that this command is not known to have";
+  event.detail = "the answer was withheld";
+  event.db = db;
+  event.command_number = number_;
+  shard_.journal().append(event);
 }
 
 std::uint64_t Account::answered(const Draft& draft, const resp::FrameHead& head,

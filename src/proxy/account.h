@@ -39,7 +39,10 @@ class Account {
   void session_ended(std::string_view reason);
   // A command that was refused before it was analysed, or by policy.
   std::uint64_t refused(std::string_view name, const command::Command* command,
-                        const policy::Denial* denial, std::string_view reason, std::uint32_t db);
+                        const policy::Denial* denial, std::string_view reason, std::uint32_t db,
+                        std::string_view detail = {});
+  // Redis answered in a form that the client could not be shown.
+  void withheld(std::uint32_t db);
 
   // A draft for a permitted command that must be recorded; null when it need not be.
   [[nodiscard]] Draft* begin(const command::Command& command, const policy::Permit& permit,

@@ -1,6 +1,39 @@
 #include "proxy/lane.h"
 
+#include "proxy/wire_errors.h"
+
+#include <algorithm>
+
 namespace keyward::proxy {
+
+namespace {
+
+constexpr std::string_view kBcast = "BCAST";
+
+}  // namespace
+
+bool starts_tracking(const command::Command& command) {
+  if (command.info->kind != command::Kind::tracking || command.info->name != "client|tracking")
+    return false;
+  const std::string_view word = command.args[2];
+  return word.size() == 2 && (word[0] | 0x20) == 'o' && (word[1] | 0x20) == 'n';
+}
+
+std::string_view tracking_obstacle(const command::Command& command, resp::Protocol protocol,
+                                   const command::ServerVersion& server, bool renamed) {
+  if (protocol == resp::Protocol::resp2) return wire::kTracking;
+  const bool bcast =
+      std::any_of(command.args.begin() + 3, command.args.end(), [](std::string_view word) {
+        return std::equal(word.begin(), word.end(), kBcast.begin(), kBcast.end(),
+                          [](char a, char b) { return (a & ~0x20) == b; });
+      });
+  if (!bcast) return {};
+  if (renamed) return wire::kBcastRenamed;
+  // Before redis#15371 its messages name every key that changes, whatever the user's patterns.
+  const bool confined =
+      server.flavour == "redis" && (server.major > 8 || (server.major == 8 && server.minor >= 10));
+  return confined ? std::string_view() : wire::kBcast;
+}
 
 bool is_local(command::Kind kind) {
   using command::Kind;
@@ -26,7 +59,8 @@ Lane lane_of(const command::Command& command, const LaneState& state) {
   using command::Kind;
   const Kind kind = command.info->kind;
   if (is_local(kind)) return Lane::local;
-  if (state.multi) return kind == Kind::watch ? Lane::local : Lane::queued;
+  if (state.multi)
+    return kind == Kind::watch || kind == Kind::tracking ? Lane::local : Lane::queued;
   if (state.relay) return Lane::relay;
   switch (kind) {
     case Kind::watch:
@@ -37,6 +71,10 @@ Lane lane_of(const command::Command& command, const LaneState& state) {
     case Kind::psubscribe:
     case Kind::ssubscribe:
       return Lane::relay;
+    case Kind::tracking:
+      // Its companions answer on any link as on one that does not track.
+      if (starts_tracking(command)) return Lane::relay;
+      break;
     case Kind::unsubscribe:
     case Kind::punsubscribe:
     case Kind::sunsubscribe:

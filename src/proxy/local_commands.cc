@@ -4,9 +4,12 @@
 #include "proxy/wire_errors.h"
 
 #include "keyward/policy/glob.h"
+#include "keyward/policy/name_space.h"
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
+#include <vector>
 
 namespace keyward::proxy {
 
@@ -24,16 +27,6 @@ std::string error(std::string_view text) {
   return out;
 }
 
-// One line as CLIENT INFO and CLIENT LIST show it; only what is the client's own. Source:
-// networking.c catClientInfoString.
-std::string describe(const ClientState& state) {
-  return "id=" + std::to_string(state.id) + " addr=" + state.subject.source_ip + ":" +
-         std::to_string(state.subject.source_port) + " name=" + state.name +
-         " db=" + std::to_string(state.db) + " user=" + std::string(state.subject.principal) +
-         " resp=" + std::to_string(static_cast<int>(state.protocol)) +
-         " lib-name=" + state.library + " lib-ver=" + state.library_version + "\n";
-}
-
 std::string set_info(const command::Command& command, ClientState& state) {
   const std::string_view what = command.args[2];
   const std::string_view value = command.args[3];
@@ -44,9 +37,10 @@ std::string set_info(const command::Command& command, ClientState& state) {
     return error("ERR " + std::string(what) +
                  " cannot contain spaces, newlines or special characters.");
   }
-  (same_word(what, "lib-name") ? state.library : state.library_version) = value;
+  Presence& shown = state.presence;
+  (same_word(what, "lib-name") ? shown.library : shown.library_version) = value;
   state.subject.client_library =
-      state.library + (state.library_version.empty() ? "" : " " + state.library_version);
+      shown.library + (shown.library_version.empty() ? "" : " " + shown.library_version);
   state.subject.changed();
   return "+OK\r\n";
 }
@@ -55,8 +49,8 @@ std::string set_name(const command::Command& command, ClientState& state) {
   const std::string_view name = command.args[2];
   if (!valid_client_name(name)) return error(wire::kClientName);
   if (name.size() > 256) return error("ERR the client name is longer than 256 bytes");
-  state.name = name;
-  state.subject.client_name = state.name;
+  state.presence.name = name;
+  state.subject.client_name = name;
   state.subject.changed();
   return "+OK\r\n";
 }
@@ -96,19 +90,18 @@ std::string client_reply(const command::Command& command, ClientState state) {
   const std::string& name = command.info->name;
   std::string out;
   if (name == "client|id") {
-    resp::write_integer(out, static_cast<std::int64_t>(state.id));
+    resp::write_integer(out, static_cast<std::int64_t>(state.presence.id));
   } else if (name == "client|getname") {
-    state.name.empty() ? resp::write_null(out, state.protocol) : resp::write_bulk(out, state.name);
+    const std::string& own = state.presence.name;
+    own.empty() ? resp::write_null(out, state.protocol) : resp::write_bulk(out, own);
   } else if (name == "client|setname") {
     return set_name(command, state);
   } else if (name == "client|setinfo") {
     return set_info(command, state);
-  } else if (name == "client|info" || name == "client|list") {
-    resp::write_verbatim(out, describe(state), state.protocol);
+  } else if (name == "client|info") {
+    resp::write_verbatim(out, describe(state.presence, state.now), state.protocol);
   } else if (name == "client|no-touch") {
     return "+OK\r\n";
-  } else if (name == "client|tracking") {
-    return error(wire::kTracking);
   } else if (name == "readonly" || name == "readwrite" || name == "asking") {
     return error(wire::kClusterOff);
   } else {
@@ -116,6 +109,38 @@ std::string client_reply(const command::Command& command, ClientState state) {
     return error("ERR unknown subcommand '" + std::string(sub.substr(0, 128)) +
                  "'. Try CLIENT HELP.");
   }
+  return out;
+}
+
+std::string client_list(std::span<const std::string_view> args, const Roster& roster, MonoTime now,
+                        resp::Protocol protocol) {
+  std::function<bool(const Presence&)> wanted = [](const Presence&) { return true; };
+  std::vector<std::uint64_t> ids;
+  if (args.size() == 4 && same_word(args[2], "type")) {
+    const bool normal = same_word(args[3], "normal");
+    const bool pubsub = same_word(args[3], "pubsub");
+    const bool servers = same_word(args[3], "master") || same_word(args[3], "replica") ||
+                         same_word(args[3], "slave");
+    if (!normal && !pubsub && !servers)
+      return error("ERR Unknown client type '" + std::string(args[3].substr(0, 64)) + "'");
+    wanted = [=](const Presence& one) { return !servers && one.subscribed == pubsub; };
+  } else if (args.size() > 3 && same_word(args[2], "id")) {
+    for (const std::string_view text : args.subspan(3)) {
+      std::uint64_t id = 0;
+      const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), id);
+      if (code != std::errc() || end != text.data() + text.size() || id == 0)
+        return error("ERR Invalid client ID");
+      ids.push_back(id);
+    }
+    std::sort(ids.begin(), ids.end());
+    wanted = [&](const Presence& one) {
+      return std::binary_search(ids.begin(), ids.end(), one.id);
+    };
+  } else if (args.size() != 2) {
+    return error(wire::kSyntax);
+  }
+  std::string out;
+  resp::write_verbatim(out, roster.list(wanted, now), protocol);
   return out;
 }
 
@@ -141,9 +166,11 @@ std::string info_reply(const ServerFacts& facts, std::span<const std::string_vie
   return out;
 }
 
-bool absorbed_preamble(const command::Command& command, resp::Protocol protocol,
-                       std::string& reply) {
-  if (command.info->name != "get" || command.args[1] != "__Booksleeve_TieBreak") return false;
+bool absorbed_preamble(const command::Command& command, std::string_view name_space,
+                       resp::Protocol protocol, std::string& reply) {
+  if (command.info->name != "get" ||
+      policy::bare_key(name_space, command.args[1]) != "__Booksleeve_TieBreak")
+    return false;
   resp::write_null(reply, protocol);
   return true;
 }

@@ -1,5 +1,7 @@
 #include "proxy/relay.h"
 
+#include "keyward/policy/name_space.h"
+
 #include <algorithm>
 #include <optional>
 #include <utility>
@@ -7,6 +9,8 @@
 namespace keyward::proxy {
 
 namespace {
+
+constexpr std::size_t kKeep = 64UL * 1024;  // memory that a large message may leave behind
 
 // The first element of an array or push frame, when it is a bulk string that is all there; nullopt:
 // more bytes are needed.
@@ -43,8 +47,19 @@ FrameKind frame_kind(std::string_view start, resp::Protocol protocol) {
   return protocol == resp::Protocol::resp3 ? FrameKind::message : FrameKind::answer;
 }
 
-Relay::Relay(RelayOwner& owner, ReplyQueue& replies, upstream::Loan loan, resp::Protocol protocol)
-    : owner_(owner), replies_(replies), link_(std::move(loan)), protocol_(protocol) {
+// Up to its first special byte a pattern is plain text, and hears only names that begin with it.
+bool hears_keyspace(std::string_view name, bool pattern) {
+  if (!pattern) return policy::keyspace_channel(name).kind != policy::KeyspaceChannel::Kind::none;
+  const std::string_view plain = name.substr(0, name.find_first_of("*?[\\"));
+  const auto meets = [&](std::string_view head) {
+    return plain.starts_with(head) || (plain.size() < name.size() && head.starts_with(plain));
+  };
+  return meets("__keyspace@") || meets("__keyevent@");
+}
+
+Relay::Relay(RelayOwner& owner, ReplyQueue& replies, upstream::Loan loan, resp::Protocol protocol,
+             std::size_t most)
+    : owner_(owner), replies_(replies), link_(std::move(loan)), protocol_(protocol), most_(most) {
   link_->relay_to(this);
 }
 
@@ -66,6 +81,7 @@ void Relay::change(command::Kind kind, std::span<const std::string_view> args) {
   for (const std::string_view name : args.subspan(1)) {
     if (adds) {
       names.emplace(name);
+      looks_ = looks_ || hears_keyspace(name, kind == Kind::psubscribe);
     } else if (const auto found = names.find(name); found != names.end()) {
       names.erase(found);
     }
@@ -91,8 +107,10 @@ void Relay::on_frame(const upstream::ReplyPart& frame) {
   const bool last = frame.last;
   if (frame.first) {
     kind_ = FrameKind::unknown_yet;
+    if (start_.capacity() > kKeep) std::string().swap(start_);
     start_.clear();
     answer_begun_ = false;
+    gathers_ = looks_;
   }
   mid_frame_ = !last;
   if (kind_ == FrameKind::unknown_yet) {
@@ -103,13 +121,12 @@ void Relay::on_frame(const upstream::ReplyPart& frame) {
       if (!last) return;
       kind_ = FrameKind::message;
     }
-  } else if (kind_ == FrameKind::confirmation) {
+  } else if (kind_ == FrameKind::confirmation || (gathers_ && kind_ == FrameKind::message)) {
     start_.append(bytes);
     bytes = start_;
   }
   if (kind_ == FrameKind::message) {
-    replies_.interject(bytes, last);
-    owner_.on_relay_bytes();
+    message(bytes, last);
   } else if (kind_ == FrameKind::answer) {
     answer(frame, bytes);
   } else if (last) {
@@ -117,7 +134,30 @@ void Relay::on_frame(const upstream::ReplyPart& frame) {
   }
 }
 
+void Relay::message(std::string_view bytes, bool last) {
+  if (gathers_) {
+    // Redis itself ends a subscriber that so much waits for.
+    if (start_.size() > most_) return owner_.on_relay_unreadable("a message is too large to hold");
+    if (!last || !show(bytes) || bytes.empty()) return;
+  }
+  replies_.interject(bytes, last);
+  owner_.on_relay_bytes();
+}
+
+// `frame` becomes what the client gets of it. False: the connection ended for it.
+bool Relay::show(std::string_view& frame) {
+  if (shown_.capacity() > kKeep) std::string().swap(shown_);
+  shown_.clear();
+  if (!owner_.show_relay_frame(frame, shown_)) {
+    owner_.on_relay_unreadable("a message of unknown form");
+    return false;
+  }
+  frame = shown_;
+  return true;
+}
+
 void Relay::confirmation(std::string_view frame) {
+  if (gathers_ && !show(frame)) return;
   if (waiting_.empty() || waiting_.front().confirmations == 0) {
     replies_.interject(frame,
                        true);  // Redis unsubscribed us by itself (ssubscribe after a slot moved)

@@ -13,6 +13,8 @@
 namespace keyward::proxy {
 
 using Place = std::uint64_t;
+// What is added there is nobody's.
+inline constexpr Place kNoPlace = 0;
 
 // A request takes a place when it is read; its answer may come whenever it likes. The answer in the
 // first place may stream, those behind it wait. A ticket is the journal's number of the record that

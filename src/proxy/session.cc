@@ -38,6 +38,8 @@ Session::Session(Shard& shard, std::uint64_t id, Descriptor socket, const net::P
   subject.source_ip = peer.address;
   subject.source_port = peer.port;
   subject.listener = listener;
+  presence_.id = id;
+  presence_.address = peer.address + ":" + std::to_string(peer.port);
   if (tls != nullptr) {
     stream_->set_ssl(net::make_server_ssl(*tls));
     phase_ = Phase::handshake;
@@ -236,7 +238,7 @@ void Session::close(std::string_view reason) {
   phase_ = Phase::closed;
   if (login_ != nullptr) {
     account_.session_ended(reason);
-    usage_->disconnect();
+    leave_roster();
   }
   if (room_link_ != nullptr) std::exchange(room_link_, nullptr)->forget_room_waiter(*this);
   if (paused_link_ != nullptr) std::exchange(paused_link_, nullptr)->resume();
@@ -245,6 +247,7 @@ void Session::close(std::string_view reason) {
   inbox_.release();
   upload_.reset();
   transaction_.reset();
+  looking_.reset();
   // Exclusive links end with their client: their requests are told by on_lost and recorded.
   lent_.drop();
   held_.drop();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "proxy/account.h"
+#include "proxy/answer_view.h"
 #include "proxy/greeting.h"
 #include "proxy/kept_request.h"
 #include "proxy/lane.h"
@@ -94,6 +95,23 @@ class Session final : public net::Turn::Member,
   }
   void answer_error(std::string_view text, std::uint64_t ticket = 0);
   Step wait_idle();
+
+  // what the client writes and sees, where that is not what Redis does: session_view.cc
+  [[nodiscard]] bool renamed() const { return !login_->grants->name_space().empty(); }
+  [[nodiscard]] std::string qualify();
+  std::uint64_t unqualified(std::string_view text);
+  Step refuse_names(const std::string& text);
+  [[nodiscard]] std::uint8_t shape_for(const policy::Permit& permit) const {
+    return static_cast<std::uint8_t>(view::shape_of(command_, permit, *login_->grants));
+  }
+  [[nodiscard]] view::Lens lens() const;
+  [[nodiscard]] view::Lens lens(view::Shape shape) const;
+  [[nodiscard]] std::string client_name(std::string_view channel) const;
+  Step sample();
+  [[nodiscard]] std::string_view look(const upstream::Awaiting& awaiting,
+                                      const upstream::ReplyPart& part);
+  void withheld(ValueView::Trouble trouble);
+
   bool renew_policy();
   void renewed(LoginResult result);
   void keep_rights(Shard::Rights now);
@@ -113,7 +131,12 @@ class Session final : public net::Turn::Member,
   [[nodiscard]] std::string adopt(const GreetingRequest& request, std::unique_ptr<Login> fresh,
                                   std::uint64_t& ticket);
   void take_login(std::unique_ptr<Login> fresh);
+  void join_roster(const std::string& principal);
+  void leave_roster();
+  void set_name(std::string_view name);
+  void appear();
   Step select();
+  Step client();
   Step multi();
   Step exec();
   Step discard();
@@ -127,14 +150,18 @@ class Session final : public net::Turn::Member,
   Step send_relay(const policy::Permit& permit);
   [[nodiscard]] bool relay_carries() const;
   [[nodiscard]] const Login& carrier() const { return relay_login_ ? *relay_login_ : *login_; }
+  void spend_hint();
   Step deny_channel();
   bool unwatch_held();
+  void unwatch_relay(Place place);
   [[nodiscard]] upstream::Awaiting exec_awaiting();
   Step exec_on_relay();
   void leave_relay();
   [[nodiscard]] bool literal_channels_ready();
   void add_literal_channel(std::string pattern);
   void end_pins();
+  // Keys are watched or channels subscribed: state that names and rights may not change under.
+  [[nodiscard]] bool pinned() const { return held_ || relay_ != nullptr; }
   [[nodiscard]] upstream::LinkKey link_key() const;
   [[nodiscard]] upstream::Link& shared_link();
   [[nodiscard]] upstream::Loan borrow();
@@ -147,6 +174,7 @@ class Session final : public net::Turn::Member,
   void upload_end();
   void upload_refuse(std::string text, std::uint64_t ticket);
   void upload_refused(const Upload& upload);
+  void upload_renamed();
   [[nodiscard]] upstream::Link* upload_link();
   [[nodiscard]] std::string& upload_target();
   [[nodiscard]] std::optional<policy::Permit> upload_judge(const command::Analysis& analysis,
@@ -159,6 +187,8 @@ class Session final : public net::Turn::Member,
   void on_loan_lost() override;
   void on_relay_reply(const upstream::Awaiting& awaiting, const upstream::ReplyPart& part) override;
   void on_relay_bytes() override;
+  bool show_relay_frame(std::string_view frame, std::string& out) override;
+  void on_relay_unreadable(const char* why) override;
   void on_relay_down(const std::vector<upstream::Awaiting>& lost) override;
   void deliver(const upstream::Awaiting& awaiting, const upstream::ReplyPart& part);
   void one_less_in_flight();
@@ -186,7 +216,7 @@ class Session final : public net::Turn::Member,
 
   resp::Protocol protocol_ = resp::Protocol::resp2;
   std::uint32_t db_ = 0;
-  std::string name_, library_, library_version_;
+  Presence presence_;  // what CLIENT LIST shows of it
   std::unique_ptr<Login> login_;
   std::shared_ptr<Usage> usage_;  // of the identity; set while there is a login
   // While channels stay subscribed on a link of the rights of before: those, and their lease.
@@ -217,6 +247,8 @@ class Session final : public net::Turn::Member,
   std::unique_ptr<Relay> relay_;
   std::unique_ptr<Transaction> transaction_;
   std::unique_ptr<Upload> upload_;
+  std::unique_ptr<AnswerView> looking_;      // at the answer that is coming in pieces
+  Ring<std::vector<view::Member>> members_;  // of each EXEC under way that needs it
   std::set<std::string, std::less<>>
       literals_;  // PSUBSCRIBE patterns that Redis knows of literally
   std::string channel_error_;

@@ -42,7 +42,9 @@ void Session::deliver(const upstream::Awaiting& awaiting, const upstream::ReplyP
     const bool ended =
         !wait_refusal_.empty() && part.head.is_error() && part.head.first_word() == "UNBLOCKED";
     if (ended) resp::write_error(refusal, wait_refusal_);
-    replies_.add(awaiting.place, ended ? refusal : part.bytes, ticket, hold);
+    const std::string_view bytes =
+        ended ? refusal : (awaiting.shape == 0 ? part.bytes : look(awaiting, part));
+    replies_.add(awaiting.place, bytes, ticket, hold);
     if (part.last) replies_.finish(awaiting.place, ticket);
     const std::size_t high = part.last ? 2 * shard_.limits().output_soft : kStreamHigh;
     if (!hold && replies_.bytes() > high && flight_link_ != nullptr && paused_link_ == nullptr) {
@@ -147,6 +149,7 @@ void Session::leave_relay() {
   relay_->leave();
   relay_.reset();
   relay_login_.reset();
+  appear();
   resume(Pause::idle);
 }
 

@@ -38,21 +38,17 @@ bool Session::within_rate() {
 }
 
 Session::Step Session::decide() {
+  if (renamed()) {
+    if (const std::string refusal = qualify(); !refusal.empty()) return refuse_names(refusal);
+  }
   policy::Decision decision = login_->grants->decide(command_, {.db = db_});
   if (const auto* denial = std::get_if<policy::Denial>(&decision)) return deny(*denial);
-  const auto& permit = std::get<policy::Permit>(decision);
-  if (permit.filtered()) {
-    return deny({.reason = policy::DenialReason::keyspace_scan,
-                 .nearest = &permit.rule(),
-                 .text = "the answer of '" + command_.info->name +
-                         "' may name keys outside your grant; give it a pattern inside"});
-  }
-  return judged(permit);
+  return judged(std::get<policy::Permit>(decision));
 }
 
 Session::Step Session::judged(const policy::Permit& permit) {
   // Unsubscribed from everything: the ordinary lanes again, once Redis has confirmed.
-  if (relay_ != nullptr && !relay_->subscribed() && !is_subscription(command_.info->kind))
+  if (relay_ != nullptr && !relay_->needed() && !is_subscription(command_.info->kind))
     return wait_idle();
   if (command_.mutates && !shard_.audit_healthy()) {
     answer_error(wire::kAuditDown);
@@ -64,6 +60,17 @@ Session::Step Session::judged(const policy::Permit& permit) {
     answer_error(wire::in_subscribed_mode(command_.info->name));
     return Step::done;
   }
+  if (starts_tracking(command_)) {
+    const std::string_view why = tracking_obstacle(
+        command_, protocol_, shard_.policy().snapshot->catalog().version(), renamed());
+    if (!why.empty()) {
+      answer_error(why);
+      if (transaction_ != nullptr) transaction_->doom();
+      return Step::done;
+    }
+  }
+  if (command_.scans_keyspace && view::Shape{shape_for(permit)} == view::Shape::some_key)
+    return sample();
   switch (lane_of(command_, {.multi = transaction_ != nullptr,
                              .held = static_cast<bool>(held_),
                              .relay = relay_ != nullptr})) {
@@ -99,6 +106,7 @@ Session::Step Session::wait_idle() {
 
 Session::Step Session::refuse(const command::Analysis& analysis, Args args) {
   shard_.metrics().malformed.add();
+  spend_hint();
   std::uint64_t ticket = 0;
   if (analysis.verdict != command::Verdict::arity) {
     const bool known = analysis.verdict == command::Verdict::grammar;
@@ -112,7 +120,9 @@ Session::Step Session::refuse(const command::Analysis& analysis, Args args) {
 }
 
 Session::Step Session::deny(const policy::Denial& denial) {
-  if (std::string reply; absorbed_preamble(command_, protocol_, reply)) {
+  spend_hint();
+  if (std::string reply;
+      absorbed_preamble(command_, login_->grants->name_space(), protocol_, reply)) {
     answer(reply);
     return Step::done;
   }
@@ -151,6 +161,7 @@ Session::Step Session::select() {
     }
     if (in_flight_ > 0) return wait_idle();
     db_ = static_cast<std::uint32_t>(db);
+    appear();
   }
   answer("+OK\r\n");
   return Step::done;
@@ -167,11 +178,25 @@ Session::Step Session::unsubscribe_nothing() {
     if (names == 0) {
       resp::write_null(out, protocol_);
     } else {
-      resp::write_bulk(out, command_.args[i + 1]);
+      resp::write_bulk(out, client_name(command_.args[i + 1]));
     }
     resp::write_integer(out, 0);
   }
   answer(out);
+  return Step::done;
+}
+
+Session::Step Session::client() {
+  Roster& roster = usage_->roster();
+  const MonoTime now = shard_.clock().mono();
+  answer(command_.info->name == "client|list"
+             ? client_list(command_.args, roster, now, protocol_)
+             : roster.alter([&] {
+                 return client_reply(command_, {.presence = presence_,
+                                                .protocol = protocol_,
+                                                .subject = account_.subject(),
+                                                .now = now});
+               }));
   return Step::done;
 }
 
@@ -224,15 +249,7 @@ Session::Step Session::local(const policy::Permit&) {
                         login_->grants->info_sections()));
       return Step::done;
     default:
-      answer(client_reply(command_, {.id = id_,
-                                     .name = name_,
-                                     .library = library_,
-                                     .library_version = library_version_,
-                                     .db = db_,
-                                     .protocol = protocol_,
-                                     .subject = account_.subject(),
-                                     .in_multi = false}));
-      return Step::done;
+      return client();
   }
 }
 

@@ -51,8 +51,9 @@ Session::Step Session::greeting(bool hello) {
     }
     if (in_flight_ > 0) return wait_idle();
     protocol_ = *request.protocol;
+    appear();
   }
-  if (request.name) name_ = *request.name;
+  if (request.name) set_name(*request.name);
   answer(hello_reply({.version = shard_.facts().version, .protocol = protocol_, .id = id_}));
   return Step::done;
 }
@@ -110,8 +111,9 @@ std::string Session::adopt(const GreetingRequest& request, std::unique_ptr<Login
   std::string reply;
   const std::string& id = fresh->principal->id;
   const bool other = login_ != nullptr && login_->principal->id != id;
-  if ((other || request.protocol.value_or(protocol_) != protocol_) &&
-      (held_ || relay_ != nullptr)) {
+  const bool other_names =
+      login_ != nullptr && login_->grants->name_space() != fresh->grants->name_space();
+  if ((other || other_names || request.protocol.value_or(protocol_) != protocol_) && pinned()) {
     resp::write_error(reply, other ? wire::kOtherPrincipal : wire::kPinnedState);
     return reply;
   }
@@ -123,19 +125,49 @@ std::string Session::adopt(const GreetingRequest& request, std::unique_ptr<Login
     }
     if (other) {
       account_.session_ended("another identity logged in");
-      usage_->disconnect();
+      leave_roster();
     }
     usage_ = std::move(usage);
+    join_roster(id);
   }
   take_login(std::move(fresh));
   ticket = account_.logged_in(*login_);
   shard_.metrics().logins.add();
   if (request.protocol) protocol_ = *request.protocol;
-  if (request.name) name_ = *request.name;
+  if (request.name) set_name(*request.name);
+  appear();
   parser_.set_limits(shard_.limits().requests);
   if (request.hello)
     return hello_reply({.version = shard_.facts().version, .protocol = protocol_, .id = id_});
   return "+OK\r\n";
+}
+
+// From now on CLIENT LIST shows it to the sessions of that identity.
+void Session::join_roster(const std::string& principal) {
+  presence_.user = principal;
+  presence_.since = shard_.clock().mono();
+  usage_->roster().join(presence_);
+}
+
+void Session::leave_roster() {
+  usage_->roster().leave(presence_);
+  usage_->disconnect();
+}
+
+void Session::set_name(std::string_view name) {
+  usage_->roster().alter([&] { presence_.name = name; });
+}
+
+void Session::appear() {
+  const int protocol = static_cast<int>(protocol_);
+  const bool subscribed = relay_ != nullptr && relay_->subscribed();
+  if (presence_.db == db_ && presence_.protocol == protocol && presence_.subscribed == subscribed)
+    return;
+  usage_->roster().alter([&] {
+    presence_.db = db_;
+    presence_.protocol = protocol;
+    presence_.subscribed = subscribed;
+  });
 }
 
 Session::Step Session::reset() {
@@ -151,7 +183,7 @@ Session::Step Session::reset() {
   transaction_.reset();
   if (login_ != nullptr) {
     account_.session_ended("reset");
-    usage_->disconnect();
+    leave_roster();
     usage_.reset();
     account_.logged_out();
     login_.reset();
@@ -161,7 +193,7 @@ Session::Step Session::reset() {
   accepted_ = shard_.clock().mono();
   protocol_ = resp::Protocol::resp2;
   db_ = 0;
-  name_.clear();
+  presence_.name.clear();
   parser_.set_limits(resp::before_login());
   answer("+RESET\r\n");
   return Step::done;

@@ -4,6 +4,7 @@
 #include "proxy/wire_errors.h"
 
 #include <algorithm>
+#include <array>
 
 namespace keyward::proxy {
 
@@ -46,7 +47,8 @@ void Session::mind_room(upstream::Link& link) {
 Session::Step Session::forward(const policy::Permit& permit, upstream::Link& link) {
   Draft* draft = account_.begin(command_, permit, login_->grants->audit().reads, db_);
   resp::write_request(link.encode_into(), command_.args);
-  link.expect({.sink = this, .place = replies_.reserve(), .tag = draft});
+  link.expect(
+      {.sink = this, .place = replies_.reserve(), .tag = draft, .shape = shape_for(permit)});
   if (command_.blocks) waits_.keep(command_.args);
   ++in_flight_;
   flight_link_ = &link;
@@ -79,9 +81,8 @@ Session::Step Session::send_held(const policy::Permit& permit) {
 
 Session::Step Session::send_relay(const policy::Permit& permit) {
   if (relay_ == nullptr && (held_ends_ || in_flight_ > 0)) return wait_idle();
-  // One link cannot be both: the subscriptions may end, and give the link back, before the watch
-  // does.
-  if (relay_ == nullptr ? static_cast<bool>(held_) : command_.info->kind == Kind::watch) {
+  // The watch is on a link that is no relay.
+  if (relay_ == nullptr && held_) {
     answer_error(wire::kPinnedState);
     return Step::done;
   }
@@ -91,17 +92,28 @@ Session::Step Session::send_relay(const policy::Permit& permit) {
     return Step::done;
   }
   if (!literal_channels_ready()) return channel_error_.empty() ? Step::again : deny_channel();
-  if (relay_ == nullptr)
-    relay_ =
-        std::make_unique<Relay>(static_cast<RelayOwner&>(*this), replies_, borrow(), protocol_);
+  if (relay_ == nullptr) {
+    relay_ = std::make_unique<Relay>(static_cast<RelayOwner&>(*this), replies_, borrow(), protocol_,
+                                     shard_.limits().filtered_answer);
+    if (renamed()) relay_->look();
+  }
   if (is_subscription(command_.info->kind)) {
     relay_->change(command_.info->kind, command_.args);
+    appear();
     mind_room(*relay_->link());
     return Step::done;
   }
+  if (command_.info->name == "client|tracking") relay_->track(starts_tracking(command_));
+  relay_->hint(command_.info->name == "client|caching");
+  if (command_.info->kind == Kind::watch) relay_->watch(true);
+  if (command_.info->kind == Kind::unwatch) {
+    relay_->watch(false);
+    watch_broken_ = false;
+  }
   Draft* draft = account_.begin(command_, permit, login_->grants->audit().reads, db_);
   resp::write_request(relay_->encode_into(), command_.args);
-  relay_->expect({.sink = this, .place = replies_.reserve(), .tag = draft});
+  relay_->expect(
+      {.sink = this, .place = replies_.reserve(), .tag = draft, .shape = shape_for(permit)});
   if (command_.blocks) waits_.keep(command_.args);
   ++in_flight_;
   flight_link_ = relay_->link();
@@ -117,6 +129,18 @@ bool Session::relay_carries() const {
       kind == Kind::unsubscribe || kind == Kind::punsubscribe || kind == Kind::sunsubscribe;
   return leaves || std::holds_alternative<policy::Permit>(
                        relay_login_->grants->decide(command_, {.db = db_}));
+}
+
+// CLIENT CACHING speaks of the next command, whatever becomes of it. When that one does not reach
+// Redis, another has to take its place there: else the one behind it would be taken for it.
+void Session::spend_hint() {
+  if (relay_ == nullptr || !relay_->hinted() || transaction_ != nullptr) return;
+  static constexpr std::array<std::string_view, 1> kPing{"PING"};
+  relay_->hint(false);
+  resp::write_request(relay_->encode_into(), kPing);
+  relay_->expect({.sink = this, .place = kNoPlace});
+  ++in_flight_;
+  flight_link_ = relay_->link();
 }
 
 // Redis compares a PSUBSCRIBE argument with the user's channel patterns by string equality: what

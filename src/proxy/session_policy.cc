@@ -17,6 +17,8 @@ constexpr std::string_view kNothing = "the policy that is now in force grants yo
 void Session::take_login(std::unique_ptr<Login> fresh) {
   shared_ = {};
   const bool first = login_ == nullptr;
+  const bool other_names =
+      !first && login_->grants->name_space() != fresh->grants->name_space() && pinned();
   if (!first && login_->lease && (*login_->lease)->user != (*fresh->lease)->user) {
     // Links of a WATCH and of subscriptions go on as the user they logged in as: one ends, the
     // other keeps its lease.
@@ -34,6 +36,7 @@ void Session::take_login(std::unique_ptr<Login> fresh) {
   if (first && !login_->grants->may_select(db_))
     db_ = login_->grants->databases().empty() ? 0 : login_->grants->databases().front();
   ends_ = shard_.clock().mono() + (login_->ends - shard_.clock().wall());
+  if (other_names) return leave("the namespace changed");
   if (relay_ != nullptr && !keeps_subscriptions(*login_->grants))
     leave("a subscribed channel is no longer granted");
 }
@@ -97,6 +100,7 @@ void Session::give_up_rights() {
     held_.drop();
     watch_broken_ = true;
   }
+  if (relay_ != nullptr && relay_->watches()) watch_broken_ = true;
   shared_ = {};
   // Subscriptions, and a large request on its way, live on a link of that lease.
   if (relay_ == nullptr && upload_ == nullptr) login_->lease.reset();
@@ -157,6 +161,7 @@ void Session::end_wait(std::string_view refusal) {
 }
 
 bool Session::keeps_subscriptions(const policy::Grants& now) const {
+  if (now.name_space() != carrier().grants->name_space()) return false;
   const command::Catalog& catalog = shard_.policy().snapshot->catalog();
   const auto all_allowed = [&](std::string_view verb, const auto& names) {
     return std::all_of(names.begin(), names.end(), [&](const std::string& name) {

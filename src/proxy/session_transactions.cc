@@ -9,6 +9,12 @@ namespace keyward::proxy {
 
 using command::Kind;
 
+namespace {
+
+constexpr std::array<std::string_view, 1> kUnwatch{"UNWATCH"};
+
+}  // namespace
+
 Session::Step Session::multi() {
   if (transaction_ != nullptr) {
     answer_error(wire::kNestedMulti);
@@ -27,7 +33,8 @@ Session::Step Session::queue(const policy::Permit& permit) {
     return Step::done;
   }
   Draft* draft = account_.begin(command_, permit, login_->grants->audit().reads, db_);
-  if (transaction_->doomed() || transaction_->queue(command_.args, draft)) {
+  if (transaction_->doomed() ||
+      transaction_->queue(command_.args, draft, {view::Shape{shape_for(permit)}, command_.info})) {
     if (transaction_->doomed()) shard_.drafts().release(draft);
     answer("+QUEUED\r\n");
     return Step::done;
@@ -45,18 +52,30 @@ Session::Step Session::discard() {
   }
   transaction_.reset();
   watch_broken_ = false;
-  if (!held_) {
+  const bool relays = relay_ != nullptr && relay_->watches();
+  if (!held_ && !relays) {
     answer("+OK\r\n");
     return Step::done;
   }
   // Redis never saw MULTI: UNWATCH is what is left to do there, and its +OK is the answer.
-  static constexpr std::array<std::string_view, 1> kUnwatch{"UNWATCH"};
+  if (relays) {
+    unwatch_relay(replies_.reserve());
+    return Step::done;
+  }
   resp::write_request(held_->encode_into(), kUnwatch);
   held_->expect({.sink = this, .place = replies_.reserve()});
   ++in_flight_;
   flight_link_ = held_.get();
   held_ends_ = true;
   return Step::done;
+}
+
+void Session::unwatch_relay(Place place) {
+  relay_->watch(false);
+  resp::write_request(relay_->encode_into(), kUnwatch);
+  relay_->expect({.sink = this, .place = place});
+  ++in_flight_;
+  flight_link_ = relay_->link();
 }
 
 // Ends the WATCH of a transaction that does not reach Redis. False: something is still under way
@@ -78,6 +97,7 @@ Session::Step Session::exec() {
   }
   if (transaction_->doomed()) {
     if (held_ && !unwatch_held()) return Step::again;
+    if (relay_ != nullptr && relay_->watches()) unwatch_relay(kNoPlace);
     transaction_.reset();
     watch_broken_ = false;
     answer_error(wire::kExecAbort);
@@ -86,6 +106,7 @@ Session::Step Session::exec() {
   if (watch_broken_) {
     // As if a watched key had changed: whoever watches knows what to do.
     if (held_ && !unwatch_held()) return Step::again;
+    if (relay_ != nullptr && relay_->watches()) unwatch_relay(kNoPlace);
     transaction_.reset();
     watch_broken_ = false;
     answer(protocol_ == resp::Protocol::resp3 ? "_\r\n" : "*-1\r\n");
@@ -109,14 +130,19 @@ Session::Step Session::exec() {
 
 upstream::Awaiting Session::exec_awaiting() {
   Draft* drafts = transaction_->take_drafts();
+  std::vector<view::Member> members = transaction_->take_members();
+  const std::uint8_t shape = members.empty() ? 0 : kMembers;
+  if (shape != 0) members_.push_back(std::move(members));
   return {.sink = this,
           .place = replies_.reserve(),
           .tag = drafts,
           .discard = transaction_->leading(),
-          .keep_children = drafts != nullptr};
+          .keep_children = drafts != nullptr,
+          .shape = shape};
 }
 
 Session::Step Session::exec_on_relay() {
+  relay_->watch(false);
   transaction_->write_block(relay_->encode_into());
   relay_->expect(exec_awaiting());
   ++in_flight_;

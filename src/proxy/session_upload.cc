@@ -3,6 +3,8 @@
 #include "proxy/session.h"
 #include "proxy/wire_errors.h"
 
+#include "keyward/base/log.h"
+
 #include <algorithm>
 
 namespace keyward::proxy {
@@ -23,7 +25,7 @@ bool Session::upload_admit() {
   }
   if (outdated() && !renew_policy()) return false;
   // A link of its own can only take over when nothing else is under way.
-  const bool busy = in_flight_ > 0 || (relay_ != nullptr && !relay_->subscribed());
+  const bool busy = in_flight_ > 0 || (relay_ != nullptr && !relay_->needed());
   if (transaction_ == nullptr && busy) {
     pause_ = Pause::idle;
     return false;
@@ -55,6 +57,13 @@ std::optional<policy::Permit> Session::upload_judge(const command::Analysis& ana
         account_.refused("(large request)", nullptr, nullptr, "grammar", db_);
     upload_refuse(analysis.text, ticket);
     return std::nullopt;
+  }
+  if (renamed()) {
+    if (const std::string refusal = qualify(); !refusal.empty()) {
+      const std::uint64_t ticket = unqualified(refusal);
+      upload_refuse(wire::with_request(refusal, account_.request_id()), ticket);
+      return std::nullopt;
+    }
   }
   policy::Decision decision =
       login_->grants->decide(command_, {.db = db_, .streamed = upload_->longest(length)});
@@ -105,7 +114,7 @@ void Session::upload_argument(std::size_t length) {
   upload_->way = Upload::Way::streaming;
   if (!held_ && relay_ == nullptr && !lent_) lent_ = borrow();
   std::string& out = upload_target();
-  upload_->write_pending(out);
+  if (!upload_->write_pending(out, command_.args)) return upload_renamed();
   resp::write_bulk_head(out, length);
   upload_->streamed(length);
   upload_->sent = true;
@@ -115,6 +124,12 @@ void Session::upload_argument(std::size_t length) {
 upstream::Link* Session::upload_link() {
   if (relay_ != nullptr) return relay_->link();
   return held_ ? held_.get() : lent_.get();
+}
+
+// The fence behind the rewriting: what left under one name never becomes a request with another.
+void Session::upload_renamed() {
+  spdlog::error("a large '{}' was named differently at its end", command_.info->name);
+  close("a large request could not be named for Redis");
 }
 
 std::string& Session::upload_target() { return upload_link()->encode_into(); }
@@ -153,10 +168,11 @@ void Session::upload_end() {
   if (!permit) return upload_refused(*judged);
   upstream::Link* link = upload_link();
   if (link == nullptr || link->down()) return close("the connection to Redis ended");
-  judged->write_pending(link->encode_into());
+  if (!judged->write_pending(link->encode_into(), command_.args)) return upload_renamed();
   Draft* draft =
       account_.begin(command_, *permit, login_->grants->audit().reads, db_, judged->lengths());
-  const upstream::Awaiting awaiting{.sink = this, .place = replies_.reserve(), .tag = draft};
+  const upstream::Awaiting awaiting{
+      .sink = this, .place = replies_.reserve(), .tag = draft, .shape = shape_for(*permit)};
   if (relay_ != nullptr) {
     relay_->expect(awaiting);
   } else {

@@ -5,6 +5,7 @@
 #include "proxy/wire_errors.h"
 
 #include "keyward/base/log.h"
+#include "keyward/view/request.h"
 
 #include <algorithm>
 
@@ -57,6 +58,7 @@ Shard::Shard(boost::asio::io_context& io, ShardWiring wiring, upstream::LinkSett
       leases_(std::move(leases)),
       pool_(std::move(links)),
       drafts_(std::make_unique<Drafts>()),
+      names_(std::make_unique<view::RequestNames>()),
       next_id_(wiring_.first_id),
       timer_(io) {}
 

@@ -7,7 +7,8 @@
 
 namespace keyward::proxy {
 
-bool Transaction::queue(std::span<const std::string_view> args, Draft* draft) {
+bool Transaction::queue(std::span<const std::string_view> args, Draft* draft,
+                        const view::Member& member) {
   std::size_t size = 16;
   for (const std::string_view arg : args) size += arg.size() + 16;
   if (size > room()) return false;
@@ -18,6 +19,10 @@ bool Transaction::queue(std::span<const std::string_view> args, Draft* draft) {
     draft->next = nullptr;
     (last_ == nullptr ? first_ : last_->next) = draft;
     last_ = draft;
+  }
+  if (member.shape != view::Shape::as_is) {
+    members_.resize(count_);
+    members_.push_back(member);
   }
   ++count_;
   return true;
@@ -42,6 +47,11 @@ Draft* Transaction::take_drafts() {
   if (first_ != nullptr) first_->transaction = true;
   last_ = nullptr;
   return std::exchange(first_, nullptr);
+}
+
+std::vector<view::Member> Transaction::take_members() {
+  if (!members_.empty()) members_.resize(count_);
+  return std::exchange(members_, {});
 }
 
 }  // namespace keyward::proxy

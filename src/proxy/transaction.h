@@ -4,11 +4,14 @@
 
 #include "proxy/draft.h"
 
+#include "keyward/view/reply.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace keyward::proxy {
 
@@ -23,8 +26,9 @@ class Transaction {
   Transaction& operator=(const Transaction&) = delete;
 
   // False: over the limit; the caller refuses and dooms. `draft` may be null (nothing to record);
-  // taken over when queued.
-  [[nodiscard]] bool queue(std::span<const std::string_view> args, Draft* draft);
+  // taken over when queued. `member`: how its answer has to be looked at.
+  [[nodiscard]] bool queue(std::span<const std::string_view> args, Draft* draft,
+                           const view::Member& member = {});
   void doom() { doomed_ = true; }
   // Dooms it and forgets what was queued.
   void abandon();
@@ -40,6 +44,8 @@ class Transaction {
   [[nodiscard]] std::uint32_t leading() const { return static_cast<std::uint32_t>(count_) + 1; }
   // One draft a command, in order, for the record; null when nothing in it is to be recorded.
   [[nodiscard]] Draft* take_drafts();
+  // One a command, in order; empty when none of the answers has to be looked at.
+  [[nodiscard]] std::vector<view::Member> take_members();
 
  private:
   Drafts& drafts_;
@@ -47,6 +53,7 @@ class Transaction {
   std::size_t limit_;
   std::string bytes_;
   std::size_t count_ = 0;
+  std::vector<view::Member> members_;  // as far as the last that is not as_is
   Draft* first_ = nullptr;
   Draft* last_ = nullptr;
   bool doomed_ = false;

@@ -6,17 +6,26 @@
 
 namespace keyward::proxy {
 
-void Upload::write_pending(std::string& out) {
+bool Upload::write_pending(std::string& out, std::span<const std::string_view> args) {
+  if (args.size() != args_.size()) return false;
+  for (std::size_t i = 0; i < written_; ++i) {
+    const bool other = i < renamed_.size() && !renamed_[i].empty();
+    if (args[i] != (other ? renamed_[i] : args_[i])) return false;
+  }
   if (written_ == 0) resp::write_request_head(out, total_);
   for (; written_ < args_.size(); ++written_) {
     // A streamed argument: its bytes went before; only the line end is missing.
     const bool streamed = args_[written_].empty() && lengths_[written_] > 0;
     if (streamed) {
       out.append("\r\n");
-    } else {
-      resp::write_bulk(out, args_[written_]);
+      continue;
     }
+    resp::write_bulk(out, args[written_]);
+    if (args[written_] == args_[written_]) continue;
+    renamed_.resize(written_);
+    renamed_.emplace_back(args[written_]);
   }
+  return true;
 }
 
 std::size_t Upload::longest(std::size_t next) const {

@@ -6,6 +6,7 @@
 #include "keyward/resp/request_parser.h"
 
 #include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,8 +33,9 @@ class Upload {
   void append_to_last(std::string_view bytes) { args_.back().append(bytes); }
 
   // Appends what Redis may see before the next streamed argument (or the end): heads and held-back
-  // small arguments.
-  void write_pending(std::string& out);
+  // small arguments. `args`: all arguments so far in Redis's names. False: what was sent before has
+  // another name now, and the request must not become whole.
+  [[nodiscard]] bool write_pending(std::string& out, std::span<const std::string_view> args);
   [[nodiscard]] bool complete() const { return args_.size() == total_; }
   [[nodiscard]] std::size_t total() const { return total_; }
   [[nodiscard]] const std::vector<std::size_t>& lengths() const { return lengths_; }
@@ -55,7 +57,8 @@ class Upload {
   std::vector<std::string> args_;
   std::vector<std::size_t> lengths_;
   std::vector<std::string_view> views_;
-  std::size_t written_ = 0;  // arguments that write_pending() has dealt with
+  std::vector<std::string> renamed_;  // arguments as they were sent; empty where as the client's
+  std::size_t written_ = 0;           // arguments that write_pending() has dealt with
 };
 
 }  // namespace keyward::proxy

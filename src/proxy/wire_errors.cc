@@ -2,14 +2,10 @@
 
 namespace keyward::proxy::wire {
 
-namespace {
-
 std::string with_request(std::string text, std::string_view request_id) {
   if (!request_id.empty()) text.append(" (request ").append(request_id).append(")");
   return text;
 }
-
-}  // namespace
 
 std::string wrong_password(std::string_view request_id) {
   return with_request("WRONGPASS invalid username-password pair or user is disabled.", request_id);

@@ -28,6 +28,14 @@ inline constexpr std::string_view kNestedMulti = "ERR MULTI calls can not be nes
 inline constexpr std::string_view kWatchInMulti = "ERR WATCH inside MULTI is not allowed";
 inline constexpr std::string_view kTransactionTooLarge =
     "ERR the transaction is larger than Keyward holds for one client (limits.transaction_bytes)";
+inline constexpr std::string_view kFilteredTooLarge =
+    "ERR this answer has to be looked at as a whole and is larger than Keyward holds for that "
+    "(limits.filtered_answer); ask for less at a time";
+inline constexpr std::string_view kUnreadable =
+    "ERR Redis answered in a form that Keyward does not know; the answer is withheld";
+inline constexpr std::string_view kSampleInMulti =
+    "NOPERM RANDOMKEY may name keys outside your grant; inside a transaction that cannot be "
+    "filtered";
 inline constexpr std::string_view kDbRange = "ERR DB index is out of range";
 inline constexpr std::string_view kDbInteger = "ERR value is not an integer or out of range";
 inline constexpr std::string_view kPinnedState =
@@ -50,11 +58,19 @@ inline constexpr std::string_view kClusterOff = "ERR This instance has cluster s
 inline constexpr std::string_view kClientName =
     "ERR Client names cannot contain spaces, newlines or special characters.";
 inline constexpr std::string_view kTracking =
-    "ERR client-side caching is not offered on this connection; run without CLIENT TRACKING";
+    "ERR CLIENT TRACKING needs RESP3 here (HELLO 3): in RESP2 its messages would go to another "
+    "connection";
+inline constexpr std::string_view kBcast =
+    "NOPERM CLIENT TRACKING with BCAST names the keys of everybody on this Redis (confined since "
+    "8.10); track without BCAST";
+inline constexpr std::string_view kBcastRenamed =
+    "NOPERM CLIENT TRACKING with BCAST is not possible under a namespace; track without BCAST";
 inline constexpr std::string_view kWait =
     "ERR WAIT cannot be answered on a shared upstream connection; use min-replicas-to-write on "
     "Redis instead";
 
+// "<text> (request 1f-3)"; the text has its first word.
+[[nodiscard]] std::string with_request(std::string text, std::string_view request_id);
 // "WRONGPASS invalid username-password pair or user is disabled. (request 1f-3)"
 [[nodiscard]] std::string wrong_password(std::string_view request_id);
 // "NOPERM <text> (request 1f-3)"

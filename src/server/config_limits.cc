@@ -9,7 +9,7 @@ void read_limits(const yaml::Node& root, Config& config) {
   if (!limits.present()) return;
   limits.only({"connections", "failed_logins_per_minute", "handshake_deadline", "login_deadline",
                "stall_deadline", "expiry_grace", "drain_deadline", "output_buffer", "inflight",
-               "transaction_bytes", "max_request", "stream_above"});
+               "transaction_bytes", "filtered_answer", "max_request", "stream_above"});
   constexpr std::uint64_t kKiB = 1024, kGiB = 1024 * 1024 * kKiB;
   auto& out = config.limits;
   read_number(limits.get("connections"), 1, 1'000'000, out.connections);
@@ -22,6 +22,7 @@ void read_limits(const yaml::Node& root, Config& config) {
   read_bytes(limits.get("output_buffer"), 64 * kKiB, 4 * kGiB, out.output_soft);
   read_number(limits.get("inflight"), 1, 10'000'000, out.inflight);
   read_bytes(limits.get("transaction_bytes"), kKiB, 4 * kGiB, out.transaction_bytes);
+  read_bytes(limits.get("filtered_answer"), 64 * kKiB, 4 * kGiB, out.filtered_answer);
   read_bytes(limits.get("max_request"), 64 * kKiB, 4 * kGiB, out.requests.max_buffered);
   const yaml::Node stream_above = limits.get("stream_above");
   read_bytes(stream_above, 16 * kKiB, kGiB, out.requests.stream_above);

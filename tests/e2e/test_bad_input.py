@@ -108,7 +108,7 @@ def test_unknown_and_forbidden_commands(keyward, app_token):
     with keyward.login(app_token) as client:
         for command in (['NOSUCH', 'app:x'], ['FLUSHALL'], ['CONFIG', 'GET', '*'], ['ACL', 'WHOAMI'], ['ACL', 'LIST'], ['MONITOR'], ['SYNC'],
                         ['PSYNC', '?', '-1'], ['REPLICAOF', 'a', '1'], ['DEBUG', 'SLEEP', '0'], ['SHUTDOWN'], ['MODULE', 'LIST'], ['KEYS', '*'],
-                        ['SCRIPT', 'FLUSH'], ['CLIENT', 'KILL', 'TYPE', 'normal'], ['CLIENT', 'LIST'], ['CONFIG', 'NOSUCH'], ['MIGRATE', 'h', '1', 'app:x', '0', '1'],
+                        ['SCRIPT', 'FLUSH'], ['CLIENT', 'KILL', 'TYPE', 'normal'], ['CONFIG', 'NOSUCH'], ['MIGRATE', 'h', '1', 'app:x', '0', '1'],
                         ['GET', 'foreign'], ['MSET', 'app:x', 1, 'foreign', 2], ['SORT', 'app:x', 'BY', 'foreign*'], ['SORT', 'app:x', 'GET', 'foreign*'],
                         ['SORT', 'app:x', 'STORE', 'foreign'], ['COPY', 'app:x', 'foreign'], ['RENAME', 'app:x', 'foreign'],
                         ['EVAL', 'return 1', '1', 'foreign'], ['XREADGROUP', 'GROUP', 'g', 'c', 'STREAMS', 'app:x', 'foreign', '>', '>'],

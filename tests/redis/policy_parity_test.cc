@@ -66,8 +66,15 @@ Argv dry_run(const std::string& user, const Argv& command) {
 // Commands of every session that the proxy answers, so that its upstream user need not have them.
 // SELECT as well: links select by themselves, with the number as "+select|0" spells it.
 bool answered_by_proxy(const CommandInfo& info, const Argv& argv) {
-  static const std::set<std::string> forwarded{"ping", "echo",    "multi",
-                                               "exec", "discard", "unwatch"};
+  static const std::set<std::string> forwarded{"ping",
+                                               "echo",
+                                               "multi",
+                                               "exec",
+                                               "discard",
+                                               "unwatch",
+                                               "client|caching",
+                                               "client|getredir",
+                                               "client|trackinginfo"};
   if (info.kind == command::Kind::select)
     return argv[1].starts_with('-') || argv[1] != std::to_string(std::atoi(argv[1].c_str()));
   return info.exposure == command::Exposure::session && !forwarded.contains(info.name) &&

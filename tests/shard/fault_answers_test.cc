@@ -131,6 +131,31 @@ const std::vector<Named>& scripts() {
         {"GET", "app:k"},
         {"SELECT", "x"},
         {"SELECT", "0"}}},
+      {"names",
+       {{"RPUSH", "app:l", "1", "2", "3", "4", "5"},
+        {"ZADD", "app:z", "9", "z"},
+        {"LMPOP", "2", "app:none", "app:l", "LEFT", "COUNT", "2"},
+        {"BLMPOP", "0", "1", "app:l", "RIGHT"},
+        {"BZPOPMAX", "app:z", "0"},
+        {"ZADD", "app:z", "1", "a", "2", "b"},
+        {"ZMPOP", "1", "app:z", "MIN"},
+        {"XREAD", "STREAMS", "app:x", "app:none", "0", "0"},
+        {"XREADGROUP", "GROUP", "g", "c", "STREAMS", "app:x", ">"},
+        {"XGROUP", "CREATE", "app:x", "g", "0"},
+        {"XREADGROUP", "GROUP", "g", "c", "STREAMS", "app:x", ">"},
+        {"XINFO", "GROUPS", "app:none"},
+        {"BLPOP", "app:none", "0.01"},
+        {"RENAME", "app:none", "app:k"},
+        {"OBJECT", "ENCODING", "app:k"},
+        {"COPY", "app:l", "app:copy"},
+        {"LRANGE", "app:copy", "0", "-1"},
+        {"MULTI"},
+        {"LMPOP", "1", "app:l", "LEFT"},
+        {"GET", "app:k"},
+        {"XREAD", "STREAMS", "app:x", "0"},
+        {"XREADGROUP", "GROUP", "no", "c", "STREAMS", "app:x", ">"},
+        {"INCR", "app:h"},
+        {"EXEC"}}},
       {"protocols",
        {{"HELLO", "3"},
         {"HGETALL", "app:h"},
@@ -145,31 +170,56 @@ const std::vector<Named>& scripts() {
   return kAll;
 }
 
-class EveryLane : public testing::TestWithParam<int> {
+// The client's grant, without and with a namespace: it sees the same either way.
+std::string rig_policy(bool renamed) {
+  std::string policy = test::kRigPolicy;
+  const std::string_view before = "    databases: [0, 1]\n";
+  if (renamed) policy.insert(policy.find(before), "    namespace: \"tenant:\"\n");
+  return policy;
+}
+
+class EveryLane : public testing::TestWithParam<std::tuple<int, bool>> {
  protected:
-  EveryLane() : direct_(rig_.redis().raw()), client_(rig_.client("alice", GetParam())) {
-    if (GetParam() == 3) (void)direct_.call({"HELLO", "3"});
+  EveryLane()
+      : rig_({}, rig_policy(renamed())),
+        direct_(rig_.redis().raw()),
+        client_(rig_.client("alice", protocol())) {
+    if (protocol() == 3) (void)direct_.call({"HELLO", "3"});
   }
-  void prepare() {
+  [[nodiscard]] static int protocol() { return std::get<0>(GetParam()); }
+  [[nodiscard]] static bool renamed() { return std::get<1>(GetParam()); }
+  // As Redis knows it.
+  [[nodiscard]] static std::string name(const std::string& name) {
+    return (renamed() ? "tenant:" : "") + name;
+  }
+  void prepare(bool renames) {
     RawClient admin = rig_.redis().raw();
-    (void)converse(admin, kPrepare);
+    Script script = kPrepare;
+    for (Request& request : script) {
+      if (renames && request.size() > 1) request[1] = name(request[1]);
+    }
+    (void)converse(admin, script);
   }
   std::string expected(const Script& script) {
-    prepare();
+    prepare(false);
     const std::string answer = without_ids(converse(direct_, script));
-    (void)direct_.call({"HELLO", std::to_string(GetParam())});
+    (void)direct_.call({"HELLO", std::to_string(protocol())});
     return answer;
   }
   std::string got(const Script& script) {
-    prepare();
+    prepare(true);
     const std::string answer = without_ids(converse(client_, script));
-    (void)client_.call({"HELLO", std::to_string(GetParam())});
+    (void)client_.call({"HELLO", std::to_string(protocol())});
     return answer;
   }
   ProxyRig rig_;
   RawClient direct_, client_;
 };
-INSTANTIATE_TEST_SUITE_P(Resp, EveryLane, testing::Values(2, 3));
+INSTANTIATE_TEST_SUITE_P(Resp, EveryLane, testing::Combine(testing::Values(2, 3), testing::Bool()),
+                         [](const auto& each) {
+                           return "Resp" + std::to_string(std::get<0>(each.param)) +
+                                  (std::get<1>(each.param) ? "Renamed" : "");
+                         });
 
 TEST_P(EveryLane, AnswersAsRedisDoes) {
   for (const Named& one : scripts()) EXPECT_EQ(got(one.script), expected(one.script)) << one.name;
@@ -197,7 +247,8 @@ TEST_P(EveryLane, RepliesInPiecesOfOneByteArriveRight) {
 TEST_P(EveryLane, RepliesCutAtEveryByteArriveRight) {
   for (const Named& one : scripts()) {
     const std::string_view name = one.name;
-    if (name != "shared" && name != "lent" && name != "held" && name != "relay") continue;
+    if (name != "shared" && name != "lent" && name != "held" && name != "relay" && name != "names")
+      continue;
     Script script = one.script;
     std::erase_if(script, [](const Request& request) { return request.back().starts_with("0.0"); });
     const std::string wanted = expected(script);
@@ -217,7 +268,7 @@ TEST_P(EveryLane, MessagesInPiecesArriveWholeAndInOrder) {
     for (int number = 0; number < 20; ++number) {
       const std::string text = "\r\n$7\r\nmessage" + std::to_string(number);
       ASSERT_TRUE(publisher.send({"PUBLISH", "app:news", text}));
-      const std::string type = GetParam() == 3 ? ">" : "*";
+      const std::string type = protocol() == 3 ? ">" : "*";
       const std::string tail =
           "$8\r\napp:news\r\n$" + std::to_string(text.size()) + "\r\n" + text + "\r\n";
       EXPECT_EQ(client_.read_reply(), type + "3\r\n$7\r\nmessage\r\n" + tail);
@@ -235,7 +286,7 @@ TEST_P(EveryLane, RefusalNeverLandsInsideAMessage) {
     RawClient publisher = rig_.redis().raw();
     rig_.chaos().pause_after_reply_bytes(cut);
     rig_.chaos().hold_replies(true);
-    ASSERT_EQ(publisher.call({"PUBLISH", "app:news", text}), ":1\r\n");
+    ASSERT_EQ(publisher.call({"PUBLISH", name("app:news"), text}), ":1\r\n");
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
     rig_.chaos().cut_replies_into(cut);
     rig_.chaos().hold_replies(false);

@@ -110,6 +110,10 @@ class Subject {
                        reason_of(*bare_, command, 0) == policy::DenialReason::keyspace_scan;
     if (scans && command.info->scans_keyspace)
       return "keyspace: Redis does not hold " + command.info->name + " to key patterns";
+    const bool counts = reason == policy::DenialReason::channel ||
+                        reason_of(*bare_, command, 0) == policy::DenialReason::channel;
+    if (counts && command.info->name == "pubsub|numpat")
+      return "channels: Redis does not hold pubsub|numpat to channel patterns";
     if (reason == policy::DenialReason::command && command.info->kind == command::Kind::unsubscribe)
       return "unsubscribe: open to every user for the preamble of StackExchange.Redis";
     for (const policy::Grants* grants : {full_.get(), bare_.get()}) {

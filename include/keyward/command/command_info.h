@@ -88,6 +88,7 @@ enum class Kind : std::uint8_t {
   hello,
   select,
   client,
+  tracking,  // CLIENT TRACKING and what belongs to it: goes to Redis, on the link that tracks
   reset,
   quit,
   info,

@@ -34,6 +34,7 @@ struct ProxyLimits {
   std::size_t inflight =
       128;  // commands of one client under way before its input is paused: what others wait behind
   std::size_t transaction_bytes = 64UL * 1024 * 1024;  // of one MULTI
+  std::size_t filtered_answer = 64UL * 1024 * 1024;    // of one answer that must be seen whole
   resp::Limits requests;
 };
 

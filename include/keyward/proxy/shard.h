@@ -26,6 +26,10 @@
 #include <unordered_map>
 #include <vector>
 
+namespace keyward::view {
+class RequestNames;
+}
+
 namespace keyward::proxy {
 
 class Session;
@@ -106,6 +110,8 @@ class Shard {
   [[nodiscard]] const ProxyLimits& limits() const { return wiring_.limits; }
   [[nodiscard]] Metrics& metrics() { return metrics_; }
   [[nodiscard]] Drafts& drafts() { return *drafts_; }
+  // The request being judged, in Redis's names: one at a time.
+  [[nodiscard]] view::RequestNames& names() { return *names_; }
   void refresh_keys(const std::string& issuer_alias, std::function<void()> done) {
     wiring_.refresh_keys(issuer_alias, std::move(done));
   }
@@ -154,6 +160,7 @@ class Shard {
   std::shared_ptr<const ServerFacts> facts_ = std::make_shared<ServerFacts>();
   Metrics metrics_;
   std::unique_ptr<Drafts> drafts_;
+  std::unique_ptr<view::RequestNames> names_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::unordered_map<Session*, std::unique_ptr<Session>> sessions_;
   struct Failures {

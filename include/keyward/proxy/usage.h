@@ -3,6 +3,7 @@
 #pragma once
 
 #include "keyward/base/clock.h"
+#include "keyward/proxy/roster.h"
 
 #include <atomic>
 #include <chrono>
@@ -23,11 +24,13 @@ class Usage {
   // Takes one command of this second's share. False: none is left; the caller waits for the next
   // second.
   [[nodiscard]] bool take_command(std::uint32_t per_second, MonoTime now);
+  [[nodiscard]] Roster& roster() { return roster_; }
   [[nodiscard]] std::uint32_t connections() const {
     return connections_.load(std::memory_order_relaxed);
   }
 
  private:
+  Roster roster_;
   std::atomic<std::uint32_t> connections_{0};
   std::atomic<std::int64_t> second_{0};
   std::atomic<std::uint32_t> used_{0};

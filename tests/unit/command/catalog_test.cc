@@ -112,7 +112,8 @@ TEST(Catalog, WhatChangesStateIsRecorded) {
 TEST(Catalog, NoCategoryBringsDangerIn) {
   const auto catalog = Catalog::built_in();
   for (const CommandInfo& info : catalog->all()) {
-    if (info.is(kAdmin)) {
+    // Answered by the proxy, with the client's own sessions.
+    if (info.is(kAdmin) && info.name != "client|list") {
       EXPECT_TRUE(info.exposure == Exposure::never || info.exposure == Exposure::by_name)
           << info.name;
     }

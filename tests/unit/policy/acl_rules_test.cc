@@ -26,7 +26,8 @@ TEST(AclRules, OneSelectorPerEntryAndPlumbingAtTheRoot) {
   EXPECT_THAT(
       grants->acl().tokens,
       ElementsAre("resetkeys", "resetchannels", "-@all", "+ping", "+echo", "+multi", "+exec",
-                  "+discard", "+unwatch", "+command", "+select|0", "+select|2", "+psubscribe",
+                  "+discard", "+unwatch", "+command", "+client|caching", "+client|getredir",
+                  "+client|trackinginfo", "+select|0", "+select|2", "+psubscribe",
                   "&c:*", "&q\"\\\\x",
                   "(resetchannels -@all &__Booksleeve_MasterChanged +subscribe +unsubscribe)",
                   "(resetchannels -@all ~a:* ~r:* %W~w:* +get +set)",

@@ -126,20 +126,99 @@ TEST(Upload, WritesTheRequestThatWasJudged) {
   const Args head{"SET", "k"};
   Upload upload(head, 5);
   std::string out;
-  upload.write_pending(out);
+  ASSERT_TRUE(upload.write_pending(out, upload.views()));
   resp::write_bulk_head(out, 4);
   upload.streamed(4);
   out += "BIGV";
   upload.small("EX");
   upload.small("10");
   EXPECT_TRUE(upload.complete());
-  upload.write_pending(out);
+  ASSERT_TRUE(upload.write_pending(out, upload.views()));
   std::string expected;
   const Args whole{"SET", "k", "BIGV", "EX", "10"};
   resp::write_request(expected, whole);
   EXPECT_EQ(out, expected);
   EXPECT_EQ(upload.lengths()[2], 4U);
   EXPECT_EQ(upload.views()[2], "");
+}
+
+// Under a namespace Redis gets other names than the client wrote; what was sent once stays.
+TEST(Upload, WritesRedisNamesAndNeverTwoForOne) {
+  const Args head{"MSET", "k"};
+  Upload upload(head, 5);
+  std::string out;
+  const Args first{"MSET", "ns:k"};
+  ASSERT_TRUE(upload.write_pending(out, first));
+  resp::write_bulk_head(out, 4);
+  upload.streamed(4);
+  out += "BIGV";
+  upload.small("j");
+  upload.small("v");
+  const Args all{"MSET", "ns:k", "", "ns:j", "v"};
+  std::string ignored;
+  const Args other{"MSET", "k", "", "ns:j", "v"};
+  EXPECT_FALSE(upload.write_pending(ignored, other));
+  EXPECT_FALSE(upload.write_pending(ignored, first)) << "arguments are missing";
+  EXPECT_EQ(ignored, "");
+  ASSERT_TRUE(upload.write_pending(out, all));
+  std::string expected;
+  const Args whole{"MSET", "ns:k", "BIGV", "ns:j", "v"};
+  resp::write_request(expected, whole);
+  EXPECT_EQ(out, expected);
+}
+
+TEST(Relay, KnowsWhatMayHearKeyspaceEvents) {
+  for (const char* name : {"__keyspace@0__:k", "__keyevent@3__:set"})
+    EXPECT_TRUE(hears_keyspace(name, false)) << name;
+  for (const char* name : {"app:x", "__key", "__keyspace@0", "__keyspaces"})
+    EXPECT_FALSE(hears_keyspace(name, false)) << name;
+  for (const char* name : {"*", "__key*", "_?keyevent@0__:x", "__keyspace@*__:*", "[_]_x*",
+                           "\\__keyspace@0__:k", "__keyevent@0__:set"})
+    EXPECT_TRUE(hears_keyspace(name, true)) << name;
+  for (const char* name : {"app:*", "_a*", "__keyboard*", "__key", "__keysp"})
+    EXPECT_FALSE(hears_keyspace(name, true)) << name;
+}
+
+TEST(Lanes, TrackingNeedsResp3AndBcastAServerThatConfinesIt) {
+  using resp::Protocol;
+  const Args on{"CLIENT", "tracking", "On", "OPTIN"};
+  EXPECT_TRUE(starts_tracking(analysed(on)));
+  EXPECT_EQ(tracking_obstacle(analysed(on), Protocol::resp3, {7, 0, 15}, true), "");
+  EXPECT_EQ(tracking_obstacle(analysed(on), Protocol::resp2, {7, 0, 15}, false), wire::kTracking);
+  const Args off{"CLIENT", "TRACKING", "OFF"};
+  EXPECT_FALSE(starts_tracking(analysed(off)));
+  const Args everything{"CLIENT", "TRACKING", "ON", "bcast"};
+  command::Command bcast = analysed(on);
+  bcast.args = everything;
+  EXPECT_EQ(tracking_obstacle(bcast, Protocol::resp3, {8, 9, 3}, false), wire::kBcast);
+  EXPECT_EQ(tracking_obstacle(bcast, Protocol::resp3, {9, 0, 0, "valkey"}, false), wire::kBcast);
+  EXPECT_EQ(tracking_obstacle(bcast, Protocol::resp3, {8, 10, 0}, false), "");
+  EXPECT_EQ(tracking_obstacle(bcast, Protocol::resp3, {8, 10, 0}, true), wire::kBcastRenamed);
+}
+
+TEST(Roster, ListsWhoJoinedInOrder) {
+  Roster roster;
+  const MonoTime now{std::chrono::hours(1)};
+  Presence first, second;
+  first.id = 7;
+  first.address = "1.2.3.4:5";
+  first.name = "w:1";
+  second.id = 3;
+  second.address = "1.2.3.4:6";
+  second.protocol = 3;
+  second.subscribed = true;
+  first.user = second.user = "okta:w";
+  first.since = second.since = now - std::chrono::seconds(5);
+  roster.join(first);
+  roster.join(second);
+  const auto everyone = [](const Presence&) { return true; };
+  const std::string line =
+      "id=7 addr=1.2.3.4:5 name=w:1 age=5 flags=N db=0 user=okta:w resp=2 lib-name= lib-ver=\n";
+  EXPECT_EQ(roster.list(everyone, now),
+            "id=3 addr=1.2.3.4:6 name= age=5 flags=P db=0 user=okta:w resp=3 lib-name= lib-ver=\n" +
+                line);
+  roster.leave(second);
+  EXPECT_EQ(roster.list(everyone, now), line);
 }
 
 TEST(Relay, TellsMessagesConfirmationsAndAnswersApart) {

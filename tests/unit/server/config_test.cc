@@ -107,8 +107,8 @@ audit: {directory: audit/}
 admin: {listen: "127.0.0.1:0"}
 lease: {linger: 2s, max_users: 7}
 limits: {connections: 5, failed_logins_per_minute: 6, handshake_deadline: 1s, login_deadline: 2s, stall_deadline: 3s,
-  expiry_grace: 4s, drain_deadline: 5s, output_buffer: 1MiB, inflight: 9, transaction_bytes: 2MiB, max_request: 3MiB,
-  stream_above: 64KiB}
+  expiry_grace: 4s, drain_deadline: 5s, output_buffer: 1MiB, inflight: 9, transaction_bytes: 2MiB, filtered_answer: 4MiB,
+  max_request: 3MiB, stream_above: 64KiB}
 log: {level: debug, json: true}
 pid_file: keyward.pid
 )");
@@ -149,6 +149,7 @@ pid_file: keyward.pid
   EXPECT_EQ(config->limits.output_soft, 1U << 20);
   EXPECT_EQ(config->limits.inflight, 9U);
   EXPECT_EQ(config->limits.transaction_bytes, 2U << 20);
+  EXPECT_EQ(config->limits.filtered_answer, 4U << 20);
   EXPECT_EQ(config->limits.requests.max_buffered, 3U << 20);
   EXPECT_EQ(config->limits.requests.stream_above, 64U << 10);
   EXPECT_EQ(config->log_level, "debug");
