@@ -5,7 +5,10 @@
 namespace keyward::view {
 namespace {
 
+// As Redis writes them: no sign but '-', no leading zero.
 bool number(std::string_view text, std::int64_t& value) {
+  const std::string_view digits = text.substr(text.starts_with('-') ? 1 : 0);
+  if (digits.empty() || (digits[0] == '0' && text.size() > 1)) return false;
   const char* const end = text.data() + text.size();
   const auto [stop, code] = std::from_chars(text.data(), end, value);
   return code == std::errc() && stop == end;
@@ -16,6 +19,25 @@ bool count_of(std::string_view text, std::size_t most, std::size_t& value) {
   if (!number(text, signed_value) || signed_value < 0) return false;
   value = static_cast<std::size_t>(signed_value);
   return value <= most;
+}
+
+// What one line says completely.
+bool is_scalar(char mark, std::string_view text) {
+  std::int64_t value = 0;
+  switch (mark) {
+    case '+':
+    case '-':
+      return true;
+    case ':':
+      return number(text, value);
+    case '#':
+      return text == "t" || text == "f";
+    case ',':
+    case '(':
+      return !text.empty();
+    default:
+      return false;
+  }
 }
 
 }  // namespace
@@ -68,16 +90,9 @@ bool Cursor::element() {
   for (std::size_t left = 1; left > 0; --left) {
     if (null()) continue;
     Line head;
-    std::size_t count = 0;
     if (!line(head)) return false;
+    std::size_t count = 0;
     switch (head.mark) {
-      case '+':
-      case '-':
-      case ':':
-      case '#':
-      case ',':
-      case '(':
-        break;
       case '$':
       case '!':
       case '=':
@@ -91,7 +106,8 @@ bool Cursor::element() {
         if (left > bytes_.size()) return false;
         break;
       default:
-        return false;
+        if (!is_scalar(head.mark, head.text)) return false;
+        break;
     }
   }
   return true;

@@ -31,6 +31,9 @@ std::optional<Message> heard(const Lens& lens, std::string_view channel, std::st
     return Message{*bare, *key};
   }
   if (db && !lens.grants.may_know(event.rest, *db)) return std::nullopt;
+  const auto subkeys = subkey_event(channel, payload);
+  if (subkeys && !(subkeys->key && lens.grants.may_know(*subkeys->key, subkeys->db)))
+    return std::nullopt;
   return Message{*bare, payload};
 }
 

@@ -69,6 +69,11 @@ std::string channel_obstacle(const Command& command) {
                      "write '__keyspace@<db>__:<key>' or '__keyevent@<db>__:<event>', with a "
                      "number, '*' or '?' as <db>");
     }
+    if (!use.publish && name.starts_with("__subkey")) {
+      return refused(command,
+                     "events of the fields of a key are not told there; '__keyspace@<db>__:"
+                     "<key>' tells of the key");
+    }
     // Everybody hears the same keyevent channels.
     if (use.publish &&
         policy::keyspace_channel(name).kind == policy::KeyspaceChannel::Kind::keyevent) {
@@ -82,6 +87,10 @@ std::string channel_obstacle(const Command& command) {
 
 std::string obstacle(const Command& command, const policy::Grants& grants) {
   if (grants.name_space().empty()) return {};
+  if (command.info->exposure == command::Exposure::never) {
+    return "NOPERM command '" + command.info->name +
+           "' is not available to anyone through this proxy";
+  }
   switch (command.info->naming) {
     case command::Naming::plain:
       return channel_obstacle(command);

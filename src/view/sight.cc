@@ -21,7 +21,43 @@ std::size_t quoted_at(std::string_view text, std::string_view quote, std::string
   return std::string_view::npos;
 }
 
+std::optional<std::uint32_t> number(std::string_view text) {
+  std::uint32_t value = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (code != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+// "<length>:<key>|..."
+std::optional<std::string_view> counted_key(std::string_view payload) {
+  const std::size_t colon = payload.find(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  const auto length = number(payload.substr(0, colon));
+  const std::string_view rest = payload.substr(colon + 1);
+  if (!length || *length >= rest.size() || rest[*length] != '|') return std::nullopt;
+  return rest.substr(0, *length);
+}
+
 }  // namespace
+
+std::optional<SubkeyEvent> subkey_event(std::string_view channel, std::string_view payload) {
+  const std::size_t at = channel.find('@');
+  const std::size_t end = channel.find("__:");
+  if (at == std::string_view::npos || end == std::string_view::npos || end < at)
+    return std::nullopt;
+  const std::string_view family = channel.substr(0, at);
+  const auto db = number(channel.substr(at + 1, end - at - 1));
+  if (!db) return std::nullopt;
+  const std::string_view rest = channel.substr(end + 3);
+  if (family == "__subkeyspace") return SubkeyEvent{*db, rest};
+  if (family == "__subkeyevent") return SubkeyEvent{*db, counted_key(payload)};
+  // Keys with a line feed have no such events; events have no '|' in their names.
+  if (family == "__subkeyspaceitem") return SubkeyEvent{*db, rest.substr(0, rest.find('\n'))};
+  if (family != "__subkeyspaceevent") return std::nullopt;
+  const std::size_t bar = rest.find('|');
+  if (bar == std::string_view::npos) return SubkeyEvent{*db, std::nullopt};
+  return SubkeyEvent{*db, rest.substr(bar + 1)};
+}
 
 std::optional<BareChannel> bare_channel(const Lens& lens, std::string_view channel) {
   const std::string& prefix = prefix_of(lens);
@@ -43,11 +79,7 @@ std::optional<std::uint32_t> database_of(const policy::KeyspaceChannel& event) {
   constexpr std::size_t kBefore = std::string_view("__keyspace@").size();
   constexpr std::size_t kBehind = std::string_view("__:").size();
   if (event.head.size() < kBefore + kBehind) return std::nullopt;
-  const std::string_view text = event.head.substr(kBefore, event.head.size() - kBefore - kBehind);
-  std::uint32_t db = 0;
-  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), db);
-  if (code != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return db;
+  return number(event.head.substr(kBefore, event.head.size() - kBefore - kBehind));
 }
 
 void append_error(const Lens& lens, std::string_view line, std::string& out) {

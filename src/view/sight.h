@@ -33,6 +33,16 @@ void write_channel(std::string& out, const BareChannel& channel);
 // so that no Redis can have said it.
 [[nodiscard]] std::optional<std::uint32_t> database_of(const policy::KeyspaceChannel& event);
 
+// The key whose fields an event of Redis 8.8 tells of ("__subkeyspace@0__:k" and its kin), and its
+// database; nothing for any other channel, and an empty `key` where the message does not hold to
+// its form.
+struct SubkeyEvent {
+  std::uint32_t db = 0;
+  std::optional<std::string_view> key;
+};
+[[nodiscard]] std::optional<SubkeyEvent> subkey_event(std::string_view channel,
+                                                      std::string_view payload);
+
 // A line that begins with '-', whole: what Redis quotes in it loses the prefix.
 void append_error(const Lens& lens, std::string_view line, std::string& out);
 

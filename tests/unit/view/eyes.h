@@ -47,6 +47,12 @@ inline constexpr const char* kFull = R"(    databases: [0, 3]
         channels: ["c:*", "__key*"]
 )";
 
+inline constexpr const char* kSubkeys = R"(    databases: [0]
+    allow:
+      - {commands: [hget], keys: ["a:*"]}
+      - {commands: [subscribe], channels: ["__subkey*"]}
+)";
+
 class Eyes {
  public:
   explicit Eyes(const std::string& policy) : catalog_(command::Catalog::built_in()) {

@@ -69,6 +69,31 @@ TEST(ShowFrame, KeyspaceEventsWithoutANamespace) {
   same({"message", "__keyevent@mine__:del", "other"});
 }
 
+// Redis 8.8: the fields of a hash that changed.
+TEST(ShowFrame, SubkeyEventsOfKeysThatMayBeKnown) {
+  const Eyes full(kSubkeys);
+  const auto heard = [&](const std::string& channel, const std::string& payload) {
+    const std::string whole = frame({"message", channel, payload});
+    const std::string out = full.hears(whole);
+    EXPECT_TRUE(out.empty() || out == whole);
+    return !out.empty();
+  };
+  EXPECT_TRUE(heard("__subkeyspace@0__:a:1", "hset|1:f"));
+  EXPECT_FALSE(heard("__subkeyspace@0__:b:1", "hset|1:f"));
+  EXPECT_FALSE(heard("__subkeyspace@1__:a:1", "hset|1:f"));
+  EXPECT_TRUE(heard("__subkeyevent@0__:hset", "3:a:1|1:f"));
+  EXPECT_FALSE(heard("__subkeyevent@0__:hset", "3:b:1|1:f"));
+  EXPECT_FALSE(heard("__subkeyevent@0__:hset", "9:a:1|1:f"));
+  EXPECT_FALSE(heard("__subkeyevent@0__:hset", "a:1"));
+  EXPECT_TRUE(heard("__subkeyspaceitem@0__:a:1\nf", "hset"));
+  EXPECT_FALSE(heard("__subkeyspaceitem@0__:b:1\na:f", "hset"));
+  EXPECT_TRUE(heard("__subkeyspaceevent@0__:hset|a:1", "1:f"));
+  EXPECT_FALSE(heard("__subkeyspaceevent@0__:hset|b:1", "1:f"));
+  EXPECT_FALSE(heard("__subkeyspaceevent@0__:hset", "1:f"));
+  EXPECT_TRUE(heard("__subkeyspace@mine__:b:1", "anything"));
+  EXPECT_EQ(Eyes(kTeam).hears(frame({"message", "__subkeyspace@0__:team:k", "hset|1:f"})), "");
+}
+
 TEST(ShowFrame, Confirmations) {
   const Eyes team(kTeam);
   for (const char* kind :

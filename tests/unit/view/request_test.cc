@@ -85,6 +85,7 @@ TEST(RequestNames, KeyspaceChannelsCarryTheKeyInTheirMiddle) {
               HasSubstr("write '__keyspace@<db>__:<key>'"));
   EXPECT_THAT(eyes.sent({"PSUBSCRIBE", "__keyspace@[0__:b]*"}), StartsWith("NOPERM "));
   EXPECT_THAT(eyes.sent({"PUBLISH", "__keyevent@0__:expired", "other:k"}), StartsWith("NOPERM "));
+  EXPECT_THAT(eyes.sent({"SUBSCRIBE", "__subkeyspace@0__:h"}), StartsWith("NOPERM "));
 }
 
 TEST(RequestNames, OnlyDeclaredScriptsRun) {
