@@ -23,11 +23,13 @@ Page refusal(unsigned status, std::string_view what) {
 }
 
 // "127.0.0.1:9380", "[::1]:9380" and "localhost:9380". A name that somebody's DNS made point here
-// is none of them.
+// is none of them, whatever it looks like.
 bool names_loopback(std::string_view host) {
-  if (host.starts_with("[::1]")) return true;
-  const std::string_view name = host.substr(0, host.rfind(':'));
-  return name == "localhost" || name.starts_with("127.");
+  const std::size_t colon = host.rfind(':');
+  const bool has_port = colon != host.npos && host.find(']', colon) == host.npos;
+  const std::string_view name = has_port ? host.substr(0, colon) : host;
+  if (name == "localhost" || name == "[::1]") return true;
+  return name.starts_with("127.") && name.find_first_not_of("0123456789.") == name.npos;
 }
 
 bool holds_token(std::string_view authorization, const Secret& token) {

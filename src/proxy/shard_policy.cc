@@ -13,7 +13,7 @@ namespace keyward::proxy {
 namespace {
 
 constexpr std::chrono::microseconds kSlice{500};
-constexpr std::size_t kBetweenLooks = 8;        // sessions between two looks at the clock
+constexpr std::size_t kBetweenLooks = 4;        // sessions between two looks at the clock
 constexpr std::size_t kRemembered = 16 * 1024;  // identities
 
 }  // namespace

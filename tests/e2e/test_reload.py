@@ -10,10 +10,11 @@ import pytest
 import redis
 
 from rig.keyward import run
-from rig.process import until
-from rig.resp import Closed, RespError
+from rig.process import free_port, until
+from rig.resp import RespError, connect
 
 RELOADS = int(os.environ.get('KEYWARD_RELOADS', '40'))
+SESSIONS = int(os.environ.get('KEYWARD_SESSIONS', '1000'))
 COMMANDS = '"@read", "@write", "@blocking", "@transaction", "@pubsub", "-@dangerous"'
 
 
@@ -673,3 +674,54 @@ def test_a_large_folder_does_not_stop_the_control_thread(make_keyward, issuer):
     print(f"\n5,000 grants loaded in {answer['last_attempt']['took_ms']} ms; meanwhile {asked} pages and logins, "
           f'the slowest pair {worst * 1000:.0f} ms')
     assert worst < 0.5
+
+
+def worst_answer(client, key, during):
+    """Seconds: the slowest GET while something else goes on, until 0.5 s after it."""
+    thread = threading.Thread(target=during)
+    thread.start()
+    worst, end = 0.0, None
+    while end is None or time.monotonic() < end:
+        if end is None and not thread.is_alive():
+            end = time.monotonic() + 0.5
+        began = time.monotonic()
+        assert not isinstance(client('GET', key), RespError)
+        worst = max(worst, time.monotonic() - began)
+    thread.join()
+    return worst
+
+
+def test_many_sessions_do_not_stop_the_loop(make_keyward, issuer):
+    """Idle sessions of 50 identities beside one that works, on one shard, under 990 grants."""
+    extra = ''.join(f"  - name: g{n}\n    who: [{{issuer: local, groups: [g{n}]}}]\n    allow:\n"
+                    f"      - {{commands: [get], keys: ['g{n}:*']}}\n" for n in range(990))
+    server = make_keyward({'e2e.yaml': policy('a', extra)}, shards=1)
+    server.config['listeners'].append({'name': 'plain', 'listen': f'127.0.0.1:{free_port()}'})
+    server.start()
+    port = int(server.config['listeners'][1]['listen'].split(':')[1])
+    tokens = [issuer.token(f's{n}', ['swing' if n % 2 else 'steady']) for n in range(50)]
+    idle = []
+    for n in range(SESSIONS):
+        client = connect(port, plain=True)
+        client.send('AUTH', tokens[n % 50])
+        idle.append(client)
+    assert all(client.read() == b'OK' for client in idle)
+    client = server.login(issuer.token('w', ['steady']))
+    quiet = worst_answer(client, 'steady:k', lambda: time.sleep(0.5))
+
+    def judged():
+        return server.metric('keyward_sessions_rejudged_total')
+
+    def reload(text):
+        before = judged()
+        server.replace_policy(text)
+        server.reload_now()
+        until(lambda: judged() >= before + SESSIONS, 20, 'the last session')
+    same = worst_answer(client, 'steady:k', lambda: reload(policy('a', extra) + '# a comment\n'))
+    changed = worst_answer(client, 'steady:k', lambda: reload(policy('b', extra)))
+    print(f'\n{SESSIONS:,} sessions: slowest answer {quiet * 1000:.1f} ms before, {same * 1000:.1f} ms while equal rights were '
+          f'judged, {changed * 1000:.1f} ms while half of them changed')
+    assert max(same, changed) < quiet + 0.25
+    assert all(one('PING') == b'PONG' for one in idle[:100])
+    for one in idle:
+        one.close()
