@@ -158,6 +158,17 @@ Names put_names(char* at, std::string_view one, std::span<const std::string_view
   return {at, any_cut || names.size() < which.size()};
 }
 
+char* put_calls(char* at, std::span<const std::string_view> calls) {
+  if (calls.empty()) return at;
+  at = put(at, R"(,"calls":[)");
+  for (const std::string_view call : calls.first(std::min(calls.size(), kCallsListed))) {
+    at = escape(put(at, '"'), call.substr(0, kCommandLimit)).end;
+    at = put(at, "\",");
+  }
+  at[-1] = ']';
+  return at;
+}
+
 char* put_query(char* at, const RequestView& request) {
   at = put(at, R"(,"query_info":{"name":")");
   at = escape(at, request.command.substr(0, kCommandLimit)).end;

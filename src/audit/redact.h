@@ -19,9 +19,12 @@ inline constexpr std::size_t kNamesListed = 16;     // keys or channels listed
 inline constexpr std::size_t kArgumentsShown = 40;  // in the query string
 inline constexpr std::size_t kCommandLimit = 64;
 
-// What put_names and put_query write at most. In the query a byte of a name takes up to 5.
+inline constexpr std::size_t kCallsListed = 64;
+
+// What put_names, put_calls and put_query write at most. In the query a byte of a name takes up to 5.
 inline constexpr std::size_t kNamesSize =
     256 + kNamesListed * (kGrowth * kNameLimit + 64 + 2 * kNumberSize);
+inline constexpr std::size_t kCallsSize = 64 + kCallsListed * (kGrowth * kCommandLimit + 8);
 inline constexpr std::size_t kQuerySize =
     256 + 2 * kGrowth * kCommandLimit + kArgumentsShown * (5 * kNameLimit + 64 + kNumberSize);
 
@@ -34,6 +37,9 @@ struct Names {
 [[nodiscard]] Names put_names(char* at, std::string_view one,
                               std::span<const std::string_view> args,
                               std::span<const std::uint32_t> which);
+
+// ,"calls":["get","set"]: the first kCallsListed commands that a script names; nothing for none.
+[[nodiscard]] char* put_calls(char* at, std::span<const std::string_view> calls);
 
 // ,"query_info":{"name":"set","query_string":"SET airflow:k <5 bytes>"}: a name with anything but
 // plain printable ASCII is quoted like redis-cli quotes, so that no name can look like another

@@ -6,7 +6,7 @@
 namespace keyward::audit {
 namespace {
 
-constexpr std::size_t kRoom = 2 * kNamesSize + kQuerySize;
+constexpr std::size_t kRoom = 2 * kNamesSize + kCallsSize + kQuerySize;
 
 }  // namespace
 
@@ -16,9 +16,10 @@ void RequestPrinter::print(const RequestView& request, RequestText& out) {
   char* const begin = scratch_.get();
   const Names keys = put_names(begin, "key", request.args, request.keys);
   const Names channels = put_names(keys.end, "channel", request.args, request.channels);
-  const char* const end = put_query(channels.end, request);
+  char* const named = put_calls(channels.end, request.calls);
+  const char* const end = put_query(named, request);
   out.text.assign(begin, static_cast<std::size_t>(end - begin));
-  out.names_size = static_cast<std::size_t>(channels.end - begin);
+  out.names_size = static_cast<std::size_t>(named - begin);
   out.activity =
       static_cast<std::uint8_t>(activity_of(request.command, request.reads, request.writes));
   out.writes = request.writes;

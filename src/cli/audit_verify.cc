@@ -1,5 +1,6 @@
 #include "cli/audit_directory.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/verbs.h"
 
 #include "keyward/audit/verify.h"
@@ -7,9 +8,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
-#include <cstdio>
 #include <memory>
-#include <unistd.h>
 
 namespace keyward::cli {
 namespace {
@@ -20,18 +19,6 @@ struct Options {
   std::string directory;
   bool json = false;
 };
-
-constexpr int kBarWidth = 40;
-
-// Redrawn in place, on standard error so that the answer stays clean.
-void draw_bar(std::uint64_t done, std::uint64_t total) {
-  const int percent = total == 0 ? 100 : static_cast<int>(done * 100 / total);
-  const std::string bar(static_cast<std::size_t>(percent * kBarWidth / 100), '#');
-  std::fprintf(stderr, "\r[%-*s] %3d %%", kBarWidth, bar.c_str(), percent);
-  std::fflush(stderr);
-}
-
-void erase_bar() { std::fputs("\r\x1b[K", stderr); }
 
 json::object as_json(const audit::StreamReport& stream) {
   json::object out{{"instance", stream.instance}, {"stream", stream.stream},
@@ -63,9 +50,9 @@ std::string as_text(const audit::StreamReport& stream) {
 
 int verify(const Options& options) {
   const std::string directory = audit_directory(options.directory);
-  const bool bar = isatty(STDERR_FILENO) == 1 && !options.json;
-  const auto report = bar ? audit::verify(directory, draw_bar) : audit::verify(directory);
-  if (bar) erase_bar();
+  ProgressBar bar(!options.json);
+  const auto report = audit::verify(directory, bar.drawer());
+  bar.erase();
   if (!report) return fail(report.error().message(), options.json);
   if (options.json) {
     json::array streams;

@@ -20,11 +20,16 @@ struct Chosen {
 void add_dev(CLI::App& app, Chosen& chosen);
 void add_serve(CLI::App& app, Chosen& chosen);
 void add_check(CLI::App& app, Chosen& chosen);
-void add_policy(CLI::App& app, Chosen& chosen);  // test, explain, acl
+void add_policy(CLI::App& app, Chosen& chosen);  // and its verbs
 void add_policy_test(CLI::App& policy, Chosen& chosen);
 void add_policy_explain(CLI::App& policy, Chosen& chosen);
 void add_policy_acl(CLI::App& policy, Chosen& chosen);
 void add_policy_sign(CLI::App& policy, Chosen& chosen);  // keygen, sign, verify
+void add_policy_suggest(CLI::App& policy, Chosen& chosen);
+void add_policy_diff(CLI::App& policy, Chosen& chosen);
+void add_policy_access(CLI::App& policy, Chosen& chosen);
+void add_policy_replay(CLI::App& policy, Chosen& chosen);
+void add_policy_fmt(CLI::App& policy, Chosen& chosen);
 void add_audit(CLI::App& app, Chosen& chosen);  // verify, tail
 void add_audit_verify(CLI::App& audit, Chosen& chosen);
 void add_audit_tail(CLI::App& audit, Chosen& chosen);

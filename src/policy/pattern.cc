@@ -172,6 +172,11 @@ std::optional<Pattern> read_pattern(const yaml::Node& node, PatternUse use) {
   return pattern;
 }
 
+const identity::Principal& as_written() {
+  static const identity::Principal nobody;
+  return nobody;
+}
+
 Result<std::string> fill(const Pattern& pattern, const identity::Principal* principal) {
   std::string out;
   for (const Pattern::Piece& piece : pattern.pieces) {
@@ -181,6 +186,10 @@ Result<std::string> fill(const Pattern& pattern, const identity::Principal* prin
     }
     if (principal == nullptr) {
       out += kExampleValue;
+      continue;
+    }
+    if (principal == &as_written()) {
+      out += '{' + piece.text + '}';
       continue;
     }
     const std::optional<std::string> value = template_value(*principal, piece.text);

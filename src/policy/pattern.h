@@ -27,6 +27,9 @@ enum class PatternUse { key, channel, name_space };
 // Diagnostics, nullopt when it cannot be used.
 [[nodiscard]] std::optional<Pattern> read_pattern(const yaml::Node& node, PatternUse use);
 
+// Stands for nobody: fill() leaves every template as it is written, "{subject}".
+[[nodiscard]] const identity::Principal& as_written();
+
 // The glob for this principal; null stands for the example values of the command line. Errors:
 // Errc::forbidden, "template_value: ...", when a value is missing or could widen the pattern.
 [[nodiscard]] Result<std::string> fill(const Pattern& pattern,

@@ -53,6 +53,8 @@ struct Snapshot::State {
   Result<std::shared_ptr<const Grants>> build(const Snapshot& snapshot,
                                               const std::vector<const GrantModel*>& which,
                                               const identity::Principal* principal) const;
+  Result<std::shared_ptr<const Grants>> named(const Snapshot& snapshot, std::string_view grant,
+                                              const identity::Principal* principal) const;
 };
 
 Result<std::shared_ptr<const Grants>> Snapshot::State::build(
@@ -184,11 +186,20 @@ Result<std::shared_ptr<const Grants>> Snapshot::grants_for(
   return fresh;
 }
 
-Result<std::shared_ptr<const Grants>> Snapshot::grants_named(std::string_view grant) const {
-  for (const GrantModel& one : state_->grants) {
-    if (one.name == grant) return state_->build(*this, {&one}, nullptr);
+Result<std::shared_ptr<const Grants>> Snapshot::State::named(
+    const Snapshot& snapshot, std::string_view grant, const identity::Principal* principal) const {
+  for (const GrantModel& one : grants) {
+    if (one.name == grant) return build(snapshot, {&one}, principal);
   }
   return Error(Errc::not_found, "no grant is called '" + std::string(grant) + "'");
+}
+
+Result<std::shared_ptr<const Grants>> Snapshot::grants_named(std::string_view grant) const {
+  return state_->named(*this, grant, nullptr);
+}
+
+Result<std::shared_ptr<const Grants>> Snapshot::grants_as_written(std::string_view grant) const {
+  return state_->named(*this, grant, &as_written());
 }
 
 }  // namespace keyward::policy

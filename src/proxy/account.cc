@@ -1,6 +1,7 @@
 #include "proxy/account.h"
 
 #include "keyward/base/hash.h"
+#include "keyward/command/script_calls.h"
 #include "keyward/proxy/shard.h"
 
 #include <algorithm>
@@ -17,6 +18,18 @@ std::int64_t microseconds_since(MonoTime start, MonoTime now) {
 bool is_drift(const resp::FrameHead& head) {
   const std::string_view word = head.first_word();
   return head.is_error() && (word == "NOPERM" || word == "WRONGPASS" || word == "NOAUTH");
+}
+
+// What a script that is handed over calls, by its text: EVAL and SCRIPT LOAD. Redis holds these
+// commands against the grants as well, so a policy made from a trail has to know them.
+std::vector<std::string_view> calls_of(const command::Command& command,
+                                       const command::Catalog& catalog) {
+  const command::CommandInfo& info = *command.info;
+  const bool evaluates = info.kind == command::Kind::script && info.name.starts_with("eval") &&
+                         !info.name.starts_with("evalsha");
+  const std::size_t at = evaluates ? 1 : 2;
+  if ((!evaluates && info.name != "script|load") || command.args.size() <= at) return {};
+  return command::calls_in_script(command.args[at], catalog);
 }
 
 }  // namespace
@@ -136,7 +149,9 @@ std::uint64_t Account::refused(std::string_view name, const command::Command* co
 Draft* Account::begin(const command::Command& command, const policy::Permit& permit, bool reads_too,
                       std::uint32_t db, std::span<const std::size_t> lengths) {
   if (!command.mutates && !(reads_too && !command.keys.empty())) return nullptr;
-  Draft* draft = shard_.drafts().make(command, permit.rule(), lengths);
+  const std::vector<std::string_view> calls =
+      calls_of(command, shard_.policy().snapshot->catalog());
+  Draft* draft = shard_.drafts().make(command, permit.rule(), lengths, calls);
   draft->db = db;
   draft->number = number_;
   draft->sent = shard_.clock().mono();

@@ -9,7 +9,7 @@ constexpr std::size_t kKeepText = 16UL * 1024;  // memory a released draft keeps
 }  // namespace
 
 void Drafts::print(const command::Command& command, std::span<const std::size_t> lengths,
-                   audit::RequestText& out) {
+                   std::span<const std::string_view> calls, audit::RequestText& out) {
   keys_.clear();
   channels_.clear();
   std::uint8_t access = command::kNone;
@@ -23,13 +23,15 @@ void Drafts::print(const command::Command& command, std::span<const std::size_t>
                   .keys = keys_,
                   .channels = channels_,
                   .lengths = lengths,
+                  .calls = calls,
                   .reads = (access & command::kRead) != 0,
                   .writes = command.mutates || (access & command::kModify) != 0},
                  out);
 }
 
 Draft* Drafts::make(const command::Command& command, const policy::RuleRef& rule,
-                    std::span<const std::size_t> lengths) {
+                    std::span<const std::size_t> lengths,
+                    std::span<const std::string_view> calls) {
   Draft* draft = free_;
   if (draft != nullptr) {
     free_ = draft->next;
@@ -39,7 +41,7 @@ Draft* Drafts::make(const command::Command& command, const policy::RuleRef& rule
   }
   draft->rule = &rule;
   draft->script = command.info->kind == command::Kind::script;
-  print(command, lengths, draft->request);
+  print(command, lengths, calls, draft->request);
   return draft;
 }
 
@@ -56,7 +58,7 @@ void Drafts::release(Draft* draft) {
 }
 
 const audit::RequestText& Drafts::show(const command::Command& command) {
-  print(command, {}, shown_);
+  print(command, {}, {}, shown_);
   return shown_;
 }
 

@@ -32,9 +32,10 @@ struct Draft {
 class Drafts {
  public:
   // Keeps what the record needs; `command` may die afterwards. `lengths` of all arguments, where
-  // the command lacks bytes. The draft goes back with release().
+  // the command lacks bytes; `calls`: what a script names. The draft goes back with release().
   Draft* make(const command::Command& command, const policy::RuleRef& rule,
-              std::span<const std::size_t> lengths = {});
+              std::span<const std::size_t> lengths = {},
+              std::span<const std::string_view> calls = {});
   void release(Draft* draft);  // the whole chain
 
   // The part of a record that shows a request; valid until the next call.
@@ -44,7 +45,7 @@ class Drafts {
 
  private:
   void print(const command::Command& command, std::span<const std::size_t> lengths,
-             audit::RequestText& out);
+             std::span<const std::string_view> calls, audit::RequestText& out);
 
   std::vector<std::unique_ptr<Draft>> all_;
   Draft* free_ = nullptr;

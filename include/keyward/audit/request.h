@@ -17,6 +17,8 @@ struct RequestView {
   std::span<const std::uint32_t> keys{};     // which of them are names and may be shown
   std::span<const std::uint32_t> channels{};
   std::span<const std::size_t> lengths{};  // of all, where `args` lacks bytes; else empty
+  // Of a script that is handed over: the commands its text names, as the catalogue spells them.
+  std::span<const std::string_view> calls{};
   bool reads = false, writes = false;
 };
 

@@ -46,6 +46,10 @@ class Snapshot {
       const identity::Principal& principal) const;
   // The grant by name alone, with example values in its templates: for the command line.
   [[nodiscard]] Result<std::shared_ptr<const Grants>> grants_named(std::string_view grant) const;
+  // The same with every template standing for itself, "sandbox:{subject}:*": for telling people
+  // what a grant says, and for comparing what two folders say. Braces mean nothing to a glob.
+  [[nodiscard]] Result<std::shared_ptr<const Grants>> grants_as_written(
+      std::string_view grant) const;
   [[nodiscard]] const std::vector<GrantInfo>& grants() const { return grants_; }
   [[nodiscard]] const std::string& version() const {
     return version_;

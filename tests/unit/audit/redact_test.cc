@@ -118,6 +118,25 @@ TEST(Redact, ListsAtMostSixteenKeys) {
   EXPECT_FALSE(cut_any);
 }
 
+TEST(Redact, ListsWhatAScriptCalls) {
+  const Views args{"EVAL", "redis.call('get', KEYS[1])", "1", "k"};
+  const Views calls{"get", "xgroup|create"};
+  const RequestText text =
+      text_of({.command = "eval", .args = args, .keys = Places{3}, .calls = calls});
+  const auto names = boost::json::parse("{" + std::string(text.names().substr(1)) + "}");
+  EXPECT_EQ(names.at("calls"), (boost::json::array{"get", "xgroup|create"}));
+  const Views many(200, std::string_view("zrevrangebyscore"));
+  EXPECT_EQ(
+      boost::json::parse(
+          "{" +
+          std::string(text_of({.command = "eval", .args = args, .calls = many}).names().substr(1)) +
+          "}")
+          .at("calls")
+          .as_array()
+          .size(),
+      kCallsListed);
+}
+
 TEST(Activity, NamesFirstThenEffects) {
   EXPECT_EQ(activity_of("get", true, false), Activity::read);
   EXPECT_EQ(activity_of("incr", true, true), Activity::update);

@@ -1,0 +1,117 @@
+#include "keyward/audit/lines.h"
+
+#include "audit/line_reader.h"
+#include "audit/trail_files.h"
+
+#include "keyward/base/descriptor.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <fcntl.h>
+#include <filesystem>
+#include <sys/stat.h>
+#include <system_error>
+
+namespace keyward::audit {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Source {
+  std::string path;
+  std::uint64_t size = 0;
+};
+
+Result<> add_file(const std::string& path, std::vector<Source>& out) {
+  std::error_code code;
+  const auto size = fs::file_size(path, code);
+  if (code) return Error(Errc::io, "trail " + path + ": " + code.message());
+  out.push_back({path, size});
+  return {};
+}
+
+// A folder of copies may hold files under other names: any *.jsonl will do there.
+Result<> add_folder(const std::string& path, std::vector<Source>& out) {
+  auto listed = list_trail(path);
+  if (!listed) return listed.error();
+  std::vector<std::string> names;
+  for (const TrailFile& file : *listed) names.push_back(file.path);
+  if (names.empty()) {
+    std::error_code code;
+    for (fs::directory_iterator entry(path, code); !code && entry != fs::directory_iterator();
+         entry.increment(code)) {
+      if (entry->path().extension() == ".jsonl") names.push_back(entry->path().string());
+    }
+    std::sort(names.begin(), names.end());
+  }
+  if (names.empty()) return Error(Errc::not_found, "trail " + path + ": holds no *.jsonl file");
+  for (const std::string& name : names) {
+    if (auto added = add_file(name, out); !added) return added;
+  }
+  return {};
+}
+
+}  // namespace
+
+struct TrailLines::State {
+  std::vector<Source> sources;
+  Progress progress;
+  std::uint64_t total = 0, done = 0;
+  std::size_t opened = 0;
+  Descriptor fd;
+  std::optional<LineReader> reader;
+  std::vector<std::string> failed;
+
+  bool open_next() {
+    reader.reset();
+    if (opened == sources.size()) return false;
+    const Source& source = sources[opened++];
+    fd.reset(::open(source.path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd.open()) {
+      failed.push_back(source.path + ": " + std::generic_category().message(errno));
+      return open_next();
+    }
+    reader.emplace(fd.number(), source.size, [this](std::uint64_t count) {
+      done += count;
+      if (progress) progress(done, total);
+    });
+    return true;
+  }
+};
+
+TrailLines::TrailLines(std::unique_ptr<State> state) : state_(std::move(state)) {}
+TrailLines::TrailLines(TrailLines&&) noexcept = default;
+TrailLines& TrailLines::operator=(TrailLines&&) noexcept = default;
+TrailLines::~TrailLines() = default;
+
+Result<TrailLines> TrailLines::open(const std::vector<std::string>& paths, Progress progress) {
+  auto state = std::make_unique<State>();
+  state->progress = std::move(progress);
+  for (const std::string& path : paths) {
+    std::error_code code;
+    const bool folder = fs::is_directory(path, code);
+    auto added = folder ? add_folder(path, state->sources) : add_file(path, state->sources);
+    if (!added) return added.error();
+  }
+  for (const Source& source : state->sources) state->total += source.size;
+  return TrailLines(std::move(state));
+}
+
+std::optional<std::string_view> TrailLines::next() {
+  State& state = *state_;
+  while (state.reader || state.open_next()) {
+    if (auto line = state.reader->next()) return line;
+    if (state.reader->failed()) state.failed.push_back(path() + ": cannot be read to its end");
+    state.reader.reset();
+  }
+  return std::nullopt;
+}
+
+std::size_t TrailLines::file() const { return state_->opened; }
+const std::string& TrailLines::path() const {
+  return state_->sources[std::max<std::size_t>(state_->opened, 1) - 1].path;
+}
+const std::vector<std::string>& TrailLines::failed() const { return state_->failed; }
+std::uint64_t TrailLines::bytes() const { return state_->done; }
+
+}  // namespace keyward::audit
