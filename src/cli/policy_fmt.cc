@@ -84,7 +84,9 @@ Result<> same_rights(const std::string& path, const std::string& before, const s
 // Whole or not at all: a file beside it that takes its place.
 Result<> replace_file(const std::string& path, const std::string& content) {
   struct stat facts {};
-  const fs::path real = fs::canonical(path);
+  std::error_code code;
+  const fs::path real = fs::canonical(path, code);
+  if (code) return Error(Errc::io, path + ": " + code.message());
   if (::stat(real.c_str(), &facts) != 0) return Error(Errc::io, path + ": " + std::strerror(errno));
   std::string fresh = (real.parent_path() / ("." + real.filename().string() + ".XXXXXX")).string();
   const int fd = ::mkstemp(fresh.data());

@@ -5,6 +5,7 @@
 #include "review/observed.h"
 
 #include "keyward/command/catalog.h"
+#include "keyward/command/command_set.h"
 
 #include <cstdint>
 #include <map>
@@ -16,7 +17,7 @@ namespace keyward::review {
 
 struct PatternUse {
   std::uint8_t access = 0;
-  std::set<command::CommandId> commands;  // seen with it
+  command::CommandSet seen;  // commands that anybody of the grant was seen to use on it
   Distinct names;
 };
 
@@ -27,10 +28,6 @@ struct EntryDraft {
   std::map<std::string, PatternUse> channels;
   std::uint64_t count = 0, last_us = 0;
   std::vector<const UseFacts*> examples;
-
-  // Pairs of command and pattern that it allows, and how many of them were seen.
-  [[nodiscard]] std::size_t cells() const;
-  [[nodiscard]] std::size_t seen() const;
 };
 
 // What one grant must allow. `subject` replaces {subject} in the patterns when it is not empty.
@@ -39,23 +36,26 @@ class EntryGrouping {
   EntryGrouping(const Observed& observed, const command::Catalog& catalog, std::string subject);
 
   void add(const Use& use, const UseFacts& facts);
-  // Entries as fine as the commands with several names leave them.
+  // Entries as narrow as they can be: one for each pattern, and one for each command with the
+  // patterns that stand together in it. A pattern may stand in several.
   [[nodiscard]] std::vector<EntryDraft> entries() const;
 
  private:
   [[nodiscard]] EntryDraft draft_of(const Use& use, const UseFacts& facts) const;
+  void add_scans(std::vector<EntryDraft>& out) const;
 
   const Observed& observed_;
   const command::Catalog& catalog_;
   std::string subject_;
-  std::vector<EntryDraft> families_;  // no pattern stands in two
+  std::map<std::string, EntryDraft> single_;  // by kind and pattern
+  std::vector<EntryDraft> several_;           // of one command each
   EntryDraft nameless_, scanning_;
 };
 
 // The share of a joined entry that nobody was seen to use, 0 to 1.
 [[nodiscard]] double excess_of_joining(const EntryDraft& a, const EntryDraft& b);
 void join(EntryDraft& into, const EntryDraft& from);
-// Joins the two that cost least while that costs at most `excess`.
+// Joins the two that cost least, again and again, while that costs at most `excess`.
 void join_alike(std::vector<EntryDraft>& entries, double excess);
 // Patterns that lie inside another one of the entry with the same access go.
 void drop_contained(EntryDraft& entry);

@@ -88,6 +88,31 @@ std::string own_group(const std::vector<const Role*>& mine, const Observed& obse
   return {};
 }
 
+// Too many to list: what their names begin with, up to a separator.
+std::string common_beginning(const std::vector<std::string>& subjects) {
+  std::string head = subjects.front();
+  for (const std::string& subject : subjects) {
+    const auto end = std::mismatch(head.begin(), head.end(), subject.begin(), subject.end()).first;
+    head.erase(end, head.end());
+  }
+  const std::size_t last = head.find_last_of(":./@_-");
+  return head.substr(0, last == std::string::npos ? 0 : last + 1);
+}
+
+void name_subjects(const std::string& issuer, const std::vector<std::string>& subjects,
+                   GrantDraft& out) {
+  if (subjects.size() <= kMostSubjectsNamed) {
+    for (const std::string& subject : subjects)
+      out.who.push_back({.issuer = issuer, .subject = subject, .groups = {}, .claims = {}});
+    return;
+  }
+  const std::string head = common_beginning(subjects);
+  out.who.push_back({.issuer = issuer, .subject = head + "*", .groups = {}, .claims = {}});
+  out.notes.push_back(std::to_string(subjects.size()) + " people of " + issuer +
+                      (head.empty() ? ": EVERYBODY of it is let in; narrow it down"
+                                    : ": others may begin alike; narrow it down"));
+}
+
 void name_people(const std::string& issuer, const std::vector<const Role*>& roles,
                  const Observed& observed, GrantDraft& out) {
   const std::string shared = own_group(roles, observed, issuer);
@@ -96,22 +121,22 @@ void name_people(const std::string& issuer, const std::vector<const Role*>& role
     return;
   }
   policy::Who by_group{.issuer = issuer, .subject = {}, .groups = {}, .claims = {}};
+  std::vector<std::string> subjects;
   for (const Role* role : roles) {
     const std::string alone = own_group({role}, observed, issuer);
-    if (!alone.empty()) by_group.groups.push_back(alone);
+    if (!alone.empty()) {
+      by_group.groups.push_back(alone);
+    } else if (role->subject_count > kMostSubjectsNamed && !role->groups.empty()) {
+      out.who.push_back({.issuer = issuer, .subject = {}, .groups = role->groups, .claims = {}});
+      out.notes.emplace_back("others have these groups as well: narrow it down");
+    } else {
+      subjects.insert(subjects.end(), role->subjects.begin(), role->subjects.end());
+    }
   }
   std::sort(by_group.groups.begin(), by_group.groups.end());
   if (!by_group.groups.empty()) out.who.push_back(by_group);
-  for (const Role* role : roles) {
-    if (!own_group({role}, observed, issuer).empty()) continue;
-    if (role->subject_count > kMostSubjectsNamed && !role->groups.empty()) {
-      out.who.push_back({.issuer = issuer, .subject = {}, .groups = role->groups, .claims = {}});
-      out.notes.push_back("others have these groups as well: narrow it down");
-      continue;
-    }
-    for (const std::string& subject : role->subjects)
-      out.who.push_back({.issuer = issuer, .subject = subject, .groups = {}, .claims = {}});
-  }
+  std::erase(subjects, "");
+  if (!subjects.empty()) name_subjects(issuer, subjects, out);
 }
 
 std::string plain_name(std::string_view text) {
@@ -210,10 +235,7 @@ GrantDraft draft_one(const Group& group, const std::vector<std::uint32_t>& datab
     });
   }
   out.entries = grouping.entries();
-  for (EntryDraft& entry : out.entries) {
-    add_ways_out(entry, catalog);
-    add_calls(entry, calls, catalog);
-  }
+  out.calls = std::move(calls);
   return out;
 }
 
@@ -231,6 +253,13 @@ void name_apart(std::vector<GrantDraft>& grants) {
 }
 
 }  // namespace
+
+void add_what_follows(GrantDraft& grant, const Catalog& catalog) {
+  for (EntryDraft& entry : grant.entries) {
+    add_ways_out(entry, catalog);
+    add_calls(entry, grant.calls, catalog);
+  }
+}
 
 std::vector<GrantDraft> draft_grants(const Observed& observed, const Catalog& catalog,
                                      bool refused_too) {

@@ -19,7 +19,8 @@ struct GrantDraft {
   std::vector<std::uint32_t> databases;
   std::vector<EntryDraft> entries;
   std::vector<const Role*> roles;
-  std::string only_subject;  // of the one person it is for; else empty
+  std::set<std::string> calls;  // of their scripts
+  std::string only_subject;     // of the one person it is for; else empty
   std::uint64_t people = 0, commands = 0;
 };
 
@@ -28,5 +29,9 @@ struct GrantDraft {
 [[nodiscard]] std::vector<GrantDraft> draft_grants(const Observed& observed,
                                                    const command::Catalog& catalog,
                                                    bool refused_too);
+
+// Rights that leave no record of their own: to leave a channel, to call commands inside a script.
+// For entries that are joined already.
+void add_what_follows(GrantDraft& grant, const command::Catalog& catalog);
 
 }  // namespace keyward::review

@@ -98,7 +98,7 @@ std::string PolicyText::unseen(const EntryDraft& entry) const {
       std::string commands;
       std::size_t count = 0;
       for (const command::CommandId id : entry.commands) {
-        if (use.commands.contains(id)) continue;
+        if (use.seen.contains(id)) continue;
         ++count;
         if (count <= kMostUnseen)
           commands += (commands.empty() ? "" : " ") + catalog_.all()[id].name;

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t kFewWords = 24;  // at one place, before they count as varying
 constexpr std::size_t kMostPatternsOfEntry = 200;
+constexpr std::size_t kMostDrafts = 1000;  // of a grant
 constexpr double kCheapJoin = 0.25;
 
 std::size_t rules_of(const std::vector<GrantDraft>& grants) {
@@ -21,13 +22,17 @@ std::size_t rules_of(const std::vector<GrantDraft>& grants) {
   return out;
 }
 
+// To be compared two by two.
+bool too_many_entries(const std::vector<GrantDraft>& grants) {
+  return std::any_of(grants.begin(), grants.end(),
+                     [](const GrantDraft& grant) { return grant.entries.size() > kMostDrafts; });
+}
+
 bool too_many_patterns(const std::vector<GrantDraft>& grants) {
   return std::any_of(grants.begin(), grants.end(), [](const GrantDraft& grant) {
-    return grant.entries.size() > 400 ||
-           std::any_of(grant.entries.begin(), grant.entries.end(), [](const EntryDraft& entry) {
-             return entry.keys.size() > kMostPatternsOfEntry ||
-                    entry.channels.size() > kMostPatternsOfEntry;
-           });
+    return std::any_of(grant.entries.begin(), grant.entries.end(), [](const EntryDraft& entry) {
+      return std::max(entry.keys.size(), entry.channels.size()) > kMostPatternsOfEntry;
+    });
   });
 }
 
@@ -51,18 +56,18 @@ struct Suggester::State {
       : catalog(std::move(with)), options(std::move(chosen)), rebuilder(*catalog) {}
 
   std::vector<GrantDraft> draft() {
-    std::size_t limit = kFewWords;
     observed.add_calls(options.calls);
     observed.settle_digits();
-    observed.fold_shapes(limit);
-    std::vector<GrantDraft> grants = draft_grants(observed, *catalog, options.refused_too);
-    while (too_many_patterns(grants) && limit > 1) {
-      limit /= 2;
+    std::vector<GrantDraft> grants;
+    for (std::size_t limit = kFewWords;; limit /= 2) {
       observed.fold_shapes(limit);
       grants = draft_grants(observed, *catalog, options.refused_too);
+      if (too_many_entries(grants) && limit > 1) continue;
+      join_until_few(grants, options.most_rules);
+      if (!too_many_patterns(grants) || limit <= 1) break;
     }
-    join_until_few(grants, options.most_rules);
     for (GrantDraft& grant : grants) {
+      add_what_follows(grant, *catalog);
       for (EntryDraft& entry : grant.entries) drop_contained(entry);
       std::sort(grant.entries.begin(), grant.entries.end(),
                 [](const EntryDraft& a, const EntryDraft& b) { return a.count > b.count; });

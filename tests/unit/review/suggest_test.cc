@@ -120,6 +120,17 @@ TEST(SuggestTest, EverybodysOwnCorner) {
   EXPECT_EQ(proof(trail, made).newly_refused, 0U);
 }
 
+TEST(SuggestTest, ManyPeopleAreNamedByWhatTheyBeginWith) {
+  TrailMaker trail;
+  for (int i = 0; i < 60; ++i)
+    trail.as("eks", "system:serviceaccount:jobs:w" + std::to_string(i))
+        .run({"LPUSH", "jobs:q", "v"});
+  const Suggestion made = suggest(trail);
+  EXPECT_THAT(made.yaml, HasSubstr("subject: \"system:serviceaccount:jobs:*\""));
+  EXPECT_THAT(made.yaml, HasSubstr("narrow it down"));
+  EXPECT_EQ(proof(trail, made).newly_refused, 0U);
+}
+
 TEST(SuggestTest, DatabasesOfDifferentUseAreApart) {
   TrailMaker trail;
   trail.as("okta", "w1", {"g"}).run({"SET", "a:k", "v"}, 0).run({"LPUSH", "b:q", "v"}, 3);
