@@ -138,9 +138,10 @@ void Relay::message(std::string_view bytes, bool last) {
   if (gathers_) {
     // Redis itself ends a subscriber that so much waits for.
     if (start_.size() > most_) return owner_.on_relay_unreadable("a message is too large to hold");
-    if (!last || !show(bytes) || bytes.empty()) return;
+    if (!last || !show(bytes)) return;
   }
-  replies_.interject(bytes, last);
+  // Also when nothing of it is shown: somebody may wait for the frame to end.
+  if (!bytes.empty()) replies_.interject(bytes, last);
   owner_.on_relay_bytes();
 }
 

@@ -177,5 +177,21 @@ TEST_F(View, KeyeventsAreFilteredInAnyPieces) {
   }
 }
 
+// RESET waits for the end of a message that is half there, also of one that is not shown.
+TEST_F(View, NothingWaitsForAMessageThatIsNotShown) {
+  ASSERT_EQ(rig().redis().raw().call({"CONFIG", "SET", "notify-keyspace-events", "KEA"}),
+            "+OK\r\n");
+  RawClient admin = rig().redis().raw();
+  for (int round = 0; round < 30; ++round) {
+    RawClient client = rig().client();
+    ASSERT_NE(client.call({"SUBSCRIBE", "__keyevent@0__:set"}), "");
+    rig().chaos().cut_replies_into(1);
+    ASSERT_EQ(admin.call({"SET", "secret:" + std::string(300, 'x'), "v"}), "+OK\r\n");
+    std::this_thread::sleep_for(std::chrono::microseconds(round * 100));
+    EXPECT_EQ(client.call({"RESET"}), "+RESET\r\n") << "round " << round;
+    rig().chaos().cut_replies_into(0);
+  }
+}
+
 }  // namespace
 }  // namespace keyward
