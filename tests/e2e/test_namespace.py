@@ -38,6 +38,10 @@ def policy():
                       f'    scripts: ["{sha1(LOCK)}"]{SCRIPTS}')
     grants.append('  - name: narrow\n    who: [{issuer: local, groups: [narrow]}]\n    namespace: "narrow:"\n'
                   '    allow:\n      - {commands: [get], keys: ["x*"]}\n')
+    grants.append('  - name: plain\n    who: [{issuer: local, groups: [plain]}]\n    allow:\n'
+                  '      - {commands: ["@read", "@write", "@transaction", "-@dangerous", keys, randomkey, "pubsub|channels", "pubsub|numsub"],'
+                  ' keys: ["red:*"], channels: ["red:*"]}\n'
+                  '      - {commands: [subscribe, psubscribe, unsubscribe, punsubscribe], channels: ["red:*", "__key*__:*"]}\n')
     return 'apiVersion: keyward/v1\nteam: two\nowners: [two@example.com]\ngrants:\n' + ''.join(grants)
 
 
@@ -282,6 +286,36 @@ def test_the_preamble_of_stackexchange_redis(server, issuer, protocol):
         assert raw(server, 'PUBLISH', '__Booksleeve_MasterChanged', 'x') == 0
         assert client('UNSUBSCRIBE', '__Booksleeve_MasterChanged') == [b'unsubscribe', b'__Booksleeve_MasterChanged', 0]
         assert client('GET', 'k').prefix == 'NOPERM'
+
+
+def test_without_a_namespace_only_what_is_granted_is_seen(server, issuer, protocol):
+    with server.login(issuer.token('plain-1', ['plain']), protocol=protocol) as plain, server.redis.admin() as admin:
+        for n in range(100):
+            admin('MSET', f'red:{n}', n, f'blue:{n}', n)
+        assert len(plain('KEYS', '*')) == 100 and plain('KEYS', 'blue:*') == []
+        cursor, found = b'0', []
+        while True:
+            cursor, page = plain('SCAN', cursor, 'COUNT', 30)
+            found += page
+            if cursor == b'0':
+                break
+        assert sorted(found) == sorted(b'red:%d' % n for n in range(100))
+        assert all(plain('RANDOMKEY').startswith(b'red:') for _ in range(20))
+        plain('MULTI')
+        plain('KEYS', '*1')
+        assert plain('EXEC') == [plain('KEYS', '*1')] and len(plain('KEYS', '*1')) == 10
+        assert plain('DBSIZE').prefix == 'NOPERM'
+        assert plain('SUBSCRIBE', 'red:news') == [b'subscribe', b'red:news', 1]
+        with server.login(issuer.token('blue-1', ['blue'])) as blue:
+            blue('SUBSCRIBE', 'news')
+            with server.login(issuer.token('plain-2', ['plain'])) as other:
+                assert other('PUBSUB', 'CHANNELS') == [b'red:news']
+                assert other('PUBSUB', 'NUMSUB', 'red:news', 'blue:news') == [b'red:news', 1, b'blue:news', 0]
+        assert plain('PSUBSCRIBE', '__key*__:*') == [b'psubscribe', b'__key*__:*', 2]
+        admin('SET', 'blue:k', 1)
+        admin('SET', 'red:k', 1)
+        heard = [plain.read(), plain.read()]
+        assert [message[2:] for message in heard] == [[b'__keyspace@0__:red:k', b'set'], [b'__keyevent@0__:set', b'red:k']]
 
 
 def test_the_trail_speaks_of_redis_names(server, teams):
