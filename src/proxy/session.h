@@ -117,7 +117,7 @@ class Session final : public net::Turn::Member,
   void keep_rights(Shard::Rights now);
   void give_up_rights();
   void revoke();
-  void end_wait(std::string_view refusal);
+  void end_wait(const policy::Denial& denial);
   void judge_wait(const policy::Grants& now);
   [[nodiscard]] bool keeps_subscriptions(const policy::Grants& now) const;
   [[nodiscard]] bool outdated() const { return login_->policy_number != shard_.policy().number; }
@@ -225,6 +225,7 @@ class Session final : public net::Turn::Member,
   MonoTime revoked_since_ = MonoTime::max();
   KeptRequest waits_;         // the command under way may block: what it says
   std::string wait_refusal_;  // its wait is being ended, and this is what its client is told
+  std::uint64_t wait_ticket_ = 0;  // of the record of that
   std::unique_ptr<LoginFlow> login_flow_;
 
   // Where commands are on their way: all of them on one link, so no two links can reorder one

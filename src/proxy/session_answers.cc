@@ -2,6 +2,7 @@
 // means.
 #include "proxy/session.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace keyward::proxy {
@@ -41,7 +42,10 @@ void Session::deliver(const upstream::Awaiting& awaiting, const upstream::ReplyP
     std::string refusal;
     const bool ended =
         !wait_refusal_.empty() && part.head.is_error() && part.head.first_word() == "UNBLOCKED";
-    if (ended) resp::write_error(refusal, wait_refusal_);
+    if (ended) {
+      resp::write_error(refusal, wait_refusal_);
+      ticket = std::max(ticket, wait_ticket_);
+    }
     const std::string_view bytes =
         ended ? refusal : (awaiting.shape == 0 ? part.bytes : look(awaiting, part));
     replies_.add(awaiting.place, bytes, ticket, hold);

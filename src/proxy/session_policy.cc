@@ -85,6 +85,7 @@ void Session::renewed(LoginResult result) {
 // the new version. Precondition: nothing is on its way.
 void Session::keep_rights(Shard::Rights now) {
   equal_in_ = now.number;
+  revoked_since_ = MonoTime::max();
   // What is queued points into the grants that judged it.
   if (transaction_ != nullptr) return;
   login_->grants = std::move(now.grants);
@@ -135,7 +136,7 @@ void Session::revoke() {
   if (relay_ != nullptr) return close("no grant under the new policy");
   if (upload_ != nullptr) return;
   if (in_flight_ == 0) return give_up_rights();
-  if (waits_) end_wait(kNothing);
+  if (waits_) end_wait({.nearest = nullptr, .text = std::string(kNothing)});
 }
 
 // The command that waits in Redis goes on waiting only if the new version allows it as well.
@@ -145,17 +146,23 @@ void Session::judge_wait(const policy::Grants& now) {
   const command::Catalog& catalog = shard_.policy().snapshot->catalog();
   if (command::analyse(catalog, args, command).verdict != command::Verdict::ok) return;
   const policy::Decision decision = now.decide(command, {.db = db_});
-  if (const auto* denial = std::get_if<policy::Denial>(&decision)) {
-    shard_.metrics().sessions_revoked.add();
-    end_wait(denial->text);
-  }
+  const auto* denial = std::get_if<policy::Denial>(&decision);
+  if (denial == nullptr || !wait_refusal_.empty()) return;
+  shard_.metrics().sessions_revoked.add();
+  end_wait(*denial);
 }
 
 // Redis ends the wait: an element that was on its way is still delivered, none is lost. Should
-// Redis not do it, the session is closed after the grace.
-void Session::end_wait(std::string_view refusal) {
+// Redis not do it, the session is closed after the grace. The record of the refusal is of the
+// session as it is: under the version that let the command wait, with the reason "reload".
+void Session::end_wait(const policy::Denial& denial) {
   if (!wait_refusal_.empty() || flight_link_ == nullptr) return;
-  wait_refusal_ = wire::denied(refusal, account_.request_id());
+  const command::Catalog& catalog = shard_.policy().snapshot->catalog();
+  command::Command command;
+  const auto args = waits_.args();
+  if (command::analyse(catalog, args, command).verdict != command::Verdict::ok) return;
+  wait_refusal_ = wire::denied(denial.text, account_.request_id());
+  wait_ticket_ = account_.refused(command.info->name, &command, &denial, "reload", db_);
   revoked_since_ = std::min(revoked_since_, shard_.clock().mono());
   if (flight_link_->client_id() != 0) shard_.unblock(flight_link_->client_id());
 }
@@ -171,7 +178,9 @@ bool Session::keeps_subscriptions(const policy::Grants& now) const {
              std::holds_alternative<policy::Permit>(now.decide(command, {.db = db_}));
     });
   };
-  return all_allowed("subscribe", relay_->channels()) &&
+  // Messages are shown by the names of the rights that subscribed.
+  return now.name_space() == carrier().grants->name_space() &&
+         all_allowed("subscribe", relay_->channels()) &&
          all_allowed("psubscribe", relay_->patterns()) &&
          all_allowed("ssubscribe", relay_->shards());
 }

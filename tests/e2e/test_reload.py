@@ -336,6 +336,8 @@ def test_a_blocked_command_is_judged_anew(server, issuer, protocol):
     switch(server, 'b')
     assert denied(lost.read()) and denied(stream.read())
     assert time.monotonic() - began < 2
+    refusals = server.trail.denials()
+    assert sorted((r['unmapped']['keyward']['keys'][0], r['status_detail']) for r in refusals) == [('a:q', 'reload'), ('a:x', 'reload')]
     assert lost('SET', 'b:k', 1) == b'OK' and denied(lost('GET', 'a:k'))
     time.sleep(1.5)  # longer than the grace: who may go on waiting is not cut
     pusher = server.login(token)
