@@ -60,6 +60,10 @@ Session::Step Session::judged(const policy::Permit& permit) {
     answer_error(wire::in_subscribed_mode(command_.info->name));
     return Step::done;
   }
+  if (!relay_carries()) {
+    close("rights changed while channels are subscribed");
+    return Step::done;
+  }
   if (starts_tracking(command_)) {
     const std::string_view why = tracking_obstacle(
         command_, protocol_, shard_.policy().snapshot->catalog().version(), renamed());

@@ -87,10 +87,6 @@ Session::Step Session::send_relay(const policy::Permit& permit) {
     return Step::done;
   }
   if (waits_) return wait_idle();
-  if (relay_login_ != nullptr && !relay_carries()) {
-    close("rights changed while channels are subscribed");
-    return Step::done;
-  }
   if (!literal_channels_ready()) return channel_error_.empty() ? Step::again : deny_channel();
   if (relay_ == nullptr) {
     relay_ = std::make_unique<Relay>(static_cast<RelayOwner&>(*this), replies_, borrow(), protocol_,
@@ -124,11 +120,13 @@ Session::Step Session::send_relay(const policy::Permit& permit) {
 // The link runs as the user of the rights of before: what those do not allow Redis would refuse. A
 // new connection has the new ones.
 bool Session::relay_carries() const {
+  if (relay_login_ == nullptr) return true;
   const Kind kind = command_.info->kind;
   const bool leaves =
       kind == Kind::unsubscribe || kind == Kind::punsubscribe || kind == Kind::sunsubscribe;
-  return leaves || std::holds_alternative<policy::Permit>(
-                       relay_login_->grants->decide(command_, {.db = db_}));
+  return leaves || is_local(kind) ||
+         std::holds_alternative<policy::Permit>(
+             relay_login_->grants->decide(command_, {.db = db_}));
 }
 
 // CLIENT CACHING speaks of the next command, whatever becomes of it. When that one does not reach

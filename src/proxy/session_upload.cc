@@ -87,6 +87,10 @@ std::optional<policy::Permit> Session::upload_judge(const command::Analysis& ana
       return std::nullopt;
     }
   }
+  if (!relay_carries()) {
+    upload_refuse(std::string(wire::kPinnedState), 0);
+    return std::nullopt;
+  }
   if (command_.mutates && !shard_.audit_healthy()) {
     upload_refuse(std::string(wire::kAuditDown), 0);
     return std::nullopt;

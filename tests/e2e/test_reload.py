@@ -392,6 +392,22 @@ def test_subscriptions_are_judged_anew(server, issuer, protocol):
     assert kept('SET', 'b:k', 1) == b'OK'  # the new rights, on a link of the new user
 
 
+@pytest.mark.parametrize('queued', [False, True])
+def test_a_subscriber_that_uses_new_rights_is_cut(server, issuer, queued):
+    """Its link belongs to the Redis user of before, which may not: a new connection may."""
+    token = issuer.token('s', ['swing'])
+    client = server.login(token, protocol=3)
+    assert client('SUBSCRIBE', 'swing:1')
+    switch(server, 'b')
+    if queued:
+        assert client('MULTI') == b'OK' and client('SET', 'swing:k', 1) == b'QUEUED'
+    client.send('SET', 'b:k', 1)
+    assert client.closed_within(2)
+    with server.redis.admin() as admin:
+        assert admin('EXISTS', 'b:k', 'swing:k') == 0
+    assert server.login(token, protocol=3)('SET', 'b:k', 1) == b'OK'
+
+
 def test_who_lost_everything(server, issuer):
     token = issuer.token('o', ['only_a'])
     idle, told, blocked, subscribed, queued = (server.login(token) for _ in range(5))
