@@ -49,6 +49,17 @@ bool decimal_spelling(std::string_view text) {
   return digits && (text.size() == 1 || text.front() != '0');
 }
 
+void change_below(YAML::Node node, const std::function<std::string(std::string_view)>& change) {
+  if (node.IsScalar()) {
+    std::string changed = change(node.Scalar());
+    if (changed != node.Scalar()) node = changed;
+  } else if (node.IsSequence()) {
+    for (std::size_t i = 0; i < node.size(); ++i) change_below(node[i], change);
+  } else if (node.IsMap()) {
+    for (const auto& entry : node) change_below(entry.second, change);
+  }
+}
+
 }  // namespace
 
 Node::Node(std::string file, YAML::Node node, Diagnostics* diagnostics)
@@ -226,6 +237,10 @@ std::vector<std::string> Node::texts() const {
     }
   }
   return out;
+}
+
+void Node::change_texts(const std::function<std::string(std::string_view)>& change) {
+  if (!absent_) change_below(node_, change);
 }
 
 void Node::error(std::string what, std::string instead) const {

@@ -10,6 +10,7 @@ void add_policy(CLI::App& app, Chosen& chosen) {
   add_policy_test(*verb, chosen);
   add_policy_explain(*verb, chosen);
   add_policy_acl(*verb, chosen);
+  add_policy_templates(*verb, chosen);
   add_policy_sign(*verb, chosen);
   add_policy_suggest(*verb, chosen);
   add_policy_diff(*verb, chosen);

@@ -24,6 +24,7 @@ void add_policy(CLI::App& app, Chosen& chosen);  // and its verbs
 void add_policy_test(CLI::App& policy, Chosen& chosen);
 void add_policy_explain(CLI::App& policy, Chosen& chosen);
 void add_policy_acl(CLI::App& policy, Chosen& chosen);
+void add_policy_templates(CLI::App& policy, Chosen& chosen);  // templates, template, schema
 void add_policy_sign(CLI::App& policy, Chosen& chosen);  // keygen, sign, verify
 void add_policy_suggest(CLI::App& policy, Chosen& chosen);
 void add_policy_diff(CLI::App& policy, Chosen& chosen);

@@ -1,6 +1,7 @@
 #include "policy/assembly.h"
 
 #include "policy/command_words.h"
+#include "policy/territory.h"
 
 #include "keyward/base/hash.h"
 #include "keyward/policy/name_space.h"
@@ -52,6 +53,10 @@ Result<Entry> fill_entry(const EntryModel& model, const GrantModel& grant,
     Result<std::string> glob = fill(key.pattern, principal);
     if (!glob) return glob.error();
     *glob = qualified_key(name_space, *glob);
+    if (reaches_own_keys(*glob)) {
+      return Error(Errc::forbidden, "template_value: " + model.rule.text() +
+                                        " would reach keys of Keyward's own with this value");
+    }
     // Redis joins the access of equal patterns; so must we, or a read-and-write would fit neither
     // half.
     const auto same = std::find_if(entry.keys.begin(), entry.keys.end(),

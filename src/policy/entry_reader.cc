@@ -5,6 +5,7 @@
 #include "policy/entry_reach.h"
 
 #include "keyward/policy/glob.h"
+#include "keyward/policy/name_space.h"
 
 #include <algorithm>
 
@@ -23,7 +24,8 @@ void read_keys(const yaml::Node& node, std::uint8_t access, EntryModel& entry) {
     if (entry.keys.size() == kMostPatterns)
       return item.error("an entry has at most 256 key patterns");
     if (auto pattern = read_pattern(item, PatternUse::key)) {
-      entry.keys.push_back({std::move(*pattern), access});
+      entry.keys.push_back(
+          {std::move(*pattern), access, {item.file(), item.line(), item.column()}});
     }
   }
 }
@@ -32,6 +34,10 @@ void read_keys(const yaml::Node& node, std::uint8_t access, EntryModel& entry) {
 bool overlaps_keyspace_events(const Pattern& pattern) {
   std::string glob;
   for (const Pattern::Piece& piece : pattern.pieces) glob += piece.is_template ? "*" : piece.text;
+  // With the beginning of a key it is about the keys that begin so.
+  const KeyspaceChannel event = keyspace_channel(glob);
+  if (event.kind == KeyspaceChannel::Kind::keyspace && !event.rest.empty())
+    return std::string_view("*?[").find(event.rest.front()) != std::string_view::npos;
   return glob_match(glob, "__keyevent@0__:expired") || glob_match(glob, "__keyspace@0__:key") ||
          glob.starts_with("__key");
 }

@@ -2,15 +2,20 @@
 
 #include "policy/entry_reader.h"
 #include "policy/grant_settings.h"
+#include "policy/name_space_reader.h"
+#include "policy/template_use.h"
 #include "policy/who_reader.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace keyward::policy {
 namespace {
 
 constexpr std::size_t kMostDatabases = 64;
 constexpr std::int64_t kLastDatabase = 16383;
+
+}  // namespace
 
 std::vector<std::uint32_t> read_databases(const yaml::Node& node) {
   std::vector<std::uint32_t> out;
@@ -27,8 +32,6 @@ std::vector<std::uint32_t> read_databases(const yaml::Node& node) {
   return out;
 }
 
-}  // namespace
-
 std::string read_name(const yaml::Node& node) {
   const std::optional<std::string> name = node.text();
   if (!name) return {};
@@ -43,10 +46,6 @@ GrantModel read_grant(const yaml::Node& node, const GrantContext& context) {
   node.only({"name", "who", "databases", "allow", "limits", "audit", "namespace", "exact_prefix",
              "scripts", "mode", "break_glass", "lease", "ttl", "shared", "template"});
   const yaml::Node use = node.get("template");
-  if (use.present()) {
-    use.error("`template` is not supported by this version of Keyward, and is never ignored",
-              "the grant without it");
-  }
   GrantModel grant;
   grant.file = context.rule_file;
   grant.team = context.team;
@@ -54,12 +53,16 @@ GrantModel read_grant(const yaml::Node& node, const GrantContext& context) {
   grant.place = {node.file(), node.line(), node.column()};
   grant.name = read_name(node.need("name"));
   grant.who = read_who(node.need("who"), context.issuers);
-  grant.databases = read_databases(node.get("databases"));
+  read_name_space(node.get("namespace"), node.get("exact_prefix"), grant);
+  if (use.present()) use_template(use, context, grant);
+  if (!use.present() || node.get("databases").present())
+    grant.databases = read_databases(node.get("databases"));
   read_limits(node.get("limits"), grant);
   read_audit(node.get("audit"), grant);
   read_settings(node, grant);
-  const yaml::Node allow = node.need("allow");
-  grant.entries = read_entries(allow, context.catalog, grant);
+  const yaml::Node allow = use.present() ? node.get("allow") : node.need("allow");
+  std::vector<EntryModel> own = read_entries(allow, context.catalog, grant);
+  std::move(own.begin(), own.end(), std::back_inserter(grant.entries));
   if (allow.present() && allow.is_list() && allow.list().empty()) {
     allow.error("`allow` has no entry", "- {commands: [get], keys: [\"team:*\"]}");
   }

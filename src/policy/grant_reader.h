@@ -19,6 +19,8 @@ struct GrantContext {
 
 [[nodiscard]] GrantModel read_grant(const yaml::Node& node, const GrantContext& context);
 
+[[nodiscard]] std::vector<std::uint32_t> read_databases(const yaml::Node& node);
+
 // The rule for names of teams, grants, templates: complaints at the node, "" when it cannot be
 // used.
 [[nodiscard]] std::string read_name(const yaml::Node& node);

@@ -1,7 +1,5 @@
 #include "policy/grant_settings.h"
 
-#include "policy/name_space_reader.h"
-
 #include <algorithm>
 
 namespace keyward::policy {
@@ -126,15 +124,23 @@ void read_limits(const yaml::Node& node, GrantModel& grant) {
   if (!node.present()) return;
   node.only({"connections", "commands_per_second", "bytes_per_second", "max_value", "pipeline",
              "output_buffer", "session"});
-  const auto count = [](const yaml::Node& item) {
-    return static_cast<std::uint32_t>(item.integer(1, kMostOfLimit).value_or(0));
+  // Only what stands here: the rest may come from a template.
+  const auto count = [&](std::string_view key, std::uint32_t& out) {
+    const yaml::Node item = node.get(key);
+    if (item.present()) out = static_cast<std::uint32_t>(item.integer(1, kMostOfLimit).value_or(0));
   };
-  grant.limits.connections = count(node.get("connections"));
-  grant.limits.commands_per_second = count(node.get("commands_per_second"));
-  grant.limits.bytes_per_second = read_size(node.get("bytes_per_second"), kLeastBuffer, "8MiB");
-  grant.limits.pipeline = count(node.get("pipeline"));
-  grant.limits.output_buffer = read_size(node.get("output_buffer"), kLeastBuffer, "64MiB");
-  grant.max_value = read_size(node.get("max_value"), 1, "1MiB");
+  const auto size = [&](std::string_view key, std::uint64_t least, std::string_view example,
+                        std::uint64_t& out) {
+    const yaml::Node item = node.get(key);
+    if (item.present()) out = read_size(item, least, example);
+  };
+  Limits& limits = grant.limits;
+  count("connections", limits.connections);
+  count("commands_per_second", limits.commands_per_second);
+  count("pipeline", limits.pipeline);
+  size("bytes_per_second", kLeastBuffer, "8MiB", limits.bytes_per_second);
+  size("output_buffer", kLeastBuffer, "64MiB", limits.output_buffer);
+  size("max_value", 1, "1MiB", grant.max_value);
   const yaml::Node session = node.get("session");
   const auto life = session.duration();
   if (life && *life < seconds(1)) session.error("session must be at least 1s", "12h");
@@ -144,7 +150,7 @@ void read_limits(const yaml::Node& node, GrantModel& grant) {
 void read_audit(const yaml::Node& node, GrantModel& grant) {
   if (!node.present()) return;
   node.only({"reads", "durability"});
-  grant.audit.reads = node.get("reads").boolean().value_or(false);
+  grant.audit.reads = node.get("reads").boolean().value_or(grant.audit.reads);
   const yaml::Node durability = node.get("durability");
   const std::optional<std::string> level = durability.text();
   if (!level || *level == "written") return;
@@ -156,7 +162,6 @@ void read_audit(const yaml::Node& node, GrantModel& grant) {
 }
 
 void read_settings(const yaml::Node& node, GrantModel& grant) {
-  read_name_space(node.get("namespace"), node.get("exact_prefix"), grant);
   read_scripts(node.get("scripts"), grant);
   grant.observes = read_word(node.get("mode"), "mode", {"observe", "enforce"}) == "observe";
   read_break_glass(node.get("break_glass"), node.get("limits").get("session"), grant);

@@ -1,4 +1,4 @@
-// What a grant says beside its entries: namespace, scripts, mode, break-glass, lease, ttl, limits,
+// What a grant says beside its entries: scripts, mode, break-glass, lease, ttl, limits,
 // audit.
 #pragma once
 
@@ -10,7 +10,9 @@ namespace keyward::policy {
 
 void read_limits(const yaml::Node& node, GrantModel& grant);
 void read_audit(const yaml::Node& node, GrantModel& grant);
-// Everything else that stands beside `allow` in the map `grant`. Wants its limits and owners read.
+// Both change only what they find: a template may have set the rest.
+// Everything else that stands beside `allow` in the map `node`. Wants namespace, limits and owners
+// read.
 void read_settings(const yaml::Node& node, GrantModel& grant);
 
 }  // namespace keyward::policy

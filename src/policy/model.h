@@ -23,6 +23,7 @@ struct Place {
 struct KeyModel {
   Pattern pattern;
   std::uint8_t access = 3;
+  Place place;
 };
 
 struct EntryModel {

@@ -7,6 +7,8 @@
 #include "policy/folder.h"
 #include "policy/signature.h"
 #include "policy/team_file.h"
+#include "policy/template_file.h"
+#include "policy/territory.h"
 
 #include <algorithm>
 #include <deque>
@@ -107,6 +109,15 @@ void check_names(const std::vector<TeamModel>& teams, Diagnostics& diagnostics) 
   }
 }
 
+// A template grants nothing by lying in the folder; only those in the executable can be used.
+void check_template(const yaml::Node& root, const std::string& content) {
+  const TemplateInfo info = read_template_file(root);
+  if (template_text(info.name) == content) return;
+  root.get("template")
+      .warning("this file is not used: grants take the templates that Keyward was built with",
+               "a team's file with the grants themselves");
+}
+
 void warn_of_scripts(const std::vector<TeamModel>& teams, const command::Catalog& catalog,
                      Diagnostics& diagnostics) {
   for (const TeamModel& team : teams) {
@@ -147,10 +158,15 @@ std::shared_ptr<const Snapshot> Snapshot::load(const std::string& folder,
   for (const PolicyFile& file : files) {
     Diagnostics of_file;
     const yaml::Node root = yaml::parse(file.path, file.content, of_file);
-    if (!of_file.failed()) teams.push_back(read_team_file(root, file.name, *catalog, issuers));
+    if (is_template_file(root)) {
+      check_template(root, file.content);
+    } else if (!of_file.failed()) {
+      teams.push_back(read_team_file(root, file.name, *catalog, issuers));
+    }
     found.append(of_file);
   }
   check_names(teams, found);
+  check_territory(teams, found);
   warn_of_scripts(teams, *catalog, found);
   const std::shared_ptr<Snapshot> out(new Snapshot());
   out->catalog_ = std::move(catalog);

@@ -1,6 +1,7 @@
 """A new policy version while clients work: who notices, when, and who must not. KEYWARD_RELOADS=200 for the long run."""
 import json
 import os
+import re
 import subprocess
 import threading
 import time
@@ -43,6 +44,12 @@ grants:
       - {{commands: [{COMMANDS}], keys: ["only:*"], channels: ["only:*"]}}
 """
     return text
+
+
+def another_team(letter, team):
+    """The same grants under other names, for prefixes of their own."""
+    text = policy(letter).replace('team: e2e', f'team: {team}').replace('name: ', f'name: {team}-')
+    return re.sub(r'"(\w+:\*)"', rf'"{team}-\1"', text)
 
 
 @pytest.fixture
@@ -552,8 +559,7 @@ def test_a_watched_folder(make_keyward):
     (server.policies / 'more').mkdir()
     server.replace_policy(policy('a'))
     until(lambda: loaded()['version'] == first['version'], 5, 'the first version again')
-    (server.policies / 'more' / 'other.yaml').write_text(
-        policy('a').replace('team: e2e', 'team: more').replace('name: ', 'name: more-'))
+    (server.policies / 'more' / 'other.yaml').write_text(another_team('a', 'more'))
     until(lambda: loaded()['grants'] == 6, 5, 'a file in a new subfolder')
     for n in range(30):  # many changes are few loads
         server.replace_policy(policy('ab'[n % 2]))
@@ -571,7 +577,7 @@ def test_a_config_map_is_swapped_at_once(make_keyward):
         real = folder / f'..2026_{number}'
         real.mkdir()
         (real / 'e2e.yaml').write_text(policy(letter))
-        (real / 'second.yaml').write_text(policy(letter).replace('team: e2e', 'team: two').replace('name: ', 'name: two-'))
+        (real / 'second.yaml').write_text(another_team(letter, 'two'))
         (folder / '..data_tmp').symlink_to(real.name)
         (folder / '..data_tmp').replace(folder / '..data')
     publish(0, 'a')
@@ -646,7 +652,7 @@ def test_only_signed_policies_are_taken(make_keyward, tmp_path):
     sign(tmp_path / 'stranger.key')
     refused_for('not by a key')
     sign(tmp_path / 'release.key')
-    (server.policies / 'unsigned.yaml').write_text(policy('a').replace('team: e2e', 'team: u').replace('name: ', 'name: u-'))
+    (server.policies / 'unsigned.yaml').write_text(another_team('a', 'u'))
     refused_for('does not name this file')
     (server.policies / 'unsigned.yaml').unlink()
     (server.policies / 'MANIFEST.sig').unlink()

@@ -225,5 +225,22 @@ TEST(Yaml, LoadSaysWhyAFileCannotBeRead) {
   EXPECT_EQ(fine.text(), "");
 }
 
+TEST(Yaml, ChangesTextsInTheirPlaces) {
+  Diagnostics diagnostics;
+  Node root = parse("f", "x-k: [x, \"x1\", {x: x2}]\nn: 5\n", diagnostics);
+  root.change_texts([](std::string_view text) {
+    return text.starts_with('x') ? "y" + std::string(text.substr(1)) : std::string(text);
+  });
+  const std::vector<Node> items = root.get("x-k").list();
+  ASSERT_EQ(items.size(), 3U);
+  EXPECT_EQ(items[0].text(), "y");
+  EXPECT_EQ(items[1].text(), "y1");
+  EXPECT_EQ(items[1].column(), 10);
+  EXPECT_EQ(items[2].get("x").text(), "y2");
+  EXPECT_EQ(root.get("n").integer(0, 9), 5);
+  // A quoted text stays text.
+  EXPECT_EQ(items[1].integer(0, 9), std::nullopt);
+}
+
 }  // namespace
 }  // namespace keyward::yaml

@@ -99,7 +99,8 @@ grants:
 }
 
 TEST(Snapshot, RefusesWhatThisVersionDoesNotKnow) {
-  for (const char* key : {"template: celery"}) {
+  for (const char* key : {"audit: {durability: strict}", "audit: {durability: synced}",
+                          "audit: {durability: async}"}) {
     PolicyFolder folder;
     const auto snapshot = folder
                               .grant(std::string("    ") + key +
