@@ -1,6 +1,7 @@
 #include "cli/policy_folder.h"
 #include "cli/verbs.h"
 
+#include "keyward/base/log.h"
 #include "keyward/command/script_calls.h"
 #include "keyward/review/replay.h"
 #include "keyward/review/suggest.h"
@@ -40,35 +41,33 @@ std::optional<review::ReplayReport> prove(const Options& options, const std::str
   return replay.finish();
 }
 
+std::string counted(std::uint64_t number, const char* what) {
+  return std::to_string(number) + " " + what + (number == 1 ? "" : "s");
+}
+
+// What the file is worth, beside the file itself.
 void say(const review::Suggestion& made, const review::ReplayReport& proof,
          const review::TrailCounts& counts) {
-  std::fprintf(
-      stderr, "%zu grants, %zu rules, %zu patterns from %llu commands of %llu principals\n",
-      made.grants, made.rules, made.patterns, static_cast<unsigned long long>(made.commands),
-      static_cast<unsigned long long>(made.people));
-  std::fprintf(stderr, "of %llu accepted commands the file allows %llu and refuses %llu",
-               static_cast<unsigned long long>(proof.commands),
-               static_cast<unsigned long long>(proof.allowed),
-               static_cast<unsigned long long>(proof.newly_refused));
-  if (proof.unjudged > 0)
-    std::fprintf(stderr, "; %llu cannot be judged",
-                 static_cast<unsigned long long>(proof.unjudged));
-  std::fprintf(stderr, "\nof %llu refused ones it allows %llu\n",
-               static_cast<unsigned long long>(proof.denials),
-               static_cast<unsigned long long>(proof.newly_allowed));
+  std::string out = counted(made.grants, "grant") + ", " + counted(made.rules, "rule") + ", " +
+                    counted(made.patterns, "pattern") + " from " +
+                    counted(made.commands, "command") + " of " + counted(made.people, "principal") +
+                    "\nof " + counted(proof.commands, "accepted command") + " the file allows " +
+                    std::to_string(proof.allowed) + " and refuses " +
+                    std::to_string(proof.newly_refused);
+  if (proof.unjudged > 0) out += "; " + std::to_string(proof.unjudged) + " cannot be judged";
+  out += "\nof " + counted(proof.denials, "refused one") + " it allows " +
+         std::to_string(proof.newly_allowed) + "\n";
   if (counts.unreadable + counts.unjoined > 0) {
-    std::fprintf(stderr, "left out: %llu lines that are no records, %llu records of nobody known\n",
-                 static_cast<unsigned long long>(counts.unreadable),
-                 static_cast<unsigned long long>(counts.unjoined));
+    out += "left out: " + counted(counts.unreadable, "line") + " that cannot be read, " +
+           counted(counts.unjoined, "record") + " of nobody known\n";
   }
-  for (const std::string& warning : made.warnings)
-    std::fprintf(stderr, "warning: %s\n", warning.c_str());
+  for (const std::string& warning : made.warnings) out += "warning: " + warning + "\n";
   for (std::size_t i = 0; i < proof.refused_groups.size() && i < 10; ++i) {
     const review::ReplayGroup& one = proof.refused_groups[i];
-    std::fprintf(stderr, "refused: %llu x %s, such as %s: %s\n",
-                 static_cast<unsigned long long>(one.count), one.command.c_str(),
-                 one.example.c_str(), one.why.c_str());
+    out += "refused: " + std::to_string(one.count) + " x " + log::printable(one.example, 256) +
+           ": " + log::printable(one.why, 256) + "\n";
   }
+  std::fputs(out.c_str(), stderr);
 }
 
 int suggest(Options& options) {

@@ -1,4 +1,5 @@
-#include "keyward/base/log.h"
+#include "review/policy_text.h"
+
 #include "keyward/review/diff.h"
 
 #include <boost/json/array.hpp>
@@ -20,7 +21,7 @@ std::string joined(const std::vector<std::string>& items, std::string_view betwe
                    std::size_t most) {
   std::string out;
   for (std::size_t i = 0; i < items.size() && i < most; ++i)
-    out.append(out.empty() ? "" : between).append(log::printable(items[i], 256));
+    out.append(out.empty() ? "" : between).append(shown(items[i], 256));
   if (items.size() > most) out += " and " + std::to_string(items.size() - most) + " more";
   return out;
 }
@@ -66,7 +67,7 @@ std::string on_text(const ReachChange& change) {
 std::string other_text(const ReachChange& change) {
   if (change.other.empty()) return std::string(how_text(change.how));
   return std::string(how_text(change.how)) + (change.gain() ? ", was " : ", now ") +
-         log::printable(change.other, 256);
+         shown(change.other, 256);
 }
 
 // A cell of a Markdown table: nothing in it can end the cell or start markup.
@@ -114,7 +115,7 @@ std::string code(std::string_view text) { return "<code>" + cell(text) + "</code
 std::string code_list(const std::vector<std::string>& items, std::size_t most) {
   std::string out;
   for (std::size_t i = 0; i < items.size() && i < most; ++i)
-    out += (out.empty() ? "" : " ") + code(log::printable(items[i], 256));
+    out += (out.empty() ? "" : " ") + code(shown(items[i], 256));
   if (items.size() > most) out += " and " + std::to_string(items.size() - most) + " more";
   return out;
 }
@@ -141,7 +142,7 @@ std::string summary(const PolicyDiff& diff) {
       kinds(people_who(diff, true), " kind of people gains, ", " kinds of people gain, ") +
       kinds(people_who(diff, false), " loses", " lose");
   if (!diff.settings.empty()) {
-    out += "; " + std::to_string(settings_of(diff, Way::looser)) + " settings looser, " +
+    out += "; settings: " + std::to_string(settings_of(diff, Way::looser)) + " looser, " +
            std::to_string(settings_of(diff, Way::tighter)) + " tighter, " +
            std::to_string(settings_of(diff, Way::other)) + " changed";
   }
@@ -208,7 +209,7 @@ std::string diff_text(const PolicyDiff& diff) {
   for (const std::string& name : name_changes(diff)) out += name + "\n";
   for (const PeopleChange& people : diff.people) {
     out += "\n";
-    for (const std::string& who : people.who) out += log::printable(who, 512) + "\n";
+    for (const std::string& who : people.who) out += shown(who, 512) + "\n";
     out += "    grants: " + joined(people.grants_before, ", ", 20);
     if (people.grants_before != people.grants_after)
       out += (people.grants_before.empty() ? "none -> " : " -> ") +

@@ -24,6 +24,7 @@ struct PatternUse {
 // One allow entry to be.
 struct EntryDraft {
   std::set<command::CommandId> commands;
+  std::set<command::CommandId> called;  // of them: only because a script calls them
   std::map<std::string, PatternUse> keys;
   std::map<std::string, PatternUse> channels;
   std::uint64_t count = 0, last_us = 0;

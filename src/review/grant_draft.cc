@@ -209,8 +209,8 @@ void add_calls(EntryDraft& entry, const std::set<std::string>& calls, const Cata
   if (!scripts) return;
   for (const std::string& call : calls) {
     const CommandInfo* info = catalog.by_name(call);
-    if (info != nullptr && info->exposure == command::Exposure::normal)
-      entry.commands.insert(info->id);
+    if (info == nullptr || info->exposure != command::Exposure::normal) continue;
+    if (entry.commands.insert(info->id).second) entry.called.insert(info->id);
   }
 }
 

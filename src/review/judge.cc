@@ -104,7 +104,8 @@ Verdict Judge::judge(const Record& record) {
   const auto& denial = std::get<policy::Denial>(decision);
   out.denial = denial.reason;
   out.rule = denial.nearest;
-  out.why = denial.text;
+  // Whom to ask is for the person who was refused.
+  out.why = denial.text.substr(0, denial.text.find("; ask "));
   out.kind = Verdict::Kind::deny;
   if (hidden(denial.reason)) {
     out.kind = Verdict::Kind::unknown;

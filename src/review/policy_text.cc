@@ -50,8 +50,22 @@ std::string command_line(const std::vector<std::string>& argv) {
 
 std::string grouped(std::uint64_t number) {
   std::string out = std::to_string(number);
-  for (std::size_t at = out.size(); at > 3; at -= 3) out.insert(at - 3, ",");
+  for (std::size_t at = out.size(); at > 3; at -= 3) out.insert(at - 3, 1, ',');
   return out;
+}
+
+std::string shown(std::string_view text, std::size_t limit) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  std::string out;
+  for (const char c : text.substr(0, limit)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= ' ' && byte < 0x7F) {
+      out += c;
+    } else {
+      out += {'\\', 'x', kHex[byte >> 4U], kHex[byte & 15U]};
+    }
+  }
+  return text.size() > limit ? out + "..." : out;
 }
 
 std::string flow_list(std::string_view head, const std::vector<std::string>& items) {
@@ -98,7 +112,7 @@ std::string PolicyText::unseen(const EntryDraft& entry) const {
       std::string commands;
       std::size_t count = 0;
       for (const command::CommandId id : entry.commands) {
-        if (use.seen.contains(id)) continue;
+        if (use.seen.contains(id) || entry.called.contains(id)) continue;
         ++count;
         if (count <= kMostUnseen)
           commands += (commands.empty() ? "" : " ") + catalog_.all()[id].name;
@@ -138,6 +152,11 @@ void PolicyText::entry(const EntryDraft& entry) {
   if (const std::string more = unseen(entry); !more.empty()) {
     line("      # allowed too, and not seen:");
     out_ += more;
+  }
+  if (!entry.called.empty()) {
+    std::string names;
+    for (const command::CommandId id : entry.called) names += " " + catalog_.all()[id].name;
+    line("      # called by scripts, on whichever key:" + names);
   }
   std::vector<std::string> commands;
   for (const command::CommandId id : entry.commands) commands.push_back(catalog_.all()[id].name);

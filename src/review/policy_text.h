@@ -18,6 +18,9 @@ inline constexpr std::size_t kTextWidth = 100;
 // "12,345"
 [[nodiscard]] std::string grouped(std::uint64_t number);
 
+// Text that stands in a trail or a policy, on one line of a terminal: at most `limit` bytes.
+[[nodiscard]] std::string shown(std::string_view text, std::size_t limit);
+
 class PolicyText {
  public:
   PolicyText(const command::Catalog& catalog, std::string& out) : catalog_(catalog), out_(out) {}

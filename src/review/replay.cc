@@ -3,8 +3,6 @@
 #include "review/key_shape.h"
 #include "review/policy_text.h"
 
-#include "keyward/base/log.h"
-
 #include <boost/json/array.hpp>
 
 #include <algorithm>
@@ -42,11 +40,11 @@ void group_lines(std::string_view title, const std::vector<ReplayGroup>& groups,
   for (std::size_t i = 0; i < groups.size() && i < kShownGroups; ++i) {
     const ReplayGroup& one = groups[i];
     out += "  " + grouped(one.count) + " x " + one.command;
-    if (!one.pattern.empty()) out += " on " + log::printable(one.pattern, 256);
-    out += "  by " + log::printable(one.who, 256) + ", last " + moment_of(one.last_us) + "\n";
-    out += "      such as: " + log::printable(one.example, 256) + "\n";
-    if (!one.why.empty()) out += "      " + log::printable(one.why, 512) + "\n";
-    if (!one.rule.empty()) out += "      rule: " + one.rule + "\n";
+    if (!one.pattern.empty()) out += " on " + shown(one.pattern, 256);
+    out += "  by " + shown(one.who, 256) + ", last " + moment_of(one.last_us) + "\n";
+    out += "      such as: " + shown(one.example, 256) + "\n";
+    if (!one.why.empty()) out += "      " + shown(one.why, 512) + "\n";
+    if (!one.rule.empty() && one.why.empty()) out += "      rule: " + one.rule + "\n";
   }
   if (groups.size() > kShownGroups)
     out += "  and " + std::to_string(groups.size() - kShownGroups) + " more kinds\n";
@@ -57,7 +55,7 @@ json::array groups_json(const std::vector<ReplayGroup>& groups) {
   for (const ReplayGroup& one : groups) {
     out.push_back(json::object{{"who", one.who},
                                {"command", one.command},
-                               {"pattern", log::printable(one.pattern, 512)},
+                               {"pattern", shown(one.pattern, 512)},
                                {"reason", one.reason},
                                {"rule", one.rule},
                                {"example", one.example},
