@@ -68,6 +68,18 @@ std::string_view outcome_text(const Event& event) {
   }
 }
 
+// What a grant that only observes let pass. Of OCSF: action 3 Observed, disposition 17 Logged.
+char* put_objection(char* at, const Event& event) {
+  if (event.would_deny.empty()) return at;
+  at = put_text(at, "would_deny", event.would_deny);
+  at = put_text(at, "nearest_grant", event.nearest_grant);
+  if (event.nearest_rule.empty()) return at;
+  at = put_bounded(put(at, R"(,"nearest_rule":")"), event.nearest_rule);
+  if (event.nearest_line >= 0)
+    at = put(put(at, ':'), static_cast<std::uint64_t>(event.nearest_line));
+  return put(at, '"');
+}
+
 }  // namespace
 
 DataRecords::DataRecords(std::string_view instance, std::string_view stream,
@@ -113,6 +125,7 @@ char* DataRecords::put_facts(char* at, const Event& event, const Place& place) c
   at = put_text(at, "request_id", event.request_id);
   at = put(at, event.request == nullptr ? std::string_view{} : event.request->names());
   at = put_decision(at, event);
+  at = put_objection(at, event);
   return put_text(at, "detail", event.detail);
 }
 
@@ -126,7 +139,8 @@ char* DataRecords::write(char* at, const Event& event, const Place& place,
     at = put(at, std::string_view(opening.text).substr(kWentWell.size()));
   }
   at = put(put(at, place.sequence), '"');
-  if (event.kind == Kind::denial) at = put(at, R"(,"profiles":["security_control"])");
+  const bool observed = !event.would_deny.empty();
+  if (event.kind == Kind::denial || observed) at = put(at, R"(,"profiles":["security_control"])");
   if (request.cut) at = put(at, R"(,"is_truncated":true)");
   at = put(at, R"(},"unmapped":{"keyward":{"prev":")");
   at = put(at, place.prev);
@@ -143,7 +157,9 @@ char* DataRecords::write(char* at, const Event& event, const Place& place,
   at = put(at, R"(,"time":)");
   at = put(at, time / 1000);
   at = put_text(at, "status_code", event.error_class);
-  at = put_text(at, "status_detail", event.reason);
+  if (observed) at = put(at, R"(,"action_id":3,"disposition_id":17)");
+  at = put_text(at, "status_detail",
+                observed && event.reason.empty() ? std::string_view("would_deny") : event.reason);
   at = put(at, request.query());
   return put(at, '}');
 }

@@ -20,7 +20,7 @@ struct Shape {
   unsigned severity_id;
 };
 
-constexpr std::array<Shape, 13> kShapes{{
+constexpr std::array<Shape, 15> kShapes{{
     {"login", 3002, 3, 1, {}, 1},
     {"login_refused", 3002, 3, 1, {}, 3},
     {"session_end", 3002, 3, 2, {}, 1},
@@ -34,6 +34,8 @@ constexpr std::array<Shape, 13> kShapes{{
     {"gap", 6002, 6, 99, "Audit gap", 4},
     {"drift", 6002, 6, 99, "Drift", 4},
     {"session", 3003, 3, 1, {}, 1},
+    {"break_glass", 3003, 3, 1, {}, 4},
+    {"break_glass_end", 3003, 3, 99, "Revoke Privileges", 2},
 }};
 
 const Shape& shape_of(Kind kind) { return kShapes[static_cast<std::size_t>(kind)]; }

@@ -43,7 +43,8 @@ std::string time_text(std::uint64_t time_us) {
 
 std::string_view colour_of(std::string_view outcome, std::string_view kind) {
   if (outcome == "denied" || kind == "denial" || kind == "login_refused") return "\x1b[31m";
-  if (kind == "gap" || kind == "drift" || outcome == "unknown") return "\x1b[33m";
+  if (kind == "gap" || kind == "drift" || kind.starts_with("break_glass") || outcome == "unknown")
+    return "\x1b[33m";
   if (outcome == "error" || outcome == "not_executed") return "\x1b[35m";
   return "\x1b[32m";
 }

@@ -5,6 +5,7 @@
 #include "keyward/policy/signature.h"
 #include "keyward/policy/snapshot.h"
 #include "keyward/server/config.h"
+#include "keyward/server/static_user.h"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -29,11 +30,18 @@ struct Checked {
   std::vector<std::string> lines;  // one a thing that holds
 };
 
-void check_policies(const std::string& path, const std::vector<std::string>& issuers, Checked& out,
+void check_policies(const std::string& path, const server::Config* config, Checked& out,
                     const policy::Signers* signers = nullptr) {
   Diagnostics found;
-  const auto snapshot =
+  std::vector<std::string> issuers;
+  if (config != nullptr) {
+    for (const auto& issuer : config->issuers) issuers.push_back(issuer.alias);
+  }
+  auto snapshot =
       policy::Snapshot::load(path, command::Catalog::built_in(), issuers, found, signers);
+  if (snapshot && config != nullptr &&
+      !server::has_static_user(*snapshot, config->lease.static_user, found))
+    snapshot = nullptr;
   out.diagnostics.append(found);
   json::object thing{{"path", path}, {"kind", "policies"}, {"ok", snapshot != nullptr}};
   if (snapshot) {
@@ -54,13 +62,11 @@ void check_config(const std::string& path, Checked& out) {
   if (!config) return;
   out.lines.push_back(path + ": configuration, " + std::to_string(config->listeners.size()) +
                       " listeners, " + std::to_string(config->issuers.size()) + " issuers");
-  std::vector<std::string> aliases;
-  for (const auto& issuer : config->issuers) aliases.push_back(issuer.alias);
-  if (config->policy_signers.empty()) return check_policies(config->policies, aliases, out);
+  if (config->policy_signers.empty()) return check_policies(config->policies, &*config, out);
   // They were read once already, by the configuration.
   const auto signers = policy::Signers::load(config->policy_signers);
   if (!signers) return out.diagnostics.error(path, 0, 0, signers.error().message());
-  check_policies(config->policies, aliases, out, &*signers);
+  check_policies(config->policies, &*config, out, &*signers);
 }
 
 // A policy file names its apiVersion; everything else is taken for a configuration.
@@ -73,7 +79,7 @@ bool is_policy_file(const std::string& path) {
 void check_path(const std::string& path, Checked& out) {
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored) || is_policy_file(path)) {
-    check_policies(path, {}, out);
+    check_policies(path, nullptr, out);
   } else {
     check_config(path, out);
   }

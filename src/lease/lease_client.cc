@@ -26,8 +26,10 @@ using KeyView = Sharing<std::string_view>;
 
 KeyView view(const KeyView& key) { return key; }
 KeyView view(const Key& key) { return {key.rights_id, key.policy_version, key.principal}; }
+// All who run as the static user share one lease, whatever their rights.
 KeyView key_of(const std::string& principal, const policy::Grants& grants) {
-  return {grants.rights_id(), grants.policy_version(), principal};
+  if (grants.lease().fixed) return {"static", "", ""};
+  return {grants.rights_id(), grants.policy_version(), lease_owner(principal, grants)};
 }
 
 struct KeyHash {
@@ -188,7 +190,9 @@ LeasePtr LeaseClient::acquire_held(const std::string& principal, const policy::G
 void LeaseClient::acquire(const std::string& principal,
                           std::shared_ptr<const policy::Grants> grants, Done done) {
   if (LeasePtr held = acquire_held(principal, *grants)) return done(std::move(held));
-  const Key key{grants->rights_id(), grants->policy_version(), principal};
+  const KeyView parts = key_of(principal, *grants);
+  const Key key{std::string(parts.rights_id), std::string(parts.policy_version),
+                std::string(parts.principal)};
   const auto [at, fresh] = state_->slots.try_emplace(key);
   at->second.waiting.push_back(std::move(done));
   if (!fresh) return;

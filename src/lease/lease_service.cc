@@ -42,6 +42,10 @@ std::string joined(const std::vector<std::string>& names) {
 
 }  // namespace
 
+std::string_view lease_owner(std::string_view principal, const policy::Grants& grants) {
+  return grants.lease().by_rights ? std::string_view() : principal;
+}
+
 // Handlers hold the state alive; `gone` says that the service is not: journal and control must not
 // be touched then.
 struct LeaseService::State : std::enable_shared_from_this<LeaseService::State> {
@@ -124,8 +128,10 @@ struct LeaseService::State : std::enable_shared_from_this<LeaseService::State> {
           "this Redis cannot check new users (ACL DRYRUN); the policy's rules are used unchecked");
     }
     ++counters.created;
-    record(audit::Kind::lease_create, *entry->lease, audit::Outcome::ok, "login",
-           "grants " + joined(entry->grants->grant_names()));
+    record(
+        audit::Kind::lease_create, *entry->lease, audit::Outcome::ok, "login",
+        "grants " + joined(entry->grants->grant_names()) +
+            (entry->lease->principal.empty() ? "; shared by all identities of equal rights" : ""));
     if (!journal.healthy()) {
       post(book.failed(user, Error(Errc::unavailable, "the audit trail cannot be written")));
     } else {
@@ -298,6 +304,26 @@ struct LeaseService::State : std::enable_shared_from_this<LeaseService::State> {
     });
   }
 
+  // --- mode: static
+  [[nodiscard]] bool is_static(const std::string& user) const {
+    return !config.static_user.empty() && user == config.static_user;
+  }
+
+  void give_static(const policy::Grants& grants, Done done) {
+    if (config.static_user.empty()) {
+      return post({[done = std::move(done)] {
+        done(Error(Errc::invalid,
+                   "the policy wants a static Redis user, and upstream.static_user names none"));
+      }});
+    }
+    Result<Secret> password =
+        config.static_password ? config.static_password() : Result<Secret>(Secret());
+    if (!password) return post({[done = std::move(done), why = password.error()] { done(why); }});
+    LeasePtr lease = std::make_shared<const Lease>(Lease{
+        config.static_user, std::move(*password), grants.rights_id(), {}, grants.policy_version()});
+    post({[done = std::move(done), lease = std::move(lease)] { done(lease); }});
+  }
+
   // --- the rest
   void record(audit::Kind kind, const Lease& lease, audit::Outcome outcome, std::string_view reason,
               std::string_view detail) {
@@ -363,10 +389,12 @@ void LeaseService::acquire(const std::string& principal,
                     : Error(Errc::internal, "a lease needs a principal and its grants"));
     }});
   }
-  const std::string user = user_name(state_->prefix, principal, *grants);
-  const auto draft = [user, principal, rights = grants->rights_id(),
+  if (grants->lease().fixed) return state_->give_static(*grants, std::move(done));
+  const std::string owner(lease_owner(principal, *grants));
+  const std::string user = user_name(state_->prefix, owner, *grants);
+  const auto draft = [user, owner, rights = grants->rights_id(),
                       version = grants->policy_version()]() -> LeasePtr {
-    return std::make_shared<const Lease>(Lease{user, new_password(), rights, principal, version});
+    return std::make_shared<const Lease>(Lease{user, new_password(), rights, owner, version});
   };
   state_->post(
       state_->book.acquire(user, std::move(grants), draft, std::move(done), state_->clock.mono()));
@@ -380,6 +408,8 @@ void LeaseService::release(const std::string& user) {
 
 void LeaseService::allow_literal_channel(const std::string& user, const std::string& pattern,
                                          std::function<void(Result<>)> done) {
+  // What the static user may hear is not for Keyward to say.
+  if (state_->is_static(user)) return state_->post({[done = std::move(done)] { done({}); }});
   if (auto ok = check_literal(pattern); ok.has_error()) {
     return state_->post({[done = std::move(done), ok] { done(ok); }});
   }
@@ -388,6 +418,12 @@ void LeaseService::allow_literal_channel(const std::string& user, const std::str
 }
 
 void LeaseService::repair(const std::string& user, std::function<void(Result<>)> done) {
+  if (state_->is_static(user)) {
+    spdlog::error("Redis refuses the password of the static user {}", user);
+    return state_->post({[done = std::move(done)] {
+      done(Error(Errc::forbidden, "Redis refuses the password of the static user"));
+    }});
+  }
   state_->post(state_->book.repair(user, std::move(done), state_->clock.mono()));
   state_->pump();
 }

@@ -83,6 +83,13 @@ std::string selector(const std::vector<std::string>& words) {
   return out + ')';
 }
 
+// The proxy sends PEXPIRE itself, for keys that a command of this entry created.
+bool adds_expiry(const Entry& entry, const Catalog& catalog) {
+  const CommandInfo* pexpire = catalog.by_name("pexpire");
+  return entry.ttl.mode == TtlGuard::Mode::apply && pexpire != nullptr &&
+         !entry.commands.contains(pexpire->id);
+}
+
 std::string entry_selector(const Entry& entry, const Catalog& catalog) {
   // `acl-pubsub-default allchannels` would open a fresh selector.
   std::vector<std::string> words{"resetchannels", "-@all"};
@@ -97,6 +104,7 @@ std::string entry_selector(const Entry& entry, const Catalog& catalog) {
     for (const std::string& channel : entry.channels) words.push_back("&" + channel);
   }
   add_command_tokens(entry.commands, catalog, words);
+  if (adds_expiry(entry, catalog)) words.emplace_back("+pexpire");
   return selector(words);
 }
 
@@ -157,6 +165,13 @@ void note_what_redis_cannot_hold(const std::vector<Entry>& entries,
                           std::any_of(entries.begin(), entries.end(), [&](const Entry& entry) {
                             return entry.commands.contains(info.id);
                           }));
+  }
+  if (std::any_of(entries.begin(), entries.end(),
+                  [&](const Entry& entry) { return adds_expiry(entry, catalog); })) {
+    rules.notes.emplace_back(
+        "'ttl: {apply: ...}' needs PEXPIRE on the keys of its entries: the Redis user may run it, "
+        "the "
+        "client may not");
   }
   const bool mixed = std::any_of(entries.begin(), entries.end(),
                                  [&](const Entry& entry) { return entry.databases != databases; });

@@ -44,7 +44,8 @@ Result<Entry> fill_entry(const EntryModel& model, const GrantModel& grant,
   Entry entry;
   for (const ArgumentRule& rule : model.arguments)
     entry.arguments.push_back(qualified(rule, name_space));
-  entry.ttl = grant.ttl;
+  // Who observes changes nothing: an expiry that is added would be a change.
+  if (!grant.observes || grant.ttl.mode != TtlGuard::Mode::apply) entry.ttl = grant.ttl;
   entry.commands = model.commands;
   entry.databases = grant.databases;
   entry.max_value = grant.max_value;
@@ -169,7 +170,7 @@ Result<Parts> assemble(const std::vector<const GrantModel*>& grants,
   Result<std::string> name_space = common_name_space(grants, principal);
   if (!name_space) return name_space.error();
   parts.name_space = std::move(*name_space);
-  parts.lease.by_rights = true;
+  parts.lease.by_rights = !grants.empty();
   bool first = true;
   for (const GrantModel* grant : grants) {
     for (const EntryModel& model : grant->entries) {

@@ -4,6 +4,7 @@
 
 #include "keyward/policy/glob.h"
 #include "keyward/policy/grants.h"
+#include "keyward/policy/ttl_guard.h"
 
 #include <algorithm>
 #include <charconv>
@@ -14,7 +15,7 @@ namespace {
 using command::Command;
 
 // How far a command came in one entry; the farthest entry is the one to tell about.
-enum class Step { command, database, key, channel, argument, keyspace_scan, limit, passed };
+enum class Step { command, database, key, channel, argument, keyspace_scan, limit, ttl, passed };
 
 struct Fit {
   Step step = Step::command;
@@ -107,6 +108,9 @@ Fit fit(const Entry& entry, const Command& command, const Facts& facts) {
       if (command.args[arg].size() > entry.max_value) return {Step::limit, arg};
     }
   }
+  if (entry.ttl.mode != TtlGuard::Mode::none &&
+      !ttl_refusal(entry.ttl, command, facts.expiry_later).empty())
+    return {Step::ttl};
   return {Step::passed};
 }
 
@@ -124,6 +128,8 @@ DenialReason reason_of(Step step) {
       return DenialReason::keyspace_scan;
     case Step::limit:
       return DenialReason::limit;
+    case Step::ttl:
+      return DenialReason::ttl;
     case Step::command:
     case Step::passed:
       break;

@@ -36,7 +36,7 @@ std::size_t run_expectations(const Snapshot& snapshot, const std::vector<TeamMod
   std::size_t count = 0;
   for (const TeamModel& team : teams) {
     for (const Expectation& one : team.expectations) {
-      const auto grants = snapshot.grants_for(one.as);
+      const auto grants = snapshot.grants_for(one.as, one.break_glass);
       for (const Expectation::Line& line : one.lines) {
         ++count;
         const auto argv = split_command(line.command);

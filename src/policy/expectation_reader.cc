@@ -140,9 +140,10 @@ std::vector<Expectation> read_expectations(const yaml::Node& node,
                  "- {as: {issuer: okta}, allow: [\"GET team:k\"]}");
       continue;
     }
-    item.only({"as", "allow", "deny"});
+    item.only({"as", "break_glass", "allow", "deny"});
     Expectation one;
     one.as = read_principal(item.need("as"), issuers);
+    one.break_glass = item.get("break_glass").boolean().value_or(false);
     read_lines(item.get("allow"), true, one);
     read_lines(item.get("deny"), false, one);
     if (!item.get("allow").present() && !item.get("deny").present()) {

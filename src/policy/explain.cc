@@ -1,5 +1,7 @@
 #include "keyward/policy/explain.h"
 
+#include "keyward/policy/ttl_guard.h"
+
 #include <variant>
 #include <vector>
 
@@ -16,6 +18,29 @@ Explanation with_rule(Verdict verdict, const RuleRef* rule, std::string reason) 
   out.rule = rule->grant;
   out.file = rule->file;
   out.line = rule->line;
+  return out;
+}
+
+// What allows it, and what will be done to it.
+std::string allowed_text(const Permit& permit, const command::Command& command) {
+  if (permit.rule().line == 0) return "every session may run it";
+  std::string out = "granted by '" + permit.rule().grant + "'";
+  if (const auto& objection = permit.would_deny()) {
+    out += ", which only observes; it would be refused: " + std::string(name(objection->reason));
+    if (objection->nearest != nullptr) out += " (rule " + objection->nearest->text() + ")";
+    return out;
+  }
+  if (permit.entry() == nullptr) return out;
+  const TtlGuard& guard = permit.entry()->ttl;
+  const std::string life = std::to_string(guard.life.count());
+  switch (ttl_way(guard, command)) {
+    case TtlWay::as_is:
+      break;
+    case TtlWay::in_place:
+      return out + ", with PX " + life + " added";
+    case TtlWay::block:
+      return out + ", with PEXPIRE " + life + " NX behind it in one transaction";
+  }
   return out;
 }
 
@@ -44,10 +69,7 @@ Explanation explain(const Grants& grants, std::span<const std::string> argv,
   }
   const Decision decision = grants.decide(command, facts);
   if (const auto* permit = std::get_if<Permit>(&decision)) {
-    const RuleRef& rule = permit->rule();
-    return with_rule(
-        Verdict::allow, &rule,
-        rule.line == 0 ? "every session may run it" : "granted by '" + rule.grant + "'");
+    return with_rule(Verdict::allow, &permit->rule(), allowed_text(*permit, command));
   }
   const auto& denial = std::get<Denial>(decision);
   return with_rule(Verdict::deny, denial.nearest, denial.text);

@@ -56,6 +56,7 @@ struct GrantModel {
 
 struct Expectation {
   identity::Principal as;
+  bool break_glass = false;  // while it is active
   struct Line {
     std::string command;
     bool allow = false;

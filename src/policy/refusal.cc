@@ -3,6 +3,7 @@
 #include "policy/argument_rules.h"
 
 #include "keyward/base/log.h"
+#include "keyward/policy/ttl_guard.h"
 
 #include <algorithm>
 
@@ -162,8 +163,8 @@ std::string text_of(DenialReason reason, const command::Command& command, const 
     case DenialReason::argument:
       return argument_text(command, nearest, grants);
     case DenialReason::ttl:
-      return name + " would leave a key without an expiry, which your grant requires" +
-             at_rule(nearest) + "; set one in the same command or transaction";
+      return "command " + name + " " +
+             std::string(ttl_refusal(nearest.entry->ttl, command, false)) + at_rule(nearest);
     case DenialReason::script:
       return "the script of " + name + " is not declared safe for the namespace of your grant; " +
              whom_to_ask(nearest, grants) + " to add its SHA-1 under 'scripts'";

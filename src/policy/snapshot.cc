@@ -132,11 +132,31 @@ void warn_of_scripts(const std::vector<TeamModel>& teams, const command::Catalog
   }
 }
 
+// PEXPIRE with NX came with Redis 7.0; without it an expiry that is there would be overwritten.
+void refuse_ttl_on_old_servers(const std::vector<TeamModel>& teams, const command::Catalog& catalog,
+                               Diagnostics& diagnostics) {
+  if (catalog.version().major >= 7) return;
+  for (const TeamModel& team : teams) {
+    for (const GrantModel& grant : team.grants) {
+      if (grant.ttl.mode != TtlGuard::Mode::apply) continue;
+      diagnostics.error(
+          grant.place.file, grant.place.line, grant.place.column,
+          "`ttl: {apply: ...}` needs Redis 7.0 (PEXPIRE with NX), this server is older",
+          "ttl: {require: true}");
+    }
+  }
+}
+
+bool is_for(const GrantModel& grant, const identity::Principal& principal) {
+  return std::any_of(grant.who.begin(), grant.who.end(),
+                     [&](const Who& who) { return matches(who, principal); });
+}
+
 std::vector<GrantInfo> describe(const std::vector<GrantModel>& grants) {
   std::vector<GrantInfo> out;
   for (const GrantModel& grant : grants) {
-    out.push_back(
-        {grant.name, grant.team, grant.file, grant.place.line, grant.who, grant.entries.size()});
+    out.push_back({grant.name, grant.team, grant.file, grant.place.line, grant.who,
+                   grant.entries.size(), grant.lease.fixed});
   }
   return out;
 }
@@ -168,6 +188,7 @@ std::shared_ptr<const Snapshot> Snapshot::load(const std::string& folder,
   check_names(teams, found);
   check_territory(teams, found);
   warn_of_scripts(teams, *catalog, found);
+  refuse_ttl_on_old_servers(teams, *catalog, found);
   const std::shared_ptr<Snapshot> out(new Snapshot());
   out->catalog_ = std::move(catalog);
   out->version_ = content_version(files);
@@ -185,21 +206,33 @@ std::shared_ptr<const Snapshot> Snapshot::load(const std::string& folder,
   return failed ? nullptr : out;
 }
 
-Result<std::shared_ptr<const Grants>> Snapshot::grants_for(
-    const identity::Principal& principal) const {
+Result<std::shared_ptr<const Grants>> Snapshot::grants_for(const identity::Principal& principal,
+                                                           bool break_glass) const {
   std::vector<const GrantModel*> which;
+  bool known = false;
   for (const GrantModel& grant : state_->grants) {
-    const bool matched = std::any_of(grant.who.begin(), grant.who.end(),
-                                     [&](const Who& who) { return matches(who, principal); });
-    if (matched) which.push_back(&grant);
+    if (!is_for(grant, principal)) continue;
+    known = true;
+    if (break_glass || !grant.break_glass) which.push_back(&grant);
   }
-  if (which.empty()) return std::shared_ptr<const Grants>();
+  if (!known) return std::shared_ptr<const Grants>();
   const Result<std::string> key = parts_key(which, &principal);
   if (!key) return key.error();
   if (auto made = state_->made.find(*key)) return made;
   auto fresh = state_->build(*this, which, &principal);
   if (fresh) state_->made.keep(*key, *fresh);
   return fresh;
+}
+
+Snapshot::BreakGlass Snapshot::break_glass_for(const identity::Principal& principal) const {
+  BreakGlass out;
+  for (const GrantModel& grant : state_->grants) {
+    if (!grant.break_glass || !is_for(grant, principal)) continue;
+    const std::chrono::seconds life = grant.limits.session;
+    out.life = out.grants.empty() ? life : std::min(out.life, life);
+    out.grants.push_back(grant.name);
+  }
+  return out;
 }
 
 Result<std::shared_ptr<const Grants>> Snapshot::State::named(

@@ -119,6 +119,28 @@ void Account::session_ended(std::string_view reason) {
   shard_.journal().append(event);
 }
 
+std::uint64_t Account::glass_broken(const Login& login, std::string_view reason,
+                                    std::string_view grants, std::string_view life) {
+  renewed(login);
+  audit::Event event;
+  event.kind = audit::Kind::break_glass;
+  event.subject = &subject_;
+  event.command_number = number_;
+  event.grant = grants;
+  event.reason = reason;
+  event.detail = life;
+  return shard_.journal().append(event);
+}
+
+void Account::glass_whole(std::string_view reason) {
+  audit::Event event;
+  event.kind = audit::Kind::break_glass_end;
+  event.subject = &subject_;
+  event.command_number = number_;
+  event.reason = reason;
+  shard_.journal().append(event);
+}
+
 std::uint64_t Account::refused(std::string_view name, const command::Command* command,
                                const policy::Denial* denial, std::string_view reason,
                                std::uint32_t db, std::string_view detail) {
@@ -146,18 +168,38 @@ std::uint64_t Account::refused(std::string_view name, const command::Command* co
   return shard_.journal().append(event);
 }
 
-Draft* Account::begin(const command::Command& command, const policy::Permit& permit, bool reads_too,
-                      std::uint32_t db, std::span<const std::size_t> lengths) {
-  if (!command.mutates && !(reads_too && !command.keys.empty())) return nullptr;
+Draft* Account::begin(const command::Command& command, const policy::Permit& permit,
+                      Recording recording, std::uint32_t db, std::span<const std::size_t> lengths) {
+  const auto& objection = permit.would_deny();
+  const bool read = recording == Recording::everything ||
+                    (recording == Recording::keyed && !command.keys.empty());
+  if (!command.mutates && !read && !objection) return nullptr;
   const std::vector<std::string_view> calls =
       calls_of(command, shard_.policy().snapshot->catalog());
   Draft* draft = shard_.drafts().make(command, permit.rule(), lengths, calls);
+  if (objection) {
+    draft->nearest = objection->nearest;
+    object(draft, objection->reason);
+  }
   draft->db = db;
   draft->number = number_;
   draft->sent = shard_.clock().mono();
   draft->next = nullptr;
   if (command.mutates) shard_.metrics().state_changing.add();
   return draft;
+}
+
+void Account::object(Draft* draft, policy::DenialReason reason) {
+  shard_.metrics().would_deny[static_cast<std::size_t>(reason)].add();
+  if (draft != nullptr) draft->would_deny = policy::name(reason);
+}
+
+void Account::subscribed(const command::Command& command, const policy::Permit& permit,
+                         Recording recording, std::uint32_t db) {
+  if (!permit.would_deny() && recording != Recording::everything) return;
+  Draft* draft = begin(command, permit, Recording::everything, db);
+  record(*draft, audit::Outcome::ok, nullptr, "", "sent; recorded before it was confirmed");
+  shard_.drafts().release(draft);
 }
 
 std::uint64_t Account::record(const Draft& draft, audit::Outcome outcome,
@@ -177,6 +219,12 @@ std::uint64_t Account::record(const Draft& draft, audit::Outcome outcome,
   event.rule = draft.rule->file;
   event.rule_line = draft.rule->line;
   event.detail = detail;
+  event.would_deny = draft.would_deny;
+  if (draft.nearest != nullptr) {
+    event.nearest_grant = draft.nearest->grant;
+    event.nearest_rule = draft.nearest->file;
+    event.nearest_line = draft.nearest->line;
+  }
   if (head != nullptr) {
     if (head->is_error()) event.error_class = head->first_word();
     if (head->type == ':') {

@@ -19,6 +19,13 @@ namespace keyward::proxy {
 
 class Shard;
 
+// Which of the commands that change nothing are recorded.
+enum class Recording : std::uint8_t {
+  changes,     // none
+  keyed,       // those that name keys: `audit: {reads: true}`
+  everything,  // all that are forwarded: under break-glass
+};
+
 // Owned by one session. Every function that records answers the ticket that the client's answer
 // must wait for.
 class Account {
@@ -37,6 +44,10 @@ class Account {
   void renewed(const Login& login);
   std::uint64_t login_refused(const LoginRefused& refused);
   void session_ended(std::string_view reason);
+  // Break-glass: why, which grants it adds, for how long; and its end.
+  std::uint64_t glass_broken(const Login& login, std::string_view reason, std::string_view grants,
+                             std::string_view life);
+  void glass_whole(std::string_view reason);
   // A command that was refused before it was analysed, or by policy.
   std::uint64_t refused(std::string_view name, const command::Command* command,
                         const policy::Denial* denial, std::string_view reason, std::uint32_t db,
@@ -44,10 +55,18 @@ class Account {
   // Redis answered in a form that the client could not be shown.
   void withheld(std::uint32_t db);
 
-  // A draft for a permitted command that must be recorded; null when it need not be.
+  // A draft for a permitted command that must be recorded; null when it need not be. What only
+  // `mode: observe` lets pass always must.
   [[nodiscard]] Draft* begin(const command::Command& command, const policy::Permit& permit,
-                             bool reads_too, std::uint32_t db,
+                             Recording recording, std::uint32_t db,
                              std::span<const std::size_t> lengths = {});
+  // What `mode: observe` lets pass although a guard would have refused it only now. `draft` may be
+  // null.
+  void object(Draft* draft, policy::DenialReason reason);
+  // A change of subscriptions, whose confirmations are no outcome: recorded when it is sent, if it
+  // must be at all.
+  void subscribed(const command::Command& command, const policy::Permit& permit,
+                  Recording recording, std::uint32_t db);
   // The answer's first line is known: records a single command. The draft stays the caller's.
   std::uint64_t answered(const Draft& draft, const resp::FrameHead& head, std::string_view node);
   // The same for a command without a draft: only drift is told.

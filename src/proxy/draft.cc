@@ -50,6 +50,8 @@ void Drafts::release(Draft* draft) {
     Draft* next = draft->next;
     if (draft->request.text.capacity() > kKeepText) std::string().swap(draft->request.text);
     draft->transaction = false;
+    draft->would_deny = {};
+    draft->nearest = nullptr;
     draft->number = draft->multi_id = draft->ticket = 0;
     draft->next = free_;
     free_ = draft;

@@ -18,6 +18,9 @@ struct Draft {
   audit::RequestText request;
   const policy::RuleRef* rule =
       nullptr;  // owned by the session's Grants, which change only when nothing is on its way
+  // Only `mode: observe` let it pass: the reason that would have refused it, and the nearest rule.
+  std::string_view would_deny;
+  const policy::RuleRef* nearest = nullptr;
   std::uint32_t db = 0;
   std::uint64_t number = 0, multi_id = 0;
   MonoTime sent{};

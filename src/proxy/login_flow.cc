@@ -47,7 +47,9 @@ void LoginFlow::verify(bool second_try) {
   }
 }
 
-void LoginFlow::renew(std::shared_ptr<const identity::Principal> principal, WallTime since) {
+void LoginFlow::renew(std::shared_ptr<const identity::Principal> principal, WallTime since,
+                      bool break_glass) {
+  break_glass_ = break_glass;
   resolve(std::move(principal), since);
 }
 
@@ -55,7 +57,7 @@ void LoginFlow::resolve(std::shared_ptr<const identity::Principal> principal, Wa
   const policy::InForce::Version policy = shard_.policy();
   if (policy.snapshot == nullptr)
     return finish(LoginUndecided{"no_policy_loaded", "no policy is loaded"});
-  auto grants = policy.snapshot->grants_for(*principal);
+  auto grants = policy.snapshot->grants_for(*principal, break_glass_);
   if (!grants) {
     return finish(LoginRefused{"template_value", grants.error().message(), principal->issuer_alias,
                                principal->evidence});
@@ -66,7 +68,9 @@ void LoginFlow::resolve(std::shared_ptr<const identity::Principal> principal, Wa
   }
   auto login = std::make_unique<Login>();
   login->since = since;
-  login->ends = session_end(*principal, (*grants)->limits(), since);
+  // What is short-lived by itself makes no session longer.
+  login->ends =
+      break_glass_ ? principal->expires_at : session_end(*principal, (*grants)->limits(), since);
   login->principal = std::move(principal);
   login->grants = std::move(*grants);
   login->policy_number = policy.number;

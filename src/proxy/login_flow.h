@@ -37,8 +37,9 @@ class LoginFlow {
   LoginFlow& operator=(const LoginFlow&) = delete;
 
   void authenticate(std::string user, Secret token);
-  // The same person under the policy that is in force now.
-  void renew(std::shared_ptr<const identity::Principal> principal, WallTime since);
+  // The same person under the policy that is in force now, with what break-glass adds if asked for.
+  void renew(std::shared_ptr<const identity::Principal> principal, WallTime since,
+             bool break_glass);
 
  private:
   void verify(bool second_try);
@@ -52,6 +53,7 @@ class LoginFlow {
   Done done_;
   std::string user_;
   Secret token_;
+  bool break_glass_ = false;
   std::unique_ptr<Login> login_;  // while its lease is on its way
   std::shared_ptr<bool> alive_;   // made when somebody must be asked
 };

@@ -152,9 +152,10 @@ std::size_t Session::consume(std::string_view input) {
         return input.size();
     }
     used += item.consumed;
+    spend_bytes(item.consumed);
     // Another pause comes first: what it waits for must happen before the next request.
-    if (pause_ == Pause::none && (replies_.bytes() > shard_.limits().output_soft ||
-                                  replies_.open() > shard_.limits().inflight)) {
+    if (pause_ == Pause::none &&
+        (replies_.bytes() > shard_.limits().output_soft || replies_.open() >= window())) {
       pause_ = Pause::output;
     }
   }
@@ -199,9 +200,10 @@ void Session::flush() {
       return close("write failed");
     }
   }
+  if (over_output_buffer()) return;
   relieve_link();
   if (pause_ == Pause::output && replies_.bytes() < shard_.limits().output_soft / 2 &&
-      replies_.open() < shard_.limits().inflight / 2 + 1) {
+      replies_.open() < window() / 2 + 1) {
     resume(Pause::output);
   }
   if (phase_ == Phase::leaving && replies_.drained()) {
@@ -236,7 +238,9 @@ void Session::drain() {
 void Session::close(std::string_view reason) {
   if (phase_ == Phase::closed) return;
   phase_ = Phase::closed;
+  stop_waiting_for_rate();
   if (login_ != nullptr) {
+    end_break_glass(reason);
     account_.session_ended(reason);
     leave_roster();
   }
@@ -284,9 +288,9 @@ void Session::tick(MonoTime now, WallTime) {
   if ((lent_ || held_) && in_flight_ > 0 && stream_->peer_ended()) {
     return close("client closed the connection");
   }
-  resume(Pause::rate);
+  mind_break_glass(now);
   const MonoTime end = std::min(ends_, revoked_since_);
-  if (now < end) return;
+  if (phase_ == Phase::closed || now < end) return;
   // The next command is told; who sends none is closed after the grace, subscribers at once.
   if (relay_ != nullptr && in_flight_ == 0) return close("session ended");
   if (now - end > limits.expiry_grace) close("session ended");

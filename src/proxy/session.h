@@ -3,11 +3,13 @@
 #pragma once
 
 #include "proxy/account.h"
+#include "proxy/added_answers.h"
 #include "proxy/answer_view.h"
 #include "proxy/greeting.h"
 #include "proxy/kept_request.h"
 #include "proxy/lane.h"
 #include "proxy/login_flow.h"
+#include "proxy/rate_waiters.h"
 #include "proxy/relay.h"
 #include "proxy/reply_queue.h"
 #include "proxy/transaction.h"
@@ -36,6 +38,7 @@ class Session final : public net::Turn::Member,
                       private upstream::ReplySink,
                       private upstream::RoomWaiter,
                       private upstream::LinkHolder,
+                      private RateWaiter,
                       private RelayOwner {
  public:
   Session(Shard& shard, std::uint64_t id, Descriptor socket, const net::Peer& peer,
@@ -84,7 +87,6 @@ class Session final : public net::Turn::Member,
   // commands
   Step handle(Args args);
   Step greet_first(Args args);
-  [[nodiscard]] bool within_rate();
   Step decide();
   Step judged(const policy::Permit& permit);
   Step refuse(const command::Analysis& analysis, Args args);
@@ -95,6 +97,19 @@ class Session final : public net::Turn::Member,
   }
   void answer_error(std::string_view text, std::uint64_t ticket = 0);
   Step wait_idle();
+  Step end_expired();
+  [[nodiscard]] bool rights_are_stale() const { return outdated() || break_glass_over(); }
+  [[nodiscard]] Shard::Rights rights_now();
+  bool renew_policy();
+  void renewed(LoginResult result);
+  void keep_rights(Shard::Rights now);
+  void give_up_rights();
+  void revoke();
+  void end_wait(const policy::Denial& denial);
+  void judge_wait(const policy::Grants& now);
+  [[nodiscard]] bool keeps_subscriptions(const policy::Grants& now) const;
+  [[nodiscard]] bool outdated() const { return login_->policy_number != shard_.policy().number; }
+  [[nodiscard]] bool expired() const;
 
   // what the client writes and sees, where that is not what Redis does: session_view.cc
   [[nodiscard]] bool renamed() const { return !login_->grants->name_space().empty(); }
@@ -107,21 +122,38 @@ class Session final : public net::Turn::Member,
   [[nodiscard]] view::Lens lens() const;
   [[nodiscard]] view::Lens lens(view::Shape shape) const;
   [[nodiscard]] std::string client_name(std::string_view channel) const;
-  Step sample();
+  Step sample(const policy::Permit& permit);
   [[nodiscard]] std::string_view look(const upstream::Awaiting& awaiting,
                                       const upstream::ReplyPart& part);
   void withheld(ValueView::Trouble trouble);
 
-  bool renew_policy();
-  void renewed(LoginResult result);
-  void keep_rights(Shard::Rights now);
-  void give_up_rights();
-  void revoke();
-  void end_wait(const policy::Denial& denial);
-  void judge_wait(const policy::Grants& now);
-  [[nodiscard]] bool keeps_subscriptions(const policy::Grants& now) const;
-  [[nodiscard]] bool outdated() const { return login_->policy_number != shard_.policy().number; }
-  [[nodiscard]] bool expired() const;
+  // limits of the grants
+  [[nodiscard]] bool within_rate();
+  void slow_down(MonoTime until);
+  void on_rate_over() override;
+  void spend_bytes(std::size_t count);
+  void stop_waiting_for_rate();
+  [[nodiscard]] std::size_t window() const;
+  [[nodiscard]] std::uint64_t output_limit() const;
+  [[nodiscard]] std::size_t pause_above(std::size_t usual) const;
+  [[nodiscard]] bool over_output_buffer();
+
+  [[nodiscard]] Recording recording() const;
+
+  // expiries of keys
+  [[nodiscard]] static bool may_add_expiry(const policy::Permit& permit);
+  [[nodiscard]] bool adds_block(const policy::Permit& permit) const;
+  Step send_block(const policy::Permit& permit);
+  [[nodiscard]] bool back_from_apart();
+  [[nodiscard]] std::uint32_t write_judged(const policy::Permit& permit, std::string& out,
+                                           Place place);
+  [[nodiscard]] std::uint32_t end_block(const policy::Permit& permit, std::string& out,
+                                        Place place);
+  [[nodiscard]] AddedAnswers& added_answers();
+  void pass_on(const upstream::Awaiting& awaiting, const upstream::ReplyPart& part);
+  void on_discarded_error(const upstream::Awaiting& awaiting, std::string_view error) override;
+  void note_expiry(const policy::Permit& permit);
+  void settle_expiries();
 
   // lanes
   Step local(const policy::Permit& permit);
@@ -180,6 +212,18 @@ class Session final : public net::Turn::Member,
   [[nodiscard]] std::optional<policy::Permit> upload_judge(const command::Analysis& analysis,
                                                            std::size_t length);
 
+  // commands to the proxy itself
+  Step keyward(Args args);
+  Step break_glass(Args args);
+  void glass_is_broken(std::unique_ptr<Login> fresh, const policy::Snapshot::BreakGlass& available,
+                       std::string_view reason, Place place);
+  [[nodiscard]] std::optional<std::chrono::seconds> break_glass_left() const;
+  [[nodiscard]] bool break_glass_over() const;
+  void end_break_glass(std::string_view reason);
+  void mind_break_glass(MonoTime now);
+  void fall_back();
+  [[nodiscard]] std::string break_glass_hint();
+
   // answers
   void on_reply(const upstream::Awaiting& awaiting, const upstream::ReplyPart& part) override;
   void on_lost(const upstream::Awaiting& awaiting, bool maybe_executed) override;
@@ -223,9 +267,12 @@ class Session final : public net::Turn::Member,
   std::unique_ptr<Login> relay_login_;
   std::uint64_t equal_in_ = 0;  // the version that was found to grant the same
   MonoTime revoked_since_ = MonoTime::max();
-  KeptRequest waits_;         // the command under way may block: what it says
-  std::string wait_refusal_;  // its wait is being ended, and this is what its client is told
+  KeptRequest waits_;              // the command under way may block: what it says
+  std::string wait_refusal_;       // its wait is being ended, and this is what its client is told
   std::uint64_t wait_ticket_ = 0;  // of the record of that
+  std::optional<MonoTime> break_glass_ends_;  // while its grants are in force
+  // What break-glass would add, asked for once a login; null = nothing.
+  std::optional<std::shared_ptr<const policy::Grants>> emergency_;
   std::unique_ptr<LoginFlow> login_flow_;
 
   // Where commands are on their way: all of them on one link, so no two links can reorder one
@@ -244,12 +291,14 @@ class Session final : public net::Turn::Member,
   upstream::Loan lent_;        // for the one blocking command or large request under way
   upstream::Loan held_;        // while keys are watched
   bool watch_broken_ = false;  // a WATCH ended with the rights it stood on: EXEC must not run
+  bool apart_ = false;         // a block went over the shared link while another is held
   bool held_ends_ = false;     // an EXEC, DISCARD or UNWATCH is under way on it
   std::unique_ptr<Relay> relay_;
   std::unique_ptr<Transaction> transaction_;
   std::unique_ptr<Upload> upload_;
-  std::unique_ptr<AnswerView> looking_;      // at the answer that is coming in pieces
-  Ring<std::vector<view::Member>> members_;  // of each EXEC under way that needs it
+  std::unique_ptr<AnswerView> looking_;          // at the answer that is coming in pieces
+  Ring<std::vector<view::Member>> members_;      // of each EXEC under way that needs it
+  std::unique_ptr<AddedAnswers> added_answers_;  // made when a block is sent first
   std::set<std::string, std::less<>>
       literals_;  // PSUBSCRIBE patterns that Redis knows of literally
   std::string channel_error_;

@@ -18,7 +18,8 @@ constexpr std::size_t kSubscriberHigh = 8UL * 1024 * 1024;
 void Session::deliver(const upstream::Awaiting& awaiting, const upstream::ReplyPart& part) {
   Draft* draft = static_cast<Draft*>(awaiting.tag);
   std::uint64_t ticket = 0;
-  bool hold = false;
+  // Messages of a subscription come in between over another link: only between whole answers.
+  bool hold = apart_ && relay_ != nullptr;
   const std::string_view node =
       flight_link_ != nullptr ? std::string_view(flight_link_->node()) : std::string_view();
   if (draft == nullptr) {
@@ -31,7 +32,7 @@ void Session::deliver(const upstream::Awaiting& awaiting, const upstream::ReplyP
       if (draft->ticket == 0 && (part.last || too_large)) {
         draft->ticket = account_.executed(*draft, part, node);
       }
-      hold = draft->ticket == 0;
+      hold = hold || draft->ticket == 0;
     } else if (part.first) {
       draft->ticket = account_.answered(*draft, part.head, node);
     }
@@ -50,7 +51,7 @@ void Session::deliver(const upstream::Awaiting& awaiting, const upstream::ReplyP
         ended ? refusal : (awaiting.shape == 0 ? part.bytes : look(awaiting, part));
     replies_.add(awaiting.place, bytes, ticket, hold);
     if (part.last) replies_.finish(awaiting.place, ticket);
-    const std::size_t high = part.last ? 2 * shard_.limits().output_soft : kStreamHigh;
+    const std::size_t high = pause_above(part.last ? 2 * shard_.limits().output_soft : kStreamHigh);
     if (!hold && replies_.bytes() > high && flight_link_ != nullptr && paused_link_ == nullptr) {
       paused_link_ = flight_link_;
       if (!std::exchange(stalling_, true)) {
@@ -66,12 +67,12 @@ void Session::deliver(const upstream::Awaiting& awaiting, const upstream::ReplyP
 }
 
 void Session::on_reply(const upstream::Awaiting& awaiting, const upstream::ReplyPart& part) {
-  deliver(awaiting, part);
+  pass_on(awaiting, part);
   if (part.last) one_less_in_flight();
 }
 
 void Session::on_relay_reply(const upstream::Awaiting& awaiting, const upstream::ReplyPart& part) {
-  deliver(awaiting, part);
+  pass_on(awaiting, part);
   if (part.last) one_less_in_flight();
 }
 
@@ -140,7 +141,8 @@ void Session::on_relay_down(const std::vector<upstream::Awaiting>& lost) {
 
 void Session::on_relay_bytes() {
   // A subscriber that reads slowly: Redis keeps the rest, within its own limit for subscribers.
-  if (replies_.bytes() > kSubscriberHigh && paused_link_ == nullptr && relay_->link() != nullptr) {
+  if (replies_.bytes() > pause_above(kSubscriberHigh) && paused_link_ == nullptr &&
+      relay_->link() != nullptr) {
     paused_link_ = relay_->link();
     paused_link_->pause();
   }

@@ -1,5 +1,6 @@
 // One command: judged, sent its way, or answered here. handle() is the table of contents.
 #include "proxy/local_commands.h"
+#include "proxy/own_commands.h"
 #include "proxy/session.h"
 #include "proxy/wire_errors.h"
 
@@ -15,38 +16,35 @@ Session::Step Session::handle(Args args) {
     account_.next_command();
   }
   if (login_ == nullptr) return greet_first(args);
+  if (own_command(args) != OwnCommand::none) return within_rate() ? keyward(args) : Step::again;
   const command::Analysis analysis =
       command::analyse(shard_.policy().snapshot->catalog(), args, command_);
   if (analysis.verdict != command::Verdict::ok) return refuse(analysis, args);
-  if (expired() && command_.info->kind != Kind::auth && command_.info->kind != Kind::hello) {
-    shard_.metrics().sessions_expired.add();
-    answer_error(wire::kExpired);
-    leave("session ended");
-    return Step::done;
-  }
-  if (outdated() && !renew_policy()) return Step::again;
+  if (expired() && command_.info->kind != Kind::auth && command_.info->kind != Kind::hello)
+    return end_expired();
+  if (rights_are_stale() && !renew_policy()) return Step::again;
   return within_rate() ? decide() : Step::again;
 }
 
-// False: wait. Slowed down, not refused: its next second comes.
-bool Session::within_rate() {
-  const std::uint32_t rate = login_->grants->limits().commands_per_second;
-  if (rate == 0 || charged_) return true;
-  charged_ = usage_->take_command(rate, shard_.clock().mono());
-  if (!charged_) pause_ = Pause::rate;
-  return charged_;
+Session::Step Session::end_expired() {
+  shard_.metrics().sessions_expired.add();
+  answer_error(wire::kExpired);
+  leave("session ended");
+  return Step::done;
 }
 
 Session::Step Session::decide() {
   if (renamed()) {
     if (const std::string refusal = qualify(); !refusal.empty()) return refuse_names(refusal);
   }
-  policy::Decision decision = login_->grants->decide(command_, {.db = db_});
+  policy::Decision decision =
+      login_->grants->decide(command_, {.db = db_, .expiry_later = transaction_ != nullptr});
   if (const auto* denial = std::get_if<policy::Denial>(&decision)) return deny(*denial);
   return judged(std::get<policy::Permit>(decision));
 }
 
 Session::Step Session::judged(const policy::Permit& permit) {
+  if (!back_from_apart()) return wait_idle();
   // Unsubscribed from everything: the ordinary lanes again, once Redis has confirmed.
   if (relay_ != nullptr && !relay_->needed() && !is_subscription(command_.info->kind))
     return wait_idle();
@@ -74,7 +72,8 @@ Session::Step Session::judged(const policy::Permit& permit) {
     }
   }
   if (command_.scans_keyspace && view::Shape{shape_for(permit)} == view::Shape::some_key)
-    return sample();
+    return sample(permit);
+  if (adds_block(permit)) return send_block(permit);
   switch (lane_of(command_, {.multi = transaction_ != nullptr,
                              .held = static_cast<bool>(held_),
                              .relay = relay_ != nullptr})) {
@@ -132,7 +131,7 @@ Session::Step Session::deny(const policy::Denial& denial) {
   }
   const std::uint64_t ticket =
       account_.refused(command_.info->name, &command_, &denial, policy::name(denial.reason), db_);
-  answer_error(wire::denied(denial.text, account_.request_id()), ticket);
+  answer_error(wire::denied(denial.text + break_glass_hint(), account_.request_id()), ticket);
   if (transaction_ != nullptr) transaction_->doom();
   return Step::done;
 }
@@ -249,8 +248,7 @@ Session::Step Session::local(const policy::Permit&) {
       answer_error(wire::kWait);
       return Step::done;
     case Kind::info:
-      answer(info_reply(shard_.facts(), command_.args, protocol_,
-                        login_->grants->info_sections()));
+      answer(info_reply(shard_.facts(), command_.args, protocol_, login_->grants->info_sections()));
       return Step::done;
     default:
       return client();

@@ -124,12 +124,14 @@ std::string Session::adopt(const GreetingRequest& request, std::unique_ptr<Login
       return reply;
     }
     if (other) {
+      end_break_glass("another identity logged in");
       account_.session_ended("another identity logged in");
       leave_roster();
     }
     usage_ = std::move(usage);
     join_roster(id);
   }
+  end_break_glass("a new login");
   take_login(std::move(fresh));
   ticket = account_.logged_in(*login_);
   shard_.metrics().logins.add();
@@ -182,6 +184,7 @@ Session::Step Session::reset() {
   watch_broken_ = false;
   transaction_.reset();
   if (login_ != nullptr) {
+    end_break_glass("reset");
     account_.session_ended("reset");
     leave_roster();
     usage_.reset();

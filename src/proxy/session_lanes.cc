@@ -45,10 +45,11 @@ void Session::mind_room(upstream::Link& link) {
 
 // The one door upstream: takes the permit, keeps what the record needs, encodes what was judged.
 Session::Step Session::forward(const policy::Permit& permit, upstream::Link& link) {
-  Draft* draft = account_.begin(command_, permit, login_->grants->audit().reads, db_);
-  resp::write_request(link.encode_into(), command_.args);
+  Draft* draft = account_.begin(command_, permit, recording(), db_);
+  const Place place = replies_.reserve();
+  const std::uint32_t discard = write_judged(permit, link.encode_into(), place);
   link.expect(
-      {.sink = this, .place = replies_.reserve(), .tag = draft, .shape = shape_for(permit)});
+      {.sink = this, .place = place, .tag = draft, .discard = discard, .shape = shape_for(permit)});
   if (command_.blocks) waits_.keep(command_.args);
   ++in_flight_;
   flight_link_ = &link;
@@ -94,6 +95,7 @@ Session::Step Session::send_relay(const policy::Permit& permit) {
     if (renamed()) relay_->look();
   }
   if (is_subscription(command_.info->kind)) {
+    account_.subscribed(command_, permit, recording(), db_);
     relay_->change(command_.info->kind, command_.args);
     appear();
     mind_room(*relay_->link());
@@ -106,10 +108,11 @@ Session::Step Session::send_relay(const policy::Permit& permit) {
     relay_->watch(false);
     watch_broken_ = false;
   }
-  Draft* draft = account_.begin(command_, permit, login_->grants->audit().reads, db_);
-  resp::write_request(relay_->encode_into(), command_.args);
+  Draft* draft = account_.begin(command_, permit, recording(), db_);
+  const Place place = replies_.reserve();
+  const std::uint32_t discard = write_judged(permit, relay_->encode_into(), place);
   relay_->expect(
-      {.sink = this, .place = replies_.reserve(), .tag = draft, .shape = shape_for(permit)});
+      {.sink = this, .place = place, .tag = draft, .discard = discard, .shape = shape_for(permit)});
   if (command_.blocks) waits_.keep(command_.args);
   ++in_flight_;
   flight_link_ = relay_->link();
@@ -126,7 +129,7 @@ bool Session::relay_carries() const {
       kind == Kind::unsubscribe || kind == Kind::punsubscribe || kind == Kind::sunsubscribe;
   return leaves || is_local(kind) ||
          std::holds_alternative<policy::Permit>(
-             relay_login_->grants->decide(command_, {.db = db_}));
+             relay_login_->grants->decide(command_, {.db = db_, .expiry_later = true}));
 }
 
 // CLIENT CACHING speaks of the next command, whatever becomes of it. When that one does not reach

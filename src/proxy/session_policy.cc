@@ -30,6 +30,7 @@ void Session::take_login(std::unique_ptr<Login> fresh) {
   }
   login_ = std::move(fresh);
   revoked_since_ = MonoTime::max();
+  emergency_.reset();
   literals_.clear();
   // Who was in a database stays there, and is refused when it is no longer granted: a write must
   // not land in another one.
@@ -41,17 +42,26 @@ void Session::take_login(std::unique_ptr<Login> fresh) {
     leave("a subscribed channel is no longer granted");
 }
 
+// What the version in force grants, with break-glass while it is active.
+Shard::Rights Session::rights_now() {
+  if (!break_glass_ends_ || break_glass_over()) return shard_.rights_of(login_->principal);
+  const policy::InForce::Version now = shard_.policy();
+  auto found = now.snapshot->grants_for(*login_->principal, true);
+  return {now.number, found ? std::move(*found) : nullptr};
+}
+
 // With the next command: the same person's rights under the version in force. False: wait, then
 // judge the command anew.
 bool Session::renew_policy() {
   // A transaction under way ends under the version that began it when both grant the same.
-  if (transaction_ != nullptr && equal_in_ == shard_.policy().number) return true;
+  if (transaction_ != nullptr && equal_in_ == shard_.policy().number && !break_glass_over())
+    return true;
   // Every record names the version that judged: it changes only while nothing is on its way.
   if (in_flight_ > 0) {
     pause_ = Pause::idle;
     return false;
   }
-  Shard::Rights now = shard_.rights_of(login_->principal);
+  Shard::Rights now = rights_now();
   if (now.grants != nullptr && login_->lease &&
       now.grants->rights_id() == login_->grants->rights_id()) {
     keep_rights(std::move(now));
@@ -61,14 +71,17 @@ bool Session::renew_policy() {
   pause_ = Pause::login;
   login_flow_ = std::make_unique<LoginFlow>(
       shard_, [this](LoginResult result) { renewed(std::move(result)); });
-  login_flow_->renew(login_->principal, login_->since);
+  login_flow_->renew(login_->principal, login_->since, break_glass_ends_ && !break_glass_over());
   return pause_ == Pause::none;
 }
 
 void Session::renewed(LoginResult result) {
   if (auto* fresh = std::get_if<std::unique_ptr<Login>>(&result)) {
+    const bool over = break_glass_over();
     take_login(std::move(*fresh));
     account_.renewed(*login_);
+    if (!login_->grants->break_glass())
+      end_break_glass(over ? "its time is over" : "the policy no longer grants it");
     resume(Pause::login);
     if (outdated()) shard_.judge_soon(*this);
     return;
@@ -111,7 +124,7 @@ void Session::give_up_rights() {
 void Session::judge_anew() {
   if (phase_ != Phase::open || login_ == nullptr || pause_ == Pause::login || !outdated()) return;
   shard_.metrics().sessions_judged_anew.add();
-  Shard::Rights now = shard_.rights_of(login_->principal);
+  Shard::Rights now = rights_now();
   if (now.grants == nullptr) return revoke();
   revoked_since_ = MonoTime::max();
   if (now.grants->rights_id() == login_->grants->rights_id()) {

@@ -32,10 +32,14 @@ Session::Step Session::queue(const policy::Permit& permit) {
     transaction_->doom();
     return Step::done;
   }
-  Draft* draft = account_.begin(command_, permit, login_->grants->audit().reads, db_);
+  Draft* draft = account_.begin(command_, permit, recording(), db_);
   if (transaction_->doomed() ||
       transaction_->queue(command_.args, draft, {view::Shape{shape_for(permit)}, command_.info})) {
-    if (transaction_->doomed()) shard_.drafts().release(draft);
+    if (transaction_->doomed()) {
+      shard_.drafts().release(draft);
+    } else {
+      note_expiry(permit);
+    }
     answer("+QUEUED\r\n");
     return Step::done;
   }
@@ -95,12 +99,14 @@ Session::Step Session::exec() {
     answer_error(wire::kExecWithoutMulti);
     return Step::done;
   }
+  settle_expiries();
   if (transaction_->doomed()) {
     if (held_ && !unwatch_held()) return Step::again;
     if (relay_ != nullptr && relay_->watches()) unwatch_relay(kNoPlace);
-    transaction_.reset();
+    const std::unique_ptr<Transaction> doomed = std::move(transaction_);
     watch_broken_ = false;
-    answer_error(wire::kExecAbort);
+    answer_error(doomed->why().empty() ? wire::kExecAbort : std::string_view(doomed->why()),
+                 doomed->ticket());
     return Step::done;
   }
   if (watch_broken_) {
@@ -130,11 +136,14 @@ Session::Step Session::exec() {
 
 upstream::Awaiting Session::exec_awaiting() {
   Draft* drafts = transaction_->take_drafts();
+  const Place place = replies_.reserve();
+  if (transaction_->added() > 0)
+    added_answers().expect_first(place, static_cast<std::uint32_t>(transaction_->size()));
   std::vector<view::Member> members = transaction_->take_members();
   const std::uint8_t shape = members.empty() ? 0 : kMembers;
   if (shape != 0) members_.push_back(std::move(members));
   return {.sink = this,
-          .place = replies_.reserve(),
+          .place = place,
           .tag = drafts,
           .discard = transaction_->leading(),
           .keep_children = drafts != nullptr,

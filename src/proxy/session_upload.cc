@@ -6,6 +6,7 @@
 #include "keyward/base/log.h"
 
 #include <algorithm>
+#include <array>
 
 namespace keyward::proxy {
 
@@ -23,7 +24,7 @@ bool Session::upload_admit() {
     upload_refuse(std::string(login_ == nullptr ? wire::kNoAuth : wire::kExpired), 0);
     return true;
   }
-  if (outdated() && !renew_policy()) return false;
+  if (rights_are_stale() && !renew_policy()) return false;
   // A link of its own can only take over when nothing else is under way.
   const bool busy = in_flight_ > 0 || (relay_ != nullptr && !relay_->needed());
   if (transaction_ == nullptr && busy) {
@@ -47,7 +48,7 @@ void Session::upload_refuse(std::string text, std::uint64_t ticket) {
   // Redis has the beginning of a request that must never become whole: that link has no other use
   // any more.
   lent_.drop();
-  upload_->ends_session = held_ || relay_ != nullptr;
+  upload_->ends_session = !upload_->block && (held_ || relay_ != nullptr);
 }
 
 std::optional<policy::Permit> Session::upload_judge(const command::Analysis& analysis,
@@ -65,8 +66,10 @@ std::optional<policy::Permit> Session::upload_judge(const command::Analysis& ana
       return std::nullopt;
     }
   }
-  policy::Decision decision =
-      login_->grants->decide(command_, {.db = db_, .streamed = upload_->longest(length)});
+  // Options behind the value are not known before the end.
+  const bool whole = upload_->complete();
+  policy::Decision decision = login_->grants->decide(
+      command_, {.db = db_, .streamed = upload_->longest(length), .expiry_later = !whole});
   if (const auto* denial = std::get_if<policy::Denial>(&decision)) {
     const std::uint64_t ticket =
         account_.refused(command_.info->name, &command_, denial, "large request", db_);
@@ -74,9 +77,10 @@ std::optional<policy::Permit> Session::upload_judge(const command::Analysis& ana
     return std::nullopt;
   }
   // A version that came while the value was on its way must allow it as well.
-  if (outdated()) {
-    const Shard::Rights now = shard_.rights_of(login_->principal);
-    const policy::Facts facts{.db = db_, .streamed = upload_->longest(length)};
+  if (rights_are_stale()) {
+    const Shard::Rights now = rights_now();
+    const policy::Facts facts{
+        .db = db_, .streamed = upload_->longest(length), .expiry_later = !whole};
     if (now.grants == nullptr ||
         std::holds_alternative<policy::Denial>(now.grants->decide(command_, facts))) {
       const std::uint64_t ticket =
@@ -111,13 +115,20 @@ void Session::upload_argument(std::size_t length) {
   const command::Analysis analysis =
       command::analyse_head(shard_.policy().snapshot->catalog(), head,
                             {.total_args = upload_->total(), .index = head.size()}, command_);
-  if (!upload_judge(analysis, length)) {
+  const std::optional<policy::Permit> permit = upload_judge(analysis, length);
+  if (!permit) {
     upload_->streamed(length);
     return;
   }
   upload_->way = Upload::Way::streaming;
-  if (!held_ && relay_ == nullptr && !lent_) lent_ = borrow();
+  if (!upload_->sent) upload_->block = may_add_expiry(*permit);
+  if (!lent_ && (upload_->block || (!held_ && relay_ == nullptr))) lent_ = borrow();
   std::string& out = upload_target();
+  static constexpr std::array<std::string_view, 1> kMulti{"MULTI"};
+  if (upload_->block && !upload_->sent) {
+    resp::write_request(out, kMulti);
+    lent_->expect({.sink = &upstream::nobody()});  // its answer comes before the value is here
+  }
   if (!upload_->write_pending(out, command_.args)) return upload_renamed();
   resp::write_bulk_head(out, length);
   upload_->streamed(length);
@@ -126,8 +137,8 @@ void Session::upload_argument(std::size_t length) {
 }
 
 upstream::Link* Session::upload_link() {
-  if (relay_ != nullptr) return relay_->link();
-  return held_ ? held_.get() : lent_.get();
+  if (lent_) return lent_.get();
+  return relay_ != nullptr ? relay_->link() : held_.get();
 }
 
 // The fence behind the rewriting: what left under one name never becomes a request with another.
@@ -168,16 +179,22 @@ void Session::upload_end() {
   const command::Analysis analysis =
       command::analyse(shard_.policy().snapshot->catalog(), upload_->views(), command_);
   const std::optional<policy::Permit> permit = upload_judge(analysis, 0);
+  // The entry that fits the whole adds an expiry, the one that fitted its beginning did not.
+  if (permit && may_add_expiry(*permit) && !upload_->block)
+    upload_refuse(std::string(wire::kLateExpiry), 0);
   const std::unique_ptr<Upload> judged = std::move(upload_);
-  if (!permit) return upload_refused(*judged);
+  if (judged->way != Upload::Way::streaming) return upload_refused(*judged);
   upstream::Link* link = upload_link();
   if (link == nullptr || link->down()) return close("the connection to Redis ended");
   if (!judged->write_pending(link->encode_into(), command_.args)) return upload_renamed();
-  Draft* draft =
-      account_.begin(command_, *permit, login_->grants->audit().reads, db_, judged->lengths());
-  const upstream::Awaiting awaiting{
+  Draft* draft = account_.begin(command_, *permit, recording(), db_, judged->lengths());
+  upstream::Awaiting awaiting{
       .sink = this, .place = replies_.reserve(), .tag = draft, .shape = shape_for(*permit)};
-  if (relay_ != nullptr) {
+  if (judged->block) {
+    awaiting.discard = end_block(*permit, link->encode_into(), awaiting.place) - 1;
+    apart_ = held_ || relay_ != nullptr;
+  }
+  if (relay_ != nullptr && !judged->block) {
     relay_->expect(awaiting);
   } else {
     link->expect(awaiting);

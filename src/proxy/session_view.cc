@@ -67,7 +67,7 @@ std::string Session::client_name(std::string_view channel) const {
 }
 
 // RANDOMKEY where the client may see some keys only: asked a few times, in one piece.
-Session::Step Session::sample() {
+Session::Step Session::sample(const policy::Permit& permit) {
   if (transaction_ != nullptr) {
     answer_error(wire::kSampleInMulti);
     transaction_->doom();
@@ -91,6 +91,7 @@ Session::Step Session::sample() {
   resp::write_request(out, kExec);
   const upstream::Awaiting awaiting{.sink = this,
                                     .place = replies_.reserve(),
+                                    .tag = account_.begin(command_, permit, recording(), db_),
                                     .discard = kSamples + 1,
                                     .shape = static_cast<std::uint8_t>(view::Shape::some_key)};
   if (relays) {

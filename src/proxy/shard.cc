@@ -1,6 +1,7 @@
 #include "keyward/proxy/shard.h"
 
 #include "proxy/draft.h"
+#include "proxy/rate_waiters.h"
 #include "proxy/session.h"
 #include "proxy/wire_errors.h"
 
@@ -59,6 +60,7 @@ Shard::Shard(boost::asio::io_context& io, ShardWiring wiring, upstream::LinkSett
       pool_(std::move(links)),
       drafts_(std::make_unique<Drafts>()),
       names_(std::make_unique<view::RequestNames>()),
+      rate_waiters_(std::make_unique<RateWaiters>(io)),
       next_id_(wiring_.first_id),
       timer_(io) {}
 

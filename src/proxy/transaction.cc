@@ -28,9 +28,21 @@ bool Transaction::queue(std::span<const std::string_view> args, Draft* draft,
   return true;
 }
 
+void Transaction::add_own(std::span<const std::string_view> args) {
+  resp::write_request(bytes_, args);
+  ++added_;
+}
+
+Draft* Transaction::draft_of(std::uint32_t member) {
+  Draft* draft = first_;
+  while (draft != nullptr && draft->member != member) draft = draft->next;
+  return draft;
+}
+
 void Transaction::abandon() {
   doomed_ = true;
   bytes_.clear();
+  expiries_.reset();
   last_ = nullptr;
   drafts_.release(std::exchange(first_, nullptr));
 }

@@ -4,10 +4,12 @@
 
 #include "proxy/draft.h"
 
+#include "keyward/policy/ttl_guard.h"
 #include "keyward/view/reply.h"
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -30,6 +32,14 @@ class Transaction {
   [[nodiscard]] bool queue(std::span<const std::string_view> args, Draft* draft,
                            const view::Member& member = {});
   void doom() { doomed_ = true; }
+  // Dooms it for a reason that EXEC tells, with the record of it.
+  void doom(std::string why, std::uint64_t ticket) {
+    doomed_ = true;
+    why_ = std::move(why);
+    ticket_ = ticket;
+  }
+  [[nodiscard]] const std::string& why() const { return why_; }
+  [[nodiscard]] std::uint64_t ticket() const { return ticket_; }
   // Dooms it and forgets what was queued.
   void abandon();
   [[nodiscard]] bool doomed() const { return doomed_; }
@@ -39,9 +49,24 @@ class Transaction {
     return bytes_.size() < limit_ ? limit_ - bytes_.size() : 0;
   }
 
+  // What its commands leave without an expiry; null until one of them is under a guard.
+  [[nodiscard]] policy::TtlLedger* expiries() { return expiries_.get(); }
+  policy::TtlLedger& make_expiries() {
+    if (expiries_ == nullptr) expiries_ = std::make_unique<policy::TtlLedger>();
+    return *expiries_;
+  }
+  void forget_expiries() { expiries_.reset(); }
+  // Behind the client's commands, answered to nobody.
+  void add_own(std::span<const std::string_view> args);
+  [[nodiscard]] std::size_t added() const { return added_; }
+  // The draft of a member; null when it has none.
+  [[nodiscard]] Draft* draft_of(std::uint32_t member);
+
   // Appends MULTI, the commands and EXEC; the first `leading()` replies to it are nobody's.
   void write_block(std::string& out) const;
-  [[nodiscard]] std::uint32_t leading() const { return static_cast<std::uint32_t>(count_) + 1; }
+  [[nodiscard]] std::uint32_t leading() const {
+    return static_cast<std::uint32_t>(count_ + added_) + 1;
+  }
   // One draft a command, in order, for the record; null when nothing in it is to be recorded.
   [[nodiscard]] Draft* take_drafts();
   // One a command, in order; empty when none of the answers has to be looked at.
@@ -57,6 +82,10 @@ class Transaction {
   Draft* first_ = nullptr;
   Draft* last_ = nullptr;
   bool doomed_ = false;
+  std::string why_;
+  std::uint64_t ticket_ = 0;
+  std::size_t added_ = 0;
+  std::unique_ptr<policy::TtlLedger> expiries_;
 };
 
 }  // namespace keyward::proxy

@@ -50,6 +50,7 @@ class Upload {
   std::uint64_t ticket = 0;   // of the refusal's record
   bool sent = false;          // bytes of it left for Redis
   bool ends_session = false;  // it was refused halfway on a link that the session needs
+  bool block = false;         // between MULTI and EXEC, on a link of its own
   bool admitted = false;      // what came before it no longer stands in its way
 
  private:

@@ -69,6 +69,11 @@ inline constexpr std::string_view kWait =
     "ERR WAIT cannot be answered on a shared upstream connection; use min-replicas-to-write on "
     "Redis instead";
 
+inline constexpr std::string_view kLateExpiry =
+    "ERR this large request fits a grant that adds an expiry only by what follows its value; send "
+    "it "
+    "inside MULTI, or with its keys in one grant";
+
 // "<text> (request 1f-3)"; the text has its first word.
 [[nodiscard]] std::string with_request(std::string text, std::string_view request_id);
 // "WRONGPASS invalid username-password pair or user is disabled. (request 1f-3)"

@@ -28,19 +28,26 @@ std::vector<std::string> read_command(const yaml::Node& node) {
   return argv;
 }
 
+using Password = std::function<Result<Secret>()>;
+
 // Exactly one source; a secret in the file itself is refused with the setting that replaces it.
-void read_password(const yaml::Node& upstream, const Folder& folder,
-                   upstream::UpstreamConfig& out) {
-  if (const auto inline_secret = upstream.get("password"); inline_secret.present()) {
-    inline_secret.error("secrets are not written into this file",
-                        "password_file: PATH, password_env: NAME or password_command: [program]");
-  }
-  const yaml::Node file = upstream.get("password_file");
-  const yaml::Node environment = upstream.get("password_env");
-  const yaml::Node command = upstream.get("password_command");
+// `prefix`: "" or "static_".
+void read_password(const yaml::Node& upstream, const std::string& prefix, std::string_view whose,
+                   const Folder& folder, Password& out) {
+  const std::string name_file = prefix + "password_file";
+  const std::string name_env = prefix + "password_env";
+  const std::string name_command = prefix + "password_command";
+  const std::string sources =
+      name_file + ": PATH, " + name_env + ": NAME or " + name_command + ": [program]";
+  const yaml::Node inline_secret = upstream.get(prefix + "password");
+  if (inline_secret.present())
+    inline_secret.error("secrets are not written into this file", sources);
+  const yaml::Node file = upstream.get(name_file);
+  const yaml::Node environment = upstream.get(name_env);
+  const yaml::Node command = upstream.get(name_command);
   if (int{file.present()} + int{environment.present()} + int{command.present()} > 1) {
     upstream.error("the password has more than one source",
-                   "one of password_file, password_env and password_command");
+                   "one of " + name_file + ", " + name_env + " and " + name_command);
     return;
   }
   if (file.present()) {
@@ -48,19 +55,35 @@ void read_password(const yaml::Node& upstream, const Folder& folder,
     read_file_path(file, folder, path);
     if (path.empty()) return;
     warn_when_shared(file, path);
-    out.admin_password = [path] { return secret_from_file(path); };
+    out = [path] { return secret_from_file(path); };
   } else if (environment.present()) {
     std::string name;
     read_text(environment, name);
-    out.admin_password = [name] { return secret_from_environment(name); };
+    out = [name] { return secret_from_environment(name); };
   } else if (command.present()) {
-    out.admin_password = [argv = read_command(command)] {
-      return secret_from_command(argv, kCommandDeadline);
-    };
-  } else if (!upstream.get("password").present()) {
-    upstream.error("the password of the admin user has no source",
-                   "password_file: PATH, password_env: NAME or password_command: [program]");
+    out = [argv = read_command(command)] { return secret_from_command(argv, kCommandDeadline); };
+  } else if (!inline_secret.present()) {
+    upstream.error("the password of the " + std::string(whose) + " user has no source", sources);
   }
+}
+
+// The user of grants with `lease: {mode: static}`.
+void read_static_user(const yaml::Node& upstream, const Folder& folder, Config& config) {
+  const yaml::Node user = upstream.get("static_user");
+  if (!user.present()) {
+    for (const char* name : {"static_password", "static_password_file", "static_password_env",
+                             "static_password_command"}) {
+      const yaml::Node lone = upstream.get(name);
+      if (lone.present()) lone.error("it belongs to a static_user", "static_user: NAME beside it");
+    }
+    return;
+  }
+  read_text(user, config.lease.static_user);
+  if (config.lease.static_user == config.upstream.admin_user) {
+    user.error("clients would run as Keyward's own user, which may change every other",
+               "a user of its own, confined to what clients need");
+  }
+  read_password(upstream, "static_", "static", folder, config.lease.static_password);
 }
 
 }  // namespace
@@ -69,7 +92,8 @@ void read_upstream(const yaml::Node& root, const Folder& folder, Config& config)
   const yaml::Node upstream = root.need("upstream");
   if (!upstream.present()) return;
   upstream.only({"url", "user", "password", "password_file", "password_env", "password_command",
-                 "tls", "connect_timeout"});
+                 "tls", "connect_timeout", "static_user", "static_password", "static_password_file",
+                 "static_password_env", "static_password_command"});
   auto& out = config.upstream;
   std::string url;
   const yaml::Node url_node = upstream.need("url");
@@ -88,7 +112,8 @@ void read_upstream(const yaml::Node& root, const Folder& folder, Config& config)
     }
   }
   read_text(upstream.need("user"), out.admin_user);
-  read_password(upstream, folder, out);
+  read_password(upstream, "", "admin", folder, out.admin_password);
+  read_static_user(upstream, folder, config);
   if (const yaml::Node tls = upstream.get("tls"); tls.present()) {
     read_client_tls(tls, folder, out.tls);
     if (url_read && out.endpoint.kind != net::Endpoint::Kind::tls) {

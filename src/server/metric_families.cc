@@ -78,8 +78,32 @@ const std::vector<ShardMetric>& shard_metrics() {
        &M::sessions_judged_anew},
       {"keyward_sessions_revoked_total", "Sessions that a new policy version ended or interrupted",
        kCount, &M::sessions_revoked},
+      {"keyward_output_overruns_total", "Clients closed over limits.output_buffer of their grants",
+       kCount, &M::output_overruns},
+      {"keyward_break_glass_total", "Times that break-glass was activated", kCount,
+       &M::break_glass},
+      {"keyward_break_glass_sessions", "Connections under break-glass now", kGauge,
+       &M::break_glass_sessions},
   };
   return kAll;
+}
+
+void add_would_deny(const MetricSources& sources, std::vector<MetricFamily>& families) {
+  MetricFamily family{
+      "keyward_would_deny_total",
+      "Commands forwarded because a grant only observes, by what would have refused "
+      "them",
+      kCount,
+      {}};
+  for (std::size_t reason = 0; reason < policy::kDenialReasons; ++reason) {
+    const std::string name(policy::name(static_cast<policy::DenialReason>(reason)));
+    for (std::size_t shard = 0; shard < sources.shards.size(); ++shard) {
+      const auto count = static_cast<double>(sources.shards[shard]->would_deny[reason].get());
+      family.metric.push_back(
+          sample(kCount, count, {{"reason", name}, {"shard", std::to_string(shard)}}));
+    }
+  }
+  families.push_back(std::move(family));
 }
 
 void add_issuers(const MetricSources& sources, std::vector<MetricFamily>& families) {
@@ -127,6 +151,7 @@ std::vector<MetricFamily> metric_families(const MetricSources& sources) {
   families.push_back(single("keyward_acl_drift_total",
                             "Refusals of leased users that Redis logged in ACL LOG", kCount,
                             static_cast<double>(leases.acl_drift)));
+  add_would_deny(sources, families);
   add_issuers(sources, families);
   families.push_back(single("keyward_redis_up", "1 while the control connection to Redis is up",
                             kGauge, sources.redis_up ? 1 : 0));

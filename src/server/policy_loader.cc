@@ -1,6 +1,7 @@
 #include "server/policy_loader.h"
 
 #include "keyward/policy/signature.h"
+#include "keyward/server/static_user.h"
 
 #include <boost/asio/post.hpp>
 
@@ -37,6 +38,9 @@ PolicyAttempt load_policies(const PolicySource& source, std::string trigger, con
     out.snapshot = policy::Snapshot::load(source.folder, source.catalog, source.issuers,
                                           out.diagnostics, &*signers);
   }
+  if (out.snapshot != nullptr &&
+      !has_static_user(*out.snapshot, source.static_user, out.diagnostics))
+    out.snapshot = nullptr;
   out.took = std::chrono::duration_cast<std::chrono::milliseconds>(clock.mono() - began);
   return out;
 }

@@ -24,6 +24,7 @@ struct PolicySource {
   std::shared_ptr<const command::Catalog> catalog;
   std::vector<std::string> issuers;
   std::vector<std::string> signers;  // public key files; empty = unsigned
+  std::string static_user = {};      // of the configuration, for `lease: {mode: static}`
 };
 
 struct PolicyAttempt {

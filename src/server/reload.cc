@@ -5,6 +5,7 @@
 #include "server/state.h"
 
 #include "keyward/base/log.h"
+#include "keyward/server/static_user.h"
 
 #include <boost/asio/post.hpp>
 
@@ -38,7 +39,8 @@ PolicySource Server::State::policy_source() const {
   return {.folder = config.policies,
           .catalog = catalog,
           .issuers = aliases(config),
-          .signers = config.policy_signers};
+          .signers = config.policy_signers,
+          .static_user = config.lease.static_user};
 }
 
 // At the start nothing is served yet: loaded here and now.
@@ -101,6 +103,8 @@ void Server::State::put_in_force(const PolicyAttempt& attempt) {
   policy_loaded_by = attempt.trigger;
   // Its record stands before that of any decision by it.
   record_policy(attempt);
+  if (const std::string note = static_user_note(*policy, config.lease.static_user); !note.empty())
+    spdlog::warn("{}", note);
   in_force.publish(policy);
   for (auto& thread : shards) {
     asio::post(thread->io, [shard = thread->shard.get()] { shard->policy_changed(); });
@@ -216,6 +220,10 @@ std::vector<admin::ReadyCheck> Server::State::readiness() const {
   for (const auto& issuer : keys->status()) {
     checks.push_back(
         {"issuer " + issuer.alias, issuer.has_keys, issuer.has_keys ? "" : issuer.last_error});
+  }
+  if (policy != nullptr) {
+    if (const std::string note = static_user_note(*policy, config.lease.static_user); !note.empty())
+      checks.push_back({"static user", true, note});
   }
   checks.push_back({"serving", ready && !stopping,
                     stopping ? "shutting down"

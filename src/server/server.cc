@@ -52,8 +52,13 @@ Result<> Server::State::build() {
   auto redis = meet_redis(
       io, *control, kMeetRedis,
       [this] {
-        leases->on_control_up([](Result<> result) {
-          if (!result) spdlog::warn("leases: {}", result.error().message());
+        leases->on_control_up([this](const Result<>& result) {
+          // With a static user Keyward's own may do without these rights.
+          if (!result && config.lease.static_user.empty())
+            spdlog::warn("leases: {}", result.error().message());
+          else if (!result)
+            spdlog::info("leases: {}; only grants with `lease: {{mode: static}}` can be used",
+                         result.error().message());
         });
       },
       [this](const std::string& why) {

@@ -4,6 +4,23 @@
 
 namespace keyward::upstream {
 
+namespace {
+
+constexpr std::size_t kMostDiscarded =
+    4096;  // of one reply that nobody reads; Redis's errors are short
+
+class Nobody final : public ReplySink {
+  void on_reply(const Awaiting&, const ReplyPart&) override {}
+  void on_lost(const Awaiting&, bool) override {}
+};
+
+}  // namespace
+
+ReplySink& nobody() {
+  static Nobody sink;
+  return sink;
+}
+
 void Pipeline::expect(Awaiting awaiting) {
   awaiting.end_offset = written_ + outgoing_.size();
   waiting_.push_back(awaiting);
@@ -36,10 +53,7 @@ bool Pipeline::receive(std::string_view bytes) {
 void Pipeline::deliver(const resp::ReplyScanner::Progress& progress, std::string_view bytes) {
   if (progress.done) in_reply_ = false;
   Awaiting& front = waiting_.front();
-  if (front.discard > 0) {
-    if (progress.done) --front.discard;
-    return;
-  }
+  if (front.discard > 0) return discard(front, progress.done, bytes);
   if (!progress.head_known) {  // the first line came in pieces
     early_.append(bytes);
     return;
@@ -56,6 +70,14 @@ void Pipeline::deliver(const resp::ReplyScanner::Progress& progress, std::string
                           .first = !std::exchange(begun_, true),
                           .last = progress.done,
                           .children = awaiting.keep_children ? &scanner_.children() : nullptr});
+  early_.clear();
+}
+
+void Pipeline::discard(Awaiting& front, bool done, std::string_view bytes) {
+  if (early_.size() + bytes.size() < kMostDiscarded) early_.append(bytes);
+  if (!done) return;
+  --front.discard;
+  if (scanner_.head().is_error()) front.sink->on_discarded_error(front, early_);
   early_.clear();
 }
 

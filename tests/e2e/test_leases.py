@@ -2,6 +2,7 @@
 import threading
 import time
 
+from rig.keyward import run
 from rig.process import until
 from rig.resp import Closed, RespError
 
@@ -131,4 +132,58 @@ def test_killed_upstream_connections_never_mix_up_answers(make_keyward, app_toke
     [t.join(20) for t in threads]
     assert not trouble, trouble[:5]
     assert closes[0] > 0
+    assert server.trail.verify().returncode == 0
+
+
+SHARED = """
+apiVersion: keyward/v1
+team: shared
+owners: [e2e@example.com]
+grants:
+  - name: app
+    who: [{issuer: local, groups: [app]}]
+    lease: {LEASE}
+    allow: [{commands: ["@read", "@write", "@pubsub", "@transaction", "-@dangerous"], keys: ["app:*"], channels: ["app:*"]}]
+"""
+
+
+def test_equal_rights_share_one_user_and_records_name_the_person(make_keyward, issuer):
+    server = make_keyward(policies={'p.yaml': SHARED.replace('LEASE', 'scope: rights')}).start()
+    with server.login(issuer.token('alice', ['app'])) as a, server.login(issuer.token('bob', ['app'])) as b:
+        assert a('SET', 'app:x', 1) == b'OK' and b('INCR', 'app:x') == 2
+        assert len(server.redis.leased_users()) == 1
+    commands = [r for r in server.trail.records() if r['unmapped']['keyward']['kind'] == 'command']
+    assert sorted(r['actor']['user']['name'] for r in commands) == ['alice', 'bob']
+    [made] = [r for r in server.trail.records() if r['unmapped']['keyward']['kind'] == 'lease_create']
+    assert 'shared by all identities of equal rights' in made['unmapped']['keyward']['detail']
+
+
+def test_a_static_user_where_nobody_may_make_users(make_keyward, issuer, tmp_path):
+    secret = tmp_path / 'app.pw'
+    secret.write_text('app-secret\n')
+    secret.chmod(0o600)
+    server = make_keyward(policies={'p.yaml': SHARED.replace('LEASE', 'mode: static')})
+    with server.redis.admin() as admin:
+        assert admin('ACL', 'SETUSER', 'app', 'on', '>app-secret', '~app:*', '&app:*', '+@all') == b'OK'
+        assert admin('ACL', 'SETUSER', 'limited', 'on', '>limited', '-@all', '+ping', '+info', '+command', '+hello', '+auth') == b'OK'
+    password = tmp_path / 'limited.pw'
+    password.write_text('limited\n')
+    password.chmod(0o600)
+    server.config['upstream'].update(user='limited', password_file=str(password))
+    server.config_file.write_text(__import__('json').dumps(server.config))
+    assert 'upstream: {static_user: NAME' in run('check', server.config_file).stderr
+    server.config['upstream'].update(static_user='app', static_password_file=str(secret))
+    server.start()
+    assert run('check', server.config_file).returncode == 0
+    with server.login(issuer.token('alice', ['app'])) as a, server.login(issuer.token('bob', ['app'])) as b:
+        assert a('SET', 'app:x', 1) == b'OK' and b('INCR', 'app:x') == 2
+        assert a('GET', 'foreign').prefix == 'NOPERM' and a('FLUSHALL').prefix == 'NOPERM'
+        a.send('PSUBSCRIBE', 'app:*')              # as it stands on the static user
+        assert a.read() == [b'psubscribe', b'app:*', 1]
+    status, page = server.get('/readyz')
+    assert status == 200 and "run as Redis user 'app'" in page
+    assert 'no second fence' in server.process.text()
+    with server.redis.admin() as admin:
+        assert b'app' in admin('ACL', 'USERS') and server.redis.leased_users() == []
+    assert server.stop() == 0
     assert server.trail.verify().returncode == 0

@@ -156,6 +156,64 @@ TEST_F(LeaseTest, OneUserForTheSameIdentityAndRights) {
   EXPECT_EQ(service->counters().created, 2U);
 }
 
+TEST_F(LeaseTest, ScopeRightsSharesOneUserAmongEqualRights) {
+  PolicyFolder other;
+  const auto shared =
+      policy::test::grants_of(other.grant(std::string(kTeam) + "    lease: {scope: rights}\n"));
+  ASSERT_TRUE(shared) << other.said();
+  start();
+  const auto first = acquire("okta:w1", shared);
+  const auto second = acquire("okta:w2", shared);
+  const auto own = acquire("okta:w1");
+  ASSERT_TRUE(first.has_value() && second.has_value() && own.has_value());
+  EXPECT_EQ(*first, *second);
+  EXPECT_NE((*first)->user, (*own)->user);
+  EXPECT_EQ(service->counters().created, 2U);
+  EXPECT_EQ(count((*first)->user, "shared by all identities of equal rights"), 1U) << records();
+  EXPECT_EQ(count((*first)->user, "okta:w1"), 0U) << "it is nobody's in particular";
+  service->release((*first)->user);
+  test::run_for(io, 400ms);
+  EXPECT_TRUE(has(users(redis), (*first)->user)) << "the other identity holds it";
+}
+
+TEST_F(LeaseTest, ModeStaticNeedsNoRightToMakeUsers) {
+  auto admin = redis.hiredis();
+  ASSERT_EQ(text_of(admin.call({"ACL", "SETUSER", "app", "on", ">app-secret", "~team:*", "+@all"})),
+            "OK");
+  PolicyFolder other;
+  const auto fixed =
+      policy::test::grants_of(other.grant(std::string(kTeam) + "    lease: {mode: static}\n"));
+  ASSERT_TRUE(fixed) << other.said();
+  const auto refused = acquire("okta:w1", fixed);
+  ASSERT_TRUE(refused.has_error());
+  EXPECT_NE(refused.error().message().find("upstream.static_user"), std::string::npos);
+
+  int read = 0;
+  service =
+      std::make_unique<LeaseService>(io, *control,
+                                     LeaseConfig{.instance = "test",
+                                                 .static_user = "app",
+                                                 .static_password =
+                                                     [&read] {
+                                                       ++read;
+                                                       return Result<Secret>(Secret("app-secret"));
+                                                     }},
+                                     *journal, clock);
+  // The control connection is down, and would lack ACL SETUSER: nothing is asked of it.
+  const auto lease = acquire("okta:w1", fixed);
+  ASSERT_TRUE(lease.has_value()) << lease.error().message();
+  EXPECT_EQ((*lease)->user, "app");
+  EXPECT_EQ(read, 1);
+  auto client = redis.hiredis();
+  EXPECT_EQ(login(client, **lease), "OK");
+  EXPECT_TRUE(allow("app", "news:a*").has_value());
+  EXPECT_TRUE(repair("app").has_error()) << "its password is not ours to set";
+  service->release("app");
+  test::run_for(io, 400ms);
+  EXPECT_TRUE(has(users(redis), "app"));
+  EXPECT_EQ(service->counters().created, 0U);
+}
+
 TEST_F(LeaseTest, DeletedAfterTheLingerWhenNobodyHoldsIt) {
   start();
   const auto lease = acquire("okta:w1");
@@ -536,6 +594,20 @@ TEST_F(LeaseClientTest, TwoShardsShareTheUser) {
   EXPECT_TRUE(has(users(redis), two->user)) << "the other shard holds it";
   second.close();
   ASSERT_TRUE(run_until(shard, [&] { return counters().deleted == 1; }));
+}
+
+TEST_F(LeaseClientTest, SharesWhatIsSharedWithoutATrip) {
+  PolicyFolder other;
+  const auto shared =
+      policy::test::grants_of(other.grant(std::string(kTeam) + "    lease: {scope: rights}\n"));
+  ASSERT_TRUE(shared) << other.said();
+  LeasePtr one;
+  client->acquire("okta:w1", shared, [&](const Result<LeasePtr>& lease) { one = *lease; });
+  ASSERT_TRUE(run_until(shard, [&] { return one != nullptr; }));
+  EXPECT_EQ(client->acquire_held("okta:w2", *shared), one);
+  EXPECT_EQ(client->acquire_held("okta:w2", *grants), nullptr);
+  client->release(one->user);
+  client->release(one->user);
 }
 
 TEST_F(LeaseClientTest, CloseGivesBackWhatIsStillOnItsWay) {

@@ -22,7 +22,7 @@ namespace keyward::admin {
 struct ReadyCheck {
   std::string name;  // "redis", "issuer okta", "audit", "policy"
   bool ok = false;
-  std::string detail;  // why not; no secrets
+  std::string detail;  // why not, or what to know all the same; no secrets
 };
 // Where the pages get their facts; called on the control thread.
 struct Sources {

@@ -26,6 +26,8 @@ enum class Kind : std::uint8_t {
   drift,
   session,  // 3003 Authorize Session: what commands and denials of a session leave out. Written by
             // the journal itself
+  break_glass,  // 3003: grants for emergencies are in force, and no longer
+  break_glass_end,
 };
 
 enum class Outcome : std::uint8_t { ok, error, denied, unknown, not_executed };
@@ -47,6 +49,10 @@ struct Event {
   // decision
   std::string_view grant, rule;  // "airflow-worker", "policies/airflow.yaml"
   int rule_line = -1;            // of the rule in that file; -1 = none
+  // Forwarded because the grant only observes: the reason that would have refused it, and the rule
+  // that came nearest to allowing it.
+  std::string_view would_deny, nearest_grant, nearest_rule;
+  int nearest_line = -1;
   // Why it happened, and what else is to be said; for policy_loaded the version, for lease_create
   // and lease_delete the Redis user if the subject has none. Never a value or a secret.
   std::string_view reason, detail;

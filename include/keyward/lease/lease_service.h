@@ -25,7 +25,15 @@ struct LeaseConfig {
   std::chrono::milliseconds linger{10'000};        // a user nobody holds is deleted after this long
   std::size_t max_users = 5000;                    // LRU of idle ones beyond it, then refuse
   std::chrono::milliseconds acl_log_every{5'000};  // how often ACL LOG is read; 0 = never
+  // `mode: static`: never made, changed or deleted here. Empty = there is none. The password is
+  // read anew for each lease.
+  std::string static_user = {};
+  std::function<Result<Secret>()> static_password = {};
 };
+
+// Who a lease of these grants belongs to: the principal, or everybody of equal rights (empty).
+[[nodiscard]] std::string_view lease_owner(std::string_view principal,
+                                           const policy::Grants& grants);
 
 // State of one lease: minting -> active -> idle (lingering) -> deleted. The bookkeeping is
 // LeaseBook (src/lease/book.h), pure.
@@ -38,10 +46,11 @@ class LeaseService {
                audit::Journal& journal, const Clock& clock);
   ~LeaseService();
 
-  // Same principal and rights: same lease, counted once per call. Waits while the control
+  // Same owner and rights: same lease, counted once per call. Waits while the control
   // connection is down, at most 5 s, then fails with Errc::unavailable. One atomic `ACL SETUSER
   // name reset on #hash ...`, then ACL DRYRUN of the probes (Redis >= 7); a probe that disagrees
-  // deletes the user and fails with Errc::internal.
+  // deletes the user and fails with Errc::internal. For `mode: static` the configured user, which
+  // Redis is not asked about.
   void acquire(const std::string& principal, std::shared_ptr<const policy::Grants> grants,
                Done done);
   // Gives back one acquire.

@@ -2,6 +2,7 @@
 // rule.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -33,6 +34,7 @@ enum class DenialReason : std::uint8_t {
   ttl,            // it would leave a key without an expiry
   script,         // under a namespace: a script that the grant does not call safe
 };
+inline constexpr std::size_t kDenialReasons = 10;
 // As it stands in audit records: "command", "key" ...
 [[nodiscard]] std::string_view name(DenialReason reason);
 

@@ -65,7 +65,7 @@ struct Limits {
   std::uint64_t bytes_per_second = 0;  // of requests
   std::uint32_t pipeline = 0;          // commands of one connection under way
   std::uint64_t output_buffer = 0;     // bytes of answers that one connection has not taken
-  std::chrono::seconds session{0};  // 0 = the token's life
+  std::chrono::seconds session{0};     // 0 = the token's life
 };
 
 struct AuditSettings {
@@ -75,7 +75,7 @@ struct AuditSettings {
 // The Redis user behind a session.
 struct LeaseSettings {
   bool by_rights = false;  // `scope: rights`: one user for all identities of equal rights
-  bool fixed = false;      // `mode: static`: the configured user, where Redis lets nobody make users
+  bool fixed = false;  // `mode: static`: the configured user, where Redis lets nobody make users
 };
 
 struct Facts {
@@ -83,6 +83,9 @@ struct Facts {
   // Declared bytes of the longest argument that is streamed, so that it is not in Command::args; 0
   // = none is.
   std::uint64_t streamed = 0;
+  // What a write leaves without an expiry is asked later: inside a transaction at its EXEC, of a
+  // large request at its end.
+  bool expiry_later = false;
 };
 
 // Whom to ask about a grant.

@@ -7,6 +7,7 @@
 #include "keyward/identity/principal.h"
 #include "keyward/policy/grants.h"
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,6 +29,7 @@ struct GrantInfo {
   int line = 0;
   std::vector<Who> who;
   std::size_t entries = 0;
+  bool static_lease = false;  // runs as the configured Redis user
 };
 
 class Snapshot {
@@ -42,8 +44,16 @@ class Snapshot {
   // Every grant whose `who` matches, templates filled in; null when none matches. Errors: a claim
   // value that a key template must not take (Errc::forbidden, message starts with
   // "template_value").
+  // Grants of `break_glass: true` are among them only when asked for; who has no others has Grants
+  // that allow nothing.
   [[nodiscard]] Result<std::shared_ptr<const Grants>> grants_for(
-      const identity::Principal& principal) const;
+      const identity::Principal& principal, bool break_glass = false) const;
+  // The grants that break-glass would add, and for how long.
+  struct BreakGlass {
+    std::vector<std::string> grants;
+    std::chrono::seconds life{0};  // the shortest of theirs
+  };
+  [[nodiscard]] BreakGlass break_glass_for(const identity::Principal& principal) const;
   // The grant by name alone, with example values in its templates: for the command line.
   [[nodiscard]] Result<std::shared_ptr<const Grants>> grants_named(std::string_view grant) const;
   // The same with every template standing for itself, "sandbox:{subject}:*": for telling people

@@ -1,6 +1,9 @@
 // What a shard counts. Written by the shard, read by the control thread: relaxed atomics, no locks.
 #pragma once
 
+#include "keyward/policy/decision.h"
+
+#include <array>
 #include <atomic>
 #include <cstdint>
 
@@ -30,8 +33,10 @@ struct Metrics {
   Counter bytes_in, bytes_out;
   Counter upstream_links, upstream_lent, upstream_opened, upstream_lost;
   Counter audit_records, audit_bytes, audit_failures, audit_healthy;
-  Counter stalled_clients;
+  Counter stalled_clients, output_overruns;
   Counter sessions_judged_anew, sessions_revoked;
+  Counter break_glass, break_glass_sessions;
+  std::array<Counter, policy::kDenialReasons> would_deny;  // by DenialReason
 };
 
 }  // namespace keyward::proxy

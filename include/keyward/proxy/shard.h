@@ -34,6 +34,7 @@ namespace keyward::proxy {
 
 class Session;
 class Drafts;
+class RateWaiters;
 
 // What the control thread knows about Redis; published to the shards as a value.
 struct ServerFacts {
@@ -112,6 +113,7 @@ class Shard {
   [[nodiscard]] Drafts& drafts() { return *drafts_; }
   // The request being judged, in Redis's names: one at a time.
   [[nodiscard]] view::RequestNames& names() { return *names_; }
+  [[nodiscard]] RateWaiters& rate_waiters() { return *rate_waiters_; }
   void refresh_keys(const std::string& issuer_alias, std::function<void()> done) {
     wiring_.refresh_keys(issuer_alias, std::move(done));
   }
@@ -161,6 +163,7 @@ class Shard {
   Metrics metrics_;
   std::unique_ptr<Drafts> drafts_;
   std::unique_ptr<view::RequestNames> names_;
+  std::unique_ptr<RateWaiters> rate_waiters_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::unordered_map<Session*, std::unique_ptr<Session>> sessions_;
   struct Failures {

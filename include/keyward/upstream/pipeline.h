@@ -37,6 +37,7 @@ class Pipeline {
 
  private:
   void deliver(const resp::ReplyScanner::Progress& progress, std::string_view bytes);
+  void discard(Awaiting& front, bool done, std::string_view bytes);
   Buffer outgoing_;
   Ring<Awaiting> waiting_;
   resp::ReplyScanner scanner_;

@@ -28,10 +28,16 @@ class ReplySink {
   virtual ~ReplySink() = default;
   // May not destroy the link it is called from.
   virtual void on_reply(const Awaiting& awaiting, const ReplyPart& part) = 0;
+  // An error among the replies that Awaiting::discard drops, as it came: why a block that ends in
+  // the awaited request will be refused.
+  virtual void on_discarded_error(const Awaiting& /*awaiting*/, std::string_view /*error*/) {}
   // The link ended before the reply was complete. `executed` = false: its last byte never left, so
   // Redis cannot have run it.
   virtual void on_lost(const Awaiting& awaiting, bool maybe_executed) = 0;
 };
+
+// For replies that nobody reads and that come before the awaited request is complete.
+ReplySink& nobody();
 
 // One request on its way. `discard` counts leading replies that nobody reads (MULTI's +OK and the
 // +QUEUEDs).

@@ -135,6 +135,29 @@ TEST(OcsfGolden, Commands) {
   expect_golden("command_other", other);
 }
 
+TEST(OcsfGolden, WhatOnlyObservingLetPass) {
+  const Subject subject = sample_subject();
+  const SampleSet set;
+  Event passed = set.event(&subject);
+  passed.would_deny = "key";
+  passed.nearest_grant = "airflow-worker";
+  passed.nearest_rule = "airflow.yaml";
+  passed.nearest_line = 12;
+  expect_golden("command_would_deny", passed);
+}
+
+TEST(OcsfGolden, BreakGlass) {
+  const Subject subject = sample_subject();
+  Event broken = of(Kind::break_glass, Outcome::ok, &subject);
+  broken.reason = "INC-4711 queue is stuck";
+  broken.grant = "airflow-emergency";
+  broken.detail = "for 3600 seconds at most";
+  expect_golden("break_glass", broken);
+  Event whole = of(Kind::break_glass_end, Outcome::ok, &subject);
+  whole.reason = "its time is over";
+  expect_golden("break_glass_end", whole);
+}
+
 TEST(OcsfGolden, Denials) {
   const Subject subject = sample_subject();
   const SampleDenial get;

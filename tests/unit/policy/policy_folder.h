@@ -58,11 +58,12 @@ inline identity::Principal someone(std::string subject = "w1",
   return principal;
 }
 
-// The grants of a folder with the one grant of PolicyFolder::grant(); null when it does not load.
+// The grants of a folder with the one grant of PolicyFolder::grant(), break-glass or not; null when
+// it does not load.
 inline std::shared_ptr<const Grants> grants_of(PolicyFolder& folder) {
   const auto snapshot = folder.load();
   if (!snapshot) return nullptr;
-  const auto grants = snapshot->grants_for(someone());
+  const auto grants = snapshot->grants_for(someone(), true);
   return grants ? *grants : nullptr;
 }
 
