@@ -32,7 +32,10 @@ constexpr const char* kTenant = R"(    namespace: "team:"
     allow:
       - commands: ["@read", "@write", "@blocking", "@transaction", "@stream", "@connection",
                    "@sortedset", "@keyspace", "@pubsub", keys, randomkey, script|exists, cluster|keyslot,
+                   role, lastsave, config|get, cluster|info, client|trackinginfo, client|getredir,
+                   time, lolwut, dbsize, function|list, function|dump, pubsub|numpat, script|flush,
                    pubsub|channels, pubsub|numsub, pubsub|shardchannels, pubsub|shardnumsub]
+        arguments: {"config|get": [maxmemory]}
         keys: ["*"]
         channels: ["*", "__keyspace@*__:*", "__keyevent@*__:*"]
 )";
@@ -397,6 +400,46 @@ TEST_F(ViewOracle, RandomKeyIsOnesOwnOrNone) {
     found += key == bulk("mine") ? 1 : 0;
   }
   EXPECT_GT(found, 25);
+}
+
+// Also what chance and time keep from being compared: no word of another tenant stands in any
+// answer, whatever the command.
+TEST_F(ViewOracle, NoAnswerHoldsAWordOfOthers) {
+  const std::string secret = "HIDDEN";
+  const Words pool{"k", "l", "", "team:", "2", "*"};
+  std::mt19937_64 random(3);
+  RawClient stranger = server_.raw();
+  stranger.call({"SELECT", std::to_string(kTenantDb)});
+  RawClient listener = server_.raw();
+  listener.call({"SUBSCRIBE", "other:" + secret});
+  listener.call({"PSUBSCRIBE", "other:" + secret + "*"});
+  std::set<std::string> answered;
+  for (const auto protocol : {resp::Protocol::resp2, resp::Protocol::resp3}) {
+    Twins twins(server_, protocol);
+    for (int round = 0; round < 30; ++round) {
+      twins.begin({});
+      for (const std::string& name : pool) {
+        stranger.call({"SET", "other:" + secret + name, secret});
+        if (!name.starts_with("team:")) stranger.call({"RPUSH", name, secret});
+      }
+      stranger.call({"XADD", secret, "*", secret, secret});
+      for (const command::CommandInfo& info : twins.eyes().catalog().all()) {
+        const bool direct =
+            info.exposure != command::Exposure::never &&
+            (info.kind == command::Kind::plain || info.kind == command::Kind::blocking ||
+             info.kind == command::Kind::publish);
+        if (!direct) continue;
+        const Words words = keyward::test::random_request(info, random, pool);
+        const Twins::Answers answers = twins.run(words, Twins::Way::transaction);
+        if (!answers.ran) continue;
+        answered.insert(info.name);
+        EXPECT_EQ(answers.tenant.find(secret), std::string::npos) << line_of(words);
+        EXPECT_FALSE(answers.tenant.starts_with("refused")) << line_of(words);
+      }
+    }
+  }
+  RecordProperty("commands", static_cast<int>(answered.size()));
+  EXPECT_GT(answered.size(), 200U);
 }
 
 // A subscriber and a writer on a server of their own, and the same two under the namespace on a

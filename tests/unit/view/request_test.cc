@@ -121,18 +121,13 @@ TEST(RequestNames, ArgumentsOfCommandGetkeysAreTheClientsOwn) {
   EXPECT_EQ(eyes.sent({"COMMAND", "GETKEYS", "GET", "k"}), "COMMAND GETKEYS GET k");
 }
 
-// SORT BY and GET are refused by the grammar today; what it lets through is rewritten.
-TEST(RequestNames, PrefixesWhateverTheAnalysisNames) {
+TEST(RequestNames, PrefixesPatternsThatReadOtherKeys) {
   Eyes eyes(kTeam);
-  const std::vector<std::string_view> args{"SORT", "l", "BY", "w_*->f", "GET", "o_*"};
-  command::Command& command = eyes.command();
-  command.info = eyes.catalog().by_name("sort");
-  command.args = args;
-  command.keys = {{1, command::kRead}};
-  command.names = {{3, false}, {5, false}};
-  ASSERT_EQ(eyes.names().qualify(command, eyes.grants()), "");
-  EXPECT_THAT(command.args,
-              testing::ElementsAre("SORT", "team:l", "BY", "team:w_*->f", "GET", "team:o_*"));
+  EXPECT_EQ(eyes.sent({"SORT", "l", "BY", "w_*->f", "GET", "#", "GET", "o_*", "GET", "plain"}),
+            "SORT team:l BY team:w_*->f GET # GET team:o_* GET plain");
+  EXPECT_EQ(eyes.sent({"SORT_RO", "l", "BY", "*"}), "SORT_RO team:l BY team:*");
+  EXPECT_EQ(eyes.sent({"CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", "a:", "PREFIX", ""}),
+            "CLIENT TRACKING ON BCAST PREFIX team:a: PREFIX team:");
 }
 
 TEST(RequestNames, AStreamedValueStays) {
