@@ -1,6 +1,7 @@
 #include "keyward/base/diagnostics.h"
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
 #include <tuple>
 #include <utility>
@@ -12,6 +13,19 @@ namespace {
 constexpr std::size_t kKept = 1000;
 // Longer words are no misspelt keys, and edit distance is quadratic.
 constexpr std::size_t kLongestWord = 64;
+
+// Room for one more; an error takes the place of the last warning, for it must not be lost among
+// them.
+bool make_room(std::vector<Diagnostic>& all, Diagnostic::Level level) {
+  if (all.size() < kKept) return true;
+  if (level == Diagnostic::Level::warning) return false;
+  const auto warning = std::find_if(all.rbegin(), all.rend(), [](const Diagnostic& one) {
+    return one.level == Diagnostic::Level::warning;
+  });
+  if (warning == all.rend()) return false;
+  all.erase(std::next(warning).base());
+  return true;
+}
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
@@ -55,7 +69,7 @@ std::string Diagnostic::text() const {
 void Diagnostics::error(std::string file, int line, int column, std::string what,
                         std::string instead) {
   ++errors_;
-  if (all_.size() >= kKept) return;
+  if (!make_room(all_, Diagnostic::Level::error)) return;
   all_.push_back({Diagnostic::Level::error, std::move(file), line, column, std::move(what),
                   std::move(instead)});
 }
@@ -69,10 +83,9 @@ void Diagnostics::warning(std::string file, int line, int column, std::string wh
 
 void Diagnostics::append(const Diagnostics& other) {
   errors_ += other.errors_;
-  const std::size_t room = kKept - std::min(kKept, all_.size());
-  const std::size_t take = std::min(room, other.all_.size());
-  all_.reserve(all_.size() + take);
-  for (std::size_t i = 0; i < take; ++i) all_.push_back(other.all_[i]);
+  for (const Diagnostic& one : other.all_) {
+    if (make_room(all_, one.level)) all_.push_back(one);
+  }
 }
 
 std::string Diagnostics::text() const {

@@ -44,6 +44,19 @@ TEST(Diagnostics, KeepsAThousandAndCountsTheRest) {
   EXPECT_TRUE(twice.text().ends_with("... and 2000 more errors\n"));
 }
 
+TEST(Diagnostics, AnErrorIsNotLostAmongWarnings) {
+  Diagnostics all;
+  for (int i = 0; i < 1200; ++i) all.warning("a", i + 1, 1, "doubtful");
+  all.error("b", 1, 1, "wrong");
+  all.warning("b", 2, 1, "doubtful");
+  EXPECT_EQ(all.all().size(), 1000U);
+  EXPECT_TRUE(all.text().ends_with("b:1:1: wrong\n")) << all.text().substr(all.text().size() - 99);
+  Diagnostics other;
+  for (int i = 0; i < 1200; ++i) other.warning("a", i + 1, 1, "doubtful");
+  other.append(all);
+  EXPECT_TRUE(other.text().ends_with("b:1:1: wrong\n"));
+}
+
 TEST(Nearest, FindsTheMisspeltWord) {
   const std::vector<std::string> keys{"listeners", "upstream", "issuers",
                                       "policies",  "audit",    "tls"};
