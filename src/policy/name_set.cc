@@ -9,6 +9,9 @@ namespace {
 
 using Step = NameSet::Step;
 
+// A class of more bytes says nothing of how a name begins.
+constexpr std::size_t kFewBytes = 16;
+
 std::size_t index_of(char c) { return static_cast<std::uint8_t>(c); }
 
 std::bitset<256> one(char c) {
@@ -104,6 +107,11 @@ NameSet names_below(const Pattern& name_space, const Pattern* pattern) {
   return finished(std::move(out));
 }
 
+bool begins_anyhow(const NameSet& names) {
+  return names.steps.empty() || names.steps.front().repeats ||
+         names.steps.front().bytes.count() > kFewBytes;
+}
+
 // Walks both at once: a pair of places is reached when some beginning of a name leads to both.
 bool overlap(const NameSet& a, const NameSet& b) {
   const std::size_t shorter = std::min(a.head.size(), b.head.size());
@@ -132,12 +140,12 @@ bool overlap(const NameSet& a, const NameSet& b) {
 }
 
 bool reaches_own_keys(std::string_view glob) {
-  if (glob.starts_with('*')) return false;
   const std::size_t wild = std::min(glob.find_first_of("*?[\\"), glob.size());
   const std::size_t shorter = std::min(wild, kOwnKeys.size());
   if (glob.substr(0, shorter) != kOwnKeys.substr(0, shorter)) return false;
   NameSet names;
   add_glob(glob, names);
+  if (begins_anyhow(names)) return false;
   NameSet own;
   add_glob(kOwnKeys, own);
   add_glob("*", own);

@@ -76,8 +76,9 @@ void check_own_keys(const GrantModel& grant, Diagnostics& diagnostics) {
   for (const EntryModel& entry : grant.entries) {
     for (const KeyModel& key : entry.keys) {
       if (is_every(key.pattern) || has_template(key.pattern)) continue;
-      if (!overlap(names_of(key.pattern), reserved)) continue;
-      if (key.pattern.pieces.front().text.starts_with('*')) {
+      const NameSet names = names_of(key.pattern);
+      if (!overlap(names, reserved)) continue;
+      if (begins_anyhow(names)) {
         if (std::exchange(warned, true)) continue;  // one line for a grant is enough
         diagnostics.warning(key.place.file, key.place.line, key.place.column,
                             "pattern " + shown(key.pattern) +

@@ -30,8 +30,10 @@ struct NameSet {
 // Some name is in both.
 [[nodiscard]] bool overlap(const NameSet& a, const NameSet& b);
 
-// A filled glob leads to keys of Keyward's own. One that begins with "*" leads everywhere, and says
-// so itself.
+// It begins with "*", "?" or a wide class, and so leads into everybody's names.
+[[nodiscard]] bool begins_anyhow(const NameSet& names);
+
+// A filled glob leads to keys of Keyward's own, and not by beginning anyhow.
 [[nodiscard]] bool reaches_own_keys(std::string_view glob);
 
 // Errors: keys of Keyward's own in reach, namespaces and written patterns of one team that overlap

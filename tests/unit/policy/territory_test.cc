@@ -132,7 +132,7 @@ TEST(Territory, WritingEveryKeyIsAWarningBesideOtherTeams) {
 }
 
 TEST(Territory, KeywardsOwnKeysAreOutOfReach) {
-  for (const char* bad : {"keyward:*", "key*", "keyward:x", "keyw?rd:1", "[k]eyward:*"}) {
+  for (const char* bad : {"keyward:*", "key*", "keyward:x", "keyw?rd:1", "[jk]eyward:*"}) {
     PolicyFolder folder;
     EXPECT_EQ(grants_of(folder.grant(keys("keys: [\"" + std::string(bad) + "\"]"))), nullptr)
         << bad;
@@ -152,6 +152,12 @@ TEST(Territory, KeywardsOwnKeysAreOutOfReach) {
 }
 
 TEST(Territory, PatternsWithoutABeginningAreAWarning) {
+  for (const char* wide : {"*ward:*", "???????:*", "?eyward:*", "[^x]eyward:*"}) {
+    PolicyFolder each;
+    EXPECT_TRUE(grants_of(each.grant(keys("keys: [\"" + std::string(wide) + "\"]")))) << wide;
+    EXPECT_THAT(each.said(), HasSubstr("leads into everybody's names")) << wide;
+    EXPECT_FALSE(reaches_own_keys(wide)) << wide;
+  }
   PolicyFolder folder;
   EXPECT_TRUE(grants_of(folder.grant(keys("keys: [\"*.celery.pidbox*\"]"))));
   EXPECT_THAT(folder.said(),
