@@ -128,8 +128,10 @@ bool has_every_key(const Entry& entry, std::uint8_t access) {
 // The proxy does not see what a script runs, so that Redis alone holds it to the key patterns: what
 // Redis does not hold is taken from whoever may run scripts. KEYS and SCAN tell every name;
 // GEORADIUS with STORE twice is checked for one key and writes another (before the releases of
-// August 2026).
+// August 2026). Under a namespace only scripts run whose text somebody declared safe: nothing is
+// taken there.
 void keep_scripts_inside(Parts& parts, const Catalog& catalog) {
+  if (!parts.name_space.empty()) return;
   const auto held = [&](const CommandInfo& info) {
     return std::any_of(parts.entries.begin(), parts.entries.end(),
                        [&](const Entry& entry) { return entry.commands.contains(info.id); });

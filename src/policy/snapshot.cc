@@ -9,6 +9,7 @@
 #include "policy/team_file.h"
 #include "policy/template_file.h"
 #include "policy/territory.h"
+#include "policy/who_index.h"
 
 #include <algorithm>
 #include <deque>
@@ -50,6 +51,7 @@ class GrantsMade {
 
 struct Snapshot::State {
   std::vector<GrantModel> grants;
+  WhoIndex index;  // of the grants
   mutable GrantsMade made;
 
   Result<std::shared_ptr<const Grants>> build(const Snapshot& snapshot,
@@ -197,6 +199,7 @@ std::shared_ptr<const Snapshot> Snapshot::load(const std::string& folder,
   for (const TeamModel& team : teams) {
     state->grants.insert(state->grants.end(), team.grants.begin(), team.grants.end());
   }
+  state->index = WhoIndex(state->grants);
   out->grants_ = describe(state->grants);
   out->state_ = std::move(state);
   // Cases that fail because of an error above would only repeat it.
@@ -210,7 +213,8 @@ Result<std::shared_ptr<const Grants>> Snapshot::grants_for(const identity::Princ
                                                            bool break_glass) const {
   std::vector<const GrantModel*> which;
   bool known = false;
-  for (const GrantModel& grant : state_->grants) {
+  for (const std::uint32_t at : state_->index.candidates(principal)) {
+    const GrantModel& grant = state_->grants[at];
     if (!is_for(grant, principal)) continue;
     known = true;
     if (break_glass || !grant.break_glass) which.push_back(&grant);

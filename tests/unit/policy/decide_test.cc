@@ -141,6 +141,18 @@ TEST(Decide, TakesScansFromThoseWhoMayRunScripts) {
   for (const std::string& token : grants->acl().tokens) EXPECT_THAT(token, Not(HasSubstr("+keys")));
 }
 
+// Only scripts that somebody declared safe run there.
+TEST(Decide, LeavesScansToScriptsUnderANamespace) {
+  PolicyFolder folder;
+  const auto grants = grants_of(folder.grant(
+      "    namespace: \"a:\"\n    scripts: [da39a3ee5e6b4b0d3255bfef95601890afd80709]\n    allow:\n"
+      "      - {commands: [eval, scan, keys, georadius], keys: [\"*\"]}\n"));
+  ASSERT_TRUE(grants) << folder.said();
+  EXPECT_EQ(verdict(*grants, {"KEYS", "a:*"}), "allow");
+  EXPECT_EQ(verdict(*grants, {"SCAN", "0", "MATCH", "a:*"}), "allow");
+  EXPECT_EQ(verdict(*grants, {"GEORADIUS", "a:1", "1", "2", "3", "km"}), "allow");
+}
+
 // redis#15478: the last STORE is run, another checked; in a script only Redis looks.
 TEST(Decide, TakesGeoradiusFromThoseWhoMayRunScripts) {
   PolicyFolder folder;
