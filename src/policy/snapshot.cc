@@ -230,7 +230,8 @@ Result<std::shared_ptr<const Grants>> Snapshot::grants_for(const identity::Princ
 
 Snapshot::BreakGlass Snapshot::break_glass_for(const identity::Principal& principal) const {
   BreakGlass out;
-  for (const GrantModel& grant : state_->grants) {
+  for (const std::uint32_t at : state_->index.candidates(principal)) {
+    const GrantModel& grant = state_->grants[at];
     if (!grant.break_glass || !is_for(grant, principal)) continue;
     const std::chrono::seconds life = grant.limits.session;
     out.life = out.grants.empty() ? life : std::min(out.life, life);
