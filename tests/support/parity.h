@@ -204,8 +204,10 @@ class Subject {
     for (const std::uint32_t other : full_->databases()) {
       if (other != db && permits(*full_, command, other)) return "databases: an ACL knows none";
     }
-    if (!permits_in_some_database(command) && reason == policy::DenialReason::ttl)
-      return "ttl: the key would be left without an expiry";
+    for (const std::uint32_t each : full_->databases()) {
+      if (reason_of(*full_, command, each) == policy::DenialReason::ttl)
+        return "ttl: the key would be left without an expiry";
+    }
     for (const policy::Entry& entry : full_->entries()) {
       if (entry.max_value == 0) continue;
       for (const std::string_view arg : command.args) {
@@ -214,13 +216,6 @@ class Subject {
     }
     if (reason == policy::DenialReason::database) return "databases: an ACL knows none";
     return std::nullopt;
-  }
-
-  bool permits_in_some_database(const command::Command& command) const {
-    for (const std::uint32_t db : full_->databases()) {
-      if (permits(*full_, command, db)) return true;
-    }
-    return false;
   }
 
   bool runs_scripts() const {
