@@ -18,13 +18,13 @@ enum class Place { root, grant, entry, who, expectation, limits, audit, other };
 
 const std::vector<std::string>& order_of(Place place) {
   static const std::map<Place, std::vector<std::string>> kOrders{
-      {Place::root, {"apiVersion", "team", "owners", "template", "shared", "grants", "expect"}},
+      {Place::root, {"apiVersion", "team", "owners", "grants", "expect"}},
       {Place::grant,
-       {"name", "template", "who", "mode", "break_glass", "namespace", "exact_prefix", "scripts",
-        "databases", "allow", "ttl", "limits", "lease", "audit"}},
+       {"name", "who", "template", "databases", "namespace", "exact_prefix", "scripts", "mode",
+        "break_glass", "lease", "ttl", "shared", "allow", "limits", "audit"}},
       {Place::entry, {"commands", "keys", "read", "write", "channels", "arguments"}},
       {Place::who, {"issuer", "subject", "groups", "claims"}},
-      {Place::expectation, {"as", "database", "db", "allow", "deny"}},
+      {Place::expectation, {"as", "allow", "deny"}},
       {Place::limits,
        {"connections", "commands_per_second", "bytes_per_second", "max_value", "pipeline",
         "output_buffer", "session"}},

@@ -34,25 +34,6 @@ grants:
 '''
 
 
-# The names as Celery makes them, below a prefix that it does not know of. The script is the release of redis-py's lock;
-# those of kombu 5.7 make names from values and cannot run under a namespace.
-NAMED = r'''
-apiVersion: keyward/v1
-team: celery-%(team)s
-owners: [e2e@example.com]
-grants:
-  - name: worker-%(team)s
-    who: [{issuer: local, groups: [%(team)s]}]
-    namespace: "%(team)s:"
-    scripts: ["c3f8721cbb97f72bc19e972846bd7aaf91901658"]
-    allow:
-      - commands: ["@read", "@write", "@blocking", "@transaction", "+info", "+evalsha", "+script|load", "-@dangerous"]
-        keys: ["*"]
-      - commands: [publish, subscribe, unsubscribe, psubscribe, punsubscribe]
-        channels: ["*"]
-'''
-
-
 def airflow_issuer(issuer_config):
     """The test's issuer under the alias that the template names, and the groups of its worker."""
     grants = yaml.safe_load(TEMPLATE.read_text())['grants']
@@ -73,7 +54,7 @@ class Cell:
         self.env = {'APP_URL': f'rediss://default:{token}@localhost:{server.port}/0?ssl_cert_reqs=required&ssl_ca_certs={server.authority.ca}',
                     'APP_PREFIX': prefix, 'APP_VISIBILITY': str(visibility), 'PYTHONDONTWRITEBYTECODE': '1', 'NO_COLOR': '1'}
         self.worker = Process([python, '-m', 'celery', '-A', 'celery_app', 'worker', '-c', '2', '-E', '--loglevel', 'INFO', '-n', 'w@test'],
-                              folder / f'worker-{os.urandom(3).hex()}.log', env=self.env, cwd=HERE)
+                              folder / 'worker.log', env=self.env, cwd=HERE)
 
     def wait(self):
         self.worker.expect(lambda: ' ready.' in self.worker.text(), 40, 'the worker being ready')
@@ -134,33 +115,6 @@ def test_the_suite_with_celery_of_debian_12(make_keyward, issuer, start_cell, ol
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_two_teams_with_the_same_bare_names(make_keyward, issuer, start_cell, old_python):
-    """The suite of two teams at once on one Redis and one database, each below a namespace, with no prefix of their own."""
-    server = make_keyward(policies={f'{team}.yaml': NAMED % {'team': team} for team in ('red', 'blue')}).start()
-    cells = [start_cell(server, issuer.token(f'{team}-1', [team]), old_python, '') for team in ('red', 'blue')]
-    failed = []
-
-    def drive(cell):
-        try:
-            print(cell.drive('suite'))
-        except AssertionError as error:
-            failed.append(error)
-    threads = [threading.Thread(target=drive, args=[cell]) for cell in cells]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failed, failed[0]
-    with server.redis.admin() as admin:
-        names = admin('KEYS', '*')
-    assert names and all(name.startswith((b'red:', b'blue:')) for name in names)
-    for cell in cells:
-        cell.stop()
-    no_denials(server)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(400)
 def test_no_task_is_lost_while_upstream_connections_are_killed(make_keyward, issuer, issuer_config, start_cell):
     configs, groups = airflow_issuer(issuer_config)
     server = make_keyward(policies={'airflow.yaml': TEMPLATE.read_text()}, issuers=configs).start()
@@ -184,3 +138,42 @@ def test_no_task_is_lost_while_upstream_connections_are_killed(make_keyward, iss
     no_denials(server)
     assert server.stop() == 0
     assert run('audit', 'verify', server.trail.folder).returncode == 0
+
+
+OBSERVE = '''
+apiVersion: keyward/v1
+team: celery
+owners: [e2e@example.com]
+grants:
+  - name: worker
+    who: [{issuer: local, groups: [airflow-workers]}]
+    mode: observe
+    allow:
+      - commands: [time]
+'''
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_the_suite_under_what_its_own_trail_suggests(make_keyward, issuer, start_cell, tmp_path):
+    token = issuer.token('worker-1', ['airflow-workers'])
+    server = make_keyward(policies={'celery.yaml': OBSERVE}).start()
+    cell = start_cell(server, token, sys.executable, 'airflow:')
+    print(cell.drive('suite'))
+    cell.stop()
+    assert server.stop() == 0
+    ended = run('policy', 'suggest', server.trail.folder, '--team', 'celery', '--grant', 'worker')
+    print(ended.stdout, ended.stderr)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    grants = yaml.safe_load(ended.stdout)['grants']
+    rules = [entry for grant in grants for entry in grant['allow']]
+    assert 0 < len(rules) < 25
+    assert not any(word.startswith('@') for entry in rules for word in entry['commands'])
+    assert not any(pattern.startswith('*') for entry in rules for kind in ('keys', 'read', 'write', 'channels')
+                   for pattern in entry.get(kind, []))
+    again = make_keyward(policies={'celery.yaml': ended.stdout}).start()
+    cell = start_cell(again, token, sys.executable, 'airflow:')
+    print(cell.drive('suite'))
+    cell.stop()
+    no_denials(again)
+    assert again.stop() == 0

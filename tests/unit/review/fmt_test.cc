@@ -174,6 +174,8 @@ TEST(FmtTest, ShippedPoliciesKeepTheirRights) {
     content << stream.rdbuf();
     const std::string out = formatted(content.str());
     EXPECT_EQ(formatted(out), out);
+    // A template is no policy file: it has parameters.
+    if (entry.path().parent_path().filename() == "templates") continue;
     EXPECT_EQ(rights(content.str()), rights(out)) << entry.path();
   }
 }
