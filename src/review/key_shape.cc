@@ -189,8 +189,9 @@ void fold_from(std::vector<Item*> items, std::size_t depth, std::size_t limit) {
 std::string narrow(char what) {
   switch (static_cast<Varying>(what)) {
     case Varying::uuid:
-      return std::string(8, '?') + '-' + std::string(4, '?') + '-' + std::string(4, '?') + '-' +
-             std::string(4, '?') + '-' + std::string(12, '?');
+      // Not a name of Keyward's own, which begin with a k.
+      return "[0-9a-fA-F]" + std::string(7, '?') + '-' + std::string(4, '?') + '-' +
+             std::string(4, '?') + '-' + std::string(4, '?') + '-' + std::string(12, '?');
     case Varying::digit:
     case Varying::number:
       return "[0-9]*";
@@ -243,7 +244,8 @@ std::string render(const Shape& shape, std::string_view subject, bool escapes) {
     const bool unwritable =
         size == 0 || c == '\0' || c == ' ' || (c >= '\t' && c <= '\r') || c == 0x7F;
     if (unwritable) {
-      out += '?';
+      // No pattern may begin so that it takes in Keyward's own names.
+      out += out.empty() && escapes ? "[^k]" : "?";
       ++i;
       continue;
     }

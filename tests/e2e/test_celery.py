@@ -34,6 +34,25 @@ grants:
 '''
 
 
+# The names as Celery makes them, below a prefix that it does not know of. The script is the release of redis-py's lock;
+# those of kombu 5.7 make names from values and cannot run under a namespace.
+NAMED = r'''
+apiVersion: keyward/v1
+team: celery-%(team)s
+owners: [e2e@example.com]
+grants:
+  - name: worker-%(team)s
+    who: [{issuer: local, groups: [%(team)s]}]
+    namespace: "%(team)s:"
+    scripts: ["c3f8721cbb97f72bc19e972846bd7aaf91901658"]
+    allow:
+      - commands: ["@read", "@write", "@blocking", "@transaction", "+info", "+evalsha", "+script|load", "-@dangerous"]
+        keys: ["*"]
+      - commands: [publish, subscribe, unsubscribe, psubscribe, punsubscribe]
+        channels: ["*"]
+'''
+
+
 def airflow_issuer(issuer_config):
     """The test's issuer under the alias that the template names, and the groups of its worker."""
     grants = yaml.safe_load(TEMPLATE.read_text())['grants']
@@ -54,7 +73,7 @@ class Cell:
         self.env = {'APP_URL': f'rediss://default:{token}@localhost:{server.port}/0?ssl_cert_reqs=required&ssl_ca_certs={server.authority.ca}',
                     'APP_PREFIX': prefix, 'APP_VISIBILITY': str(visibility), 'PYTHONDONTWRITEBYTECODE': '1', 'NO_COLOR': '1'}
         self.worker = Process([python, '-m', 'celery', '-A', 'celery_app', 'worker', '-c', '2', '-E', '--loglevel', 'INFO', '-n', 'w@test'],
-                              folder / 'worker.log', env=self.env, cwd=HERE)
+                              folder / f'worker-{os.urandom(3).hex()}.log', env=self.env, cwd=HERE)
 
     def wait(self):
         self.worker.expect(lambda: ' ready.' in self.worker.text(), 40, 'the worker being ready')
@@ -110,6 +129,33 @@ def test_the_suite_with_celery_of_debian_12(make_keyward, issuer, start_cell, ol
     cell = start_cell(server, issuer.token('worker-1', ['airflow-workers']), old_python, '')
     print(cell.drive('suite'))
     cell.stop()
+    no_denials(server)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_two_teams_with_the_same_bare_names(make_keyward, issuer, start_cell, old_python):
+    """The suite of two teams at once on one Redis and one database, each below a namespace, with no prefix of their own."""
+    server = make_keyward(policies={f'{team}.yaml': NAMED % {'team': team} for team in ('red', 'blue')}).start()
+    cells = [start_cell(server, issuer.token(f'{team}-1', [team]), old_python, '') for team in ('red', 'blue')]
+    failed = []
+
+    def drive(cell):
+        try:
+            print(cell.drive('suite'))
+        except AssertionError as error:
+            failed.append(error)
+    threads = [threading.Thread(target=drive, args=[cell]) for cell in cells]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed, failed[0]
+    with server.redis.admin() as admin:
+        names = admin('KEYS', '*')
+    assert names and all(name.startswith((b'red:', b'blue:')) for name in names)
+    for cell in cells:
+        cell.stop()
     no_denials(server)
 
 

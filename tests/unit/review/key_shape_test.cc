@@ -47,8 +47,8 @@ TEST(KeyShapeTest, KnowsWhoseCornerItIs) {
 
 TEST(KeyShapeTest, NeverABareStarForWhatHasAForm) {
   EXPECT_EQ(pattern("0f8fad5b-d9cb-469f-a165-70867728950e"),
-            std::string(8, '?') + "-" + std::string(4, '?') + "-" + std::string(4, '?') + "-" +
-                std::string(4, '?') + "-" + std::string(12, '?'));
+            "[0-9a-fA-F]" + std::string(7, '?') + "-" + std::string(4, '?') + "-" +
+                std::string(4, '?') + "-" + std::string(4, '?') + "-" + std::string(12, '?'));
   EXPECT_EQ(pattern("12345"), "[0-9]*");
 }
 
@@ -56,6 +56,7 @@ TEST(KeyShapeTest, EscapesWhatAGlobWouldRead) {
   EXPECT_EQ(pattern("a*b?[c]\\{d}"), "a\\*b\\?\\[c\\]\\\\\\{d\\}");
   EXPECT_EQ(pattern("a b\tc"), "a?b?c");
   EXPECT_EQ(pattern(std::string("x\0y\xff", 4)), "x?y?");
+  EXPECT_EQ(pattern("\xff:k"), "[^k]:k");
   EXPECT_EQ(pattern("\x01N"), "\x01N");
 }
 

@@ -25,7 +25,13 @@ Suggestion suggest(TrailMaker& trail, SuggestOptions options = {}) {
 
 // What the file says of the trail that it was made of.
 ReplayReport proof(TrailMaker& trail, const Suggestion& made) {
-  Replay replay(test::load(made.yaml));
+  const auto snapshot = test::load(made.yaml);
+  if (!snapshot) {
+    ReplayReport nothing;
+    nothing.newly_refused = 1;
+    return nothing;
+  }
+  Replay replay(snapshot);
   trail.each([&](const Record& record) { replay.add(record); });
   return replay.finish();
 }
