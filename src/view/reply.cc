@@ -185,23 +185,6 @@ bool show_channel_counts(const Lens& lens, Cursor& reply, std::string& out) {
   return true;
 }
 
-bool show_first_child(const Lens& lens, Cursor& reply, std::string& out) {
-  std::size_t count = 0;
-  if (!reply.head('*', count) || count == 0) return false;
-  const std::size_t begin = reply.at();
-  const bool error = reply.mark() == '-';
-  if (!reply.element()) return false;
-  if (error) {
-    append_error(lens, reply.since(begin), out);
-  } else {
-    out.append(reply.since(begin));
-  }
-  for (; count > 1; --count) {
-    if (!reply.element()) return false;
-  }
-  return true;
-}
-
 bool show_error(const Lens& lens, Cursor& reply, std::string& out) {
   if (!reply.element()) return false;
   append_error(lens, reply.since(0), out);
@@ -232,8 +215,6 @@ bool show_shape(Shape shape, const Lens& lens, Cursor& reply, std::string& out) 
       return show_channels(lens, reply, out);
     case Shape::channel_counts:
       return show_channel_counts(lens, reply, out);
-    case Shape::first_child:
-      return show_first_child(lens, reply, out);
   }
   return false;
 }

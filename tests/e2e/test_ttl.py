@@ -19,6 +19,11 @@ grants:
     who: [{issuer: local, groups: [kind]}]
     ttl: {apply: 1h}
     allow: [{commands: ["@all", "-@dangerous", "-scan", "-randomkey", "-pexpire"], keys: ["app:*"], channels: ["app:*"]}]
+  - name: tenant
+    who: [{issuer: local, groups: [tenant]}]
+    namespace: "team:"
+    ttl: {apply: 1h}
+    allow: [{commands: ["@read", "@write", "@transaction", "-@dangerous"], keys: ["*"]}]
 expect:
   - as: {issuer: local, subject: x, groups: [strict]}
     allow: ["SET app:k v EX 5", "SETEX app:k 5 v", "GET app:k", "DEL app:k", "EXPIRE app:k 5", "LPUSHX app:k v"]
@@ -115,6 +120,17 @@ def test_apply_inside_a_clients_own_transaction(server, issuer):
         client.send_raw(encode('MULTI') + encode('INCR', 'app:n') + encode('EXEC'))
         assert [client.read() for _ in range(3)] == [b'OK', b'QUEUED', [1]]
         assert lasting(admin) == []
+
+
+def test_apply_under_a_namespace(server, issuer):
+    with server.login(issuer.token('t', ['tenant'])) as client, server.redis.admin() as admin:
+        assert client('SET', 'k', 'v') == b'OK' and client('LPUSH', 'l', 'v') == 1
+        assert client('XGROUP', 'CREATE', 's', 'g', '$', 'MKSTREAM') == b'OK'
+        client.send_raw(encode('MULTI') + encode('SADD', 'x', 1) + encode('LMPOP', 1, 'l', 'LEFT') + encode('RENAME', 'none', 'y') + encode('EXEC'))
+        answers = [client.read() for _ in range(5)][-1]
+        assert answers[:2] == [1, [b'l', [b'v']]] and answers[2].prefix == 'ERR' and len(answers) == 3
+        assert client('HSET', 'big', 'f', b'x' * 300_000) == 1
+        assert sorted(admin('KEYS', '*')) == [b'team:big', b'team:k', b'team:s', b'team:x'] and lasting(admin) == []
 
 
 def test_apply_while_subscribed_and_when_redis_is_full(server, issuer):

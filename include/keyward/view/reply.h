@@ -27,11 +27,10 @@ enum class Shape : std::uint8_t {
   streams,    // null, [[key, entries]], RESP3 {key: entries}: XREAD, XREADGROUP
   channels,   // an array of channels: PUBSUB CHANNELS, SHARDCHANNELS
   channel_counts,  // [channel, count, ...]: PUBSUB NUMSUB, SHARDNUMSUB
-  first_child,     // of an array the first element: a write whose expiry was set with it
 };
 
 // What `command` (permitted by `permit`, in Redis's names) may answer. `as_is` for nearly
-// everything without a namespace. Never `key` or `first_child`: those the caller knows by itself.
+// everything without a namespace. Never `key`: that one the caller knows by itself.
 [[nodiscard]] Shape shape_of(const command::Command& command, const policy::Permit& permit,
                              const policy::Grants& grants);
 

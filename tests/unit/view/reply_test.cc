@@ -142,18 +142,6 @@ TEST(Show, ErrorsLoseThePrefixWhereTheyQuoteAKey) {
   EXPECT_EQ(team.sees(Shape::errors, "!3\r\nERR\r\n"), "!3\r\nERR\r\n");
 }
 
-TEST(Show, AGuardedWriteAnswersItsOwnPart) {
-  const Eyes team(kTeam);
-  EXPECT_EQ(team.sees(Shape::first_child, array({"+OK\r\n", ":1\r\n"})), "+OK\r\n");
-  EXPECT_EQ(team.sees(Shape::first_child, array({kNull2, ":0\r\n"})), kNull2);
-  EXPECT_EQ(team.sees(Shape::first_child,
-                      array({"-NOGROUP No such key 'team:x' or consumer group 'g'\r\n", ":1\r\n"})),
-            "-NOGROUP No such key 'x' or consumer group 'g'\r\n");
-  EXPECT_EQ(team.sees(Shape::first_child, "-EXECABORT no\r\n"), "-EXECABORT no\r\n");
-  EXPECT_EQ(team.sees(Shape::first_child, kNoArray), "refused");
-  EXPECT_EQ(team.sees(Shape::first_child, "*0\r\n"), "refused");
-}
-
 TEST(Show, AnswersOfATransactionEachInTheirShape) {
   const Eyes team(kTeam);
   const auto by = [&](std::string_view name) { return team.catalog().by_name(name); };
@@ -180,9 +168,9 @@ TEST(Show, AnswersOfATransactionEachInTheirShape) {
 TEST(Show, OnlyTheDocumentedShape) {
   const Eyes team(kTeam);
   const std::string good = bulks({"team:a", "team:b"});
-  for (const Shape shape : {Shape::as_is, Shape::errors, Shape::key, Shape::keys, Shape::scan,
-                            Shape::some_key, Shape::first_key, Shape::streams, Shape::channels,
-                            Shape::channel_counts, Shape::first_child}) {
+  for (const Shape shape :
+       {Shape::as_is, Shape::errors, Shape::key, Shape::keys, Shape::scan, Shape::some_key,
+        Shape::first_key, Shape::streams, Shape::channels, Shape::channel_counts}) {
     EXPECT_EQ(team.sees(shape, ""), "refused");
     EXPECT_EQ(team.sees(shape, good + "+more\r\n"), "refused");
     EXPECT_EQ(team.sees(shape, good.substr(0, good.size() - 1)), "refused");
