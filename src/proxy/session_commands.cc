@@ -131,7 +131,9 @@ Session::Step Session::deny(const policy::Denial& denial) {
   }
   const std::uint64_t ticket =
       account_.refused(command_.info->name, &command_, &denial, policy::name(denial.reason), db_);
-  answer_error(wire::denied(denial.text + break_glass_hint(), account_.request_id()), ticket);
+  std::string text = break_glass_hint();
+  if (!text.empty()) text.insert(0, denial.text);
+  answer_error(wire::denied(text.empty() ? denial.text : text, account_.request_id()), ticket);
   if (transaction_ != nullptr) transaction_->doom();
   return Step::done;
 }
