@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((ROOT / 'docs/schema/policy.schema.json').read_text())
+BINARY = os.environ.get('KEYWARD_BIN', str(ROOT / 'build/release/keyward'))
 FILES = sorted((ROOT / 'policies').rglob('*.yaml'))
 EXAMPLES = [block for page in sorted((ROOT / 'docs').glob('*.md')) for block in
             re.findall(r'^```yaml\n(apiVersion: keyward/v1\n.*?)^```', page.read_text(), re.M | re.S)]
@@ -75,6 +76,7 @@ def test_takes_the_examples_of_the_documentation(text):
     with_entry(arguments={'config|get': ['max*'], 'info': 'server', 'sort': {'by': ['w:*'], 'get': 'o:*'},
                           'client|tracking': {'bcast': ['a:']}}),
     with_entry(read='b:*', write=['c:*'], channels=['a:*']),
+    team(expect=[{'as': {'issuer': 'okta', 'claims': {'mfa': True}}, 'break_glass': True, 'allow': 'GET a:k', 'deny': ['GET b']}]),
 ])
 def test_takes_every_word(document):
     assert problems(document) == []
@@ -108,16 +110,21 @@ def test_refuses_bad_files(document):
     assert problems(document) != []
 
 
+@pytest.mark.parametrize('verb', ['templates', 'template', 'schema'])
+def test_every_verb_has_an_example(verb):
+    ended = subprocess.run([BINARY, 'policy', verb, '--help'], capture_output=True, text=True, timeout=30)
+    assert ended.returncode == 0 and 'Example' in ended.stdout and '--json' in ended.stdout
+
+
 def test_is_the_schema_that_the_executable_prints():
-    binary = os.environ.get('KEYWARD_BIN', str(ROOT / 'build/dev/keyward'))
-    printed = subprocess.run([binary, 'policy', 'schema'], capture_output=True, text=True, check=True, timeout=30).stdout
+    printed = subprocess.run([BINARY, 'policy', 'schema'], capture_output=True, text=True, check=True, timeout=30).stdout
     assert json.loads(printed) == SCHEMA
     for path in sorted((ROOT / 'policies/templates').glob('*.yaml')):
-        shown = subprocess.run([binary, 'policy', 'template', path.stem], capture_output=True, text=True, check=True, timeout=30)
+        shown = subprocess.run([BINARY, 'policy', 'template', path.stem], capture_output=True, text=True, check=True, timeout=30)
         assert shown.stdout == path.read_text()
-    listed = subprocess.run([binary, 'policy', 'templates', '--json'], capture_output=True, text=True, check=True, timeout=30)
+    listed = subprocess.run([BINARY, 'policy', 'templates', '--json'], capture_output=True, text=True, check=True, timeout=30)
     assert [one['template'] for one in json.loads(listed.stdout)['templates']] == \
         [path.stem for path in sorted((ROOT / 'policies/templates').glob('*.yaml'))]
-    unknown = subprocess.run([binary, 'policy', 'template', 'bulmq'], capture_output=True, text=True, timeout=30)
+    unknown = subprocess.run([BINARY, 'policy', 'template', 'bulmq'], capture_output=True, text=True, timeout=30)
     assert unknown.returncode == 1
     assert "did you mean 'bullmq'?" in unknown.stderr
