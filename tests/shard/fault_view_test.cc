@@ -34,7 +34,8 @@ grants:
     who: [{issuer: dev, groups: [workers]}]
     namespace: "t:"
     allow:
-      - commands: ["@read", "@write", "@blocking", "@transaction", "-@dangerous", keys, randomkey]
+      - commands: ["@read", "@write", "@blocking", "@transaction", "-@dangerous", keys, randomkey,
+                   "client|tracking"]
         keys: ["*"]
       - commands: [publish, subscribe, unsubscribe, psubscribe, punsubscribe]
         channels: ["*", "__keyevent@0__:*"]
@@ -191,6 +192,28 @@ TEST_F(View, NothingWaitsForAMessageThatIsNotShown) {
     EXPECT_EQ(client.call({"RESET"}), "+RESET\r\n") << "round " << round;
     rig().chaos().cut_replies_into(0);
   }
+}
+
+TEST_F(View, AnotherNamespaceEndsSubscriptionsAndRenamesTheRest) {
+  RawClient subscriber = rig().client("bob");
+  RawClient tracker = rig().client("carol", 3);
+  RawClient client = rig().client();
+  ASSERT_NE(subscriber.call({"SUBSCRIBE", "news"}), "");
+  ASSERT_EQ(tracker.call({"CLIENT", "TRACKING", "ON"}), "+OK\r\n");
+  ASSERT_EQ(client.call({"SET", "k", "old"}), "+OK\r\n");
+  std::string policy = kPolicy;
+  policy.replace(policy.find("\"t:\""), 4, "\"u:\"");
+  rig().reload(policy);
+  EXPECT_EQ(subscriber.read_to_end(), "");
+  EXPECT_TRUE(subscriber.closed());
+  (void)tracker.send({"GET", "k"});
+  EXPECT_EQ(tracker.read_to_end().find("old"), std::string::npos);
+  EXPECT_TRUE(tracker.closed());
+  EXPECT_EQ(client.call({"GET", "k"}), "$-1\r\n");
+  EXPECT_EQ(client.call({"SET", "k", "new"}), "+OK\r\n");
+  RawClient admin = rig().redis().raw();
+  EXPECT_EQ(admin.call({"GET", "u:k"}), "$3\r\nnew\r\n");
+  EXPECT_EQ(admin.call({"GET", "t:k"}), "$3\r\nold\r\n");
 }
 
 }  // namespace
