@@ -9,7 +9,6 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -20,8 +19,7 @@ inline constexpr std::size_t kNumberSize = 20;
 
 // As it stands.
 inline char* put(char* at, std::string_view bytes) {
-  std::memcpy(at, bytes.data(), bytes.size());
-  return at + bytes.size();
+  return at + bytes.copy(at, bytes.size());
 }
 inline char* put(char* at, char byte) {
   *at = byte;
