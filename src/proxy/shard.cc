@@ -98,6 +98,7 @@ void Shard::start() {
       accepted(*one, std::move(socket), peer);
     });
   }
+  publish_gauges();  // readiness asks for them at once
   arm_tick();
 }
 

@@ -519,14 +519,13 @@ def test_the_api_explains(server, issuer):
     assert server.api('POST', '/v1/policy/explain', {'argv': 1})[0] == 400
 
 
-@pytest.mark.parametrize('headers', [
-    {}, {'Content-Type': 'text/plain'}, {'Origin': 'https://evil.example', 'X-Keyward-Request': '1'},
-    {'Sec-Fetch-Site': 'cross-site', 'Content-Type': 'application/json'},
-    {'Host': 'rebound.example:9380', 'X-Keyward-Request': '1'}])
-def test_web_pages_cannot_reload(server, headers):
+def test_web_pages_cannot_reload(server):
     server.replace_policy(policy('b'))
-    status, body = server.api('POST', '/v1/policy/reload', headers=headers)
-    assert status == 403 and body['error'], body
+    for headers in ({}, {'Content-Type': 'text/plain'}, {'Origin': 'https://evil.example', 'X-Keyward-Request': '1'},
+                    {'Sec-Fetch-Site': 'cross-site', 'Content-Type': 'application/json'},
+                    {'Host': 'rebound.example:9380', 'X-Keyward-Request': '1'}):
+        status, body = server.api('POST', '/v1/policy/reload', headers=headers)
+        assert status == 403 and body['error'], (headers, body)
     assert server.api('GET', '/v1/policy')[1]['number'] == 1
     assert server.api('GET', '/v1/policy/reload')[0] == 405
     assert server.api('POST', '/v1/policy/reload', headers={'Content-Type': 'application/json'})[0] == 200
