@@ -23,6 +23,12 @@ int replay(const Options& options) {
       trails(options.trail), options.json, [&](const review::Record& one) { replay.add(one); },
       counts);
   if (!read) return kDoesNotHold;
+  // Nothing judged must not pass for everything well.
+  if (counts.commands + counts.denials == 0) {
+    return fail("the trail holds no command to judge: " + std::to_string(counts.lines) +
+                    " lines, " + std::to_string(counts.unreadable) + " of them unreadable",
+                options.json);
+  }
   const review::ReplayReport report = replay.finish();
   if (options.json) {
     print_json(review::replay_json(report, counts));

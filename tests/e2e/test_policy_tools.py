@@ -117,6 +117,8 @@ def test_unreadable_lines_are_counted(folder, day, tmp_path):
     damaged.write_bytes(b'rubbish\n\xff\xfe\n{"class_uid":6005,"half"\n' + lines + b'{"class_uid":6005,"torn')
     answer = json.loads(tool(folder, 'replay', damaged, '--json').stdout)
     assert answer['trail']['unreadable'] == 3 and answer['commands'] > 100
+    damaged.write_bytes(b'rubbish\n')
+    assert 'no command to judge' in tool(folder, 'replay', damaged, code=1).stderr
 
 
 def test_access(folder, day):
