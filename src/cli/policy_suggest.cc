@@ -132,15 +132,18 @@ void add_policy_suggest(CLI::App& policy, Chosen& chosen) {
   verb->add_option("--issuer", options->suggest.issuer, "Only people of this issuer")
       ->type_name("ALIAS");
   verb->add_option("--team", options->suggest.team, "The team of the file")->capture_default_str();
-  verb->add_option("--owner", options->suggest.owners, "Whom to ask; may be repeated");
+  verb->add_option("--owner", options->suggest.owners, "Whom to ask; may be repeated")
+      ->allow_extra_args(false);
   verb->add_option("--rules", options->suggest.most_rules, "At most so many allow entries")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   verb->add_option("--calls", options->suggest.calls,
-                   "A command that scripts call; may be repeated");
+                   "A command that scripts call; may be repeated")
+      ->allow_extra_args(false);
   verb->add_option("--script", options->scripts,
                    "A Lua script, for the commands that it calls; may be repeated")
-      ->type_name("FILE");
+      ->type_name("FILE")
+      ->allow_extra_args(false);
   verb->add_flag("--refused-too", options->suggest.refused_too, "Grant what was refused as well");
   verb->add_flag("--json", options->json, "One JSON object with the file in it");
   verb->footer(
