@@ -41,6 +41,7 @@ struct Target {
   bool tls = true;
   bool literal = false;  // an address instead of a name
   std::string host, port, path;
+  std::string connect_host, connect_port;
 };
 
 // One request under way. Owned by its coroutine and its timer; `finish` runs `done` the first time
@@ -107,6 +108,14 @@ Result<Target> read_url(const HttpRequest& request) {
   }
   target.path = url->encoded_target();
   if (target.path.empty() || target.path.front() != '/') target.path.insert(0, "/");
+  target.connect_host = target.host;
+  target.connect_port = target.port;
+  if (!request.connect_to.empty()) {
+    const std::size_t colon = request.connect_to.rfind(':');
+    if (colon == std::string::npos) return Error(Errc::invalid, "connect_to is host:port");
+    target.connect_host = request.connect_to.substr(0, colon);
+    target.connect_port = request.connect_to.substr(colon + 1);
+  }
   return target;
 }
 
@@ -136,8 +145,8 @@ Error failure(const Target& target, const char* what, const error_code& code) {
 // answer of the name server changes nothing.
 asio::awaitable<std::optional<Error>> connect_to(Exchange& exchange, const Target& target) {
   const auto flags = tcp::resolver::numeric_service;
-  auto [failed, found] =
-      co_await exchange.resolver.async_resolve(target.host, target.port, flags, kAsTuple);
+  auto [failed, found] = co_await exchange.resolver.async_resolve(
+      target.connect_host, target.connect_port, flags, kAsTuple);
   if (failed) co_return failure(target, "name not resolved", failed);
   std::size_t tried = 0;
   error_code last = asio::error::host_not_found;

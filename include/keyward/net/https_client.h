@@ -21,6 +21,8 @@ struct HttpRequest {
   std::string url;  // https:// only, unless allow_plain
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
+  // "host:port" to connect to instead; Host and the name in the certificate stay those of the URL.
+  std::string connect_to;
   bool allow_plain = false;  // http:// for tests and loopback admin only
   // Private and loopback addresses; link-local and metadata addresses are never allowed.
   bool allow_private = false;
