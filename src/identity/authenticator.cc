@@ -1,12 +1,17 @@
 #include "keyward/identity/authenticator.h"
 
+#include "identity/certificate_login.h"
 #include "identity/claims.h"
+#include "identity/introspection.h"
 #include "identity/jwt.h"
 #include "identity/missing_keys.h"
+#include "identity/sts_token.h"
 #include "identity/verdict_cache.h"
 
 #include "keyward/base/hash.h"
 #include "keyward/identity/jwks.h"
+
+#include <openssl/crypto.h>
 
 #include <algorithm>
 #include <map>
@@ -42,6 +47,15 @@ bool user_agrees(std::string_view user, const Principal& principal, const Issuer
                      });
 }
 
+// RFC 8705 section 3: the connection's certificate must be the one in the token.
+bool certificate_agrees(const Principal& principal, const Digest* certificate) {
+  if (principal.bound_to.empty()) return true;
+  if (certificate == nullptr) return false;
+  const std::string shown = hex(*certificate);
+  return shown.size() == principal.bound_to.size() &&
+         CRYPTO_memcmp(shown.data(), principal.bound_to.data(), shown.size()) == 0;
+}
+
 }  // namespace
 
 struct Authenticator::State {
@@ -57,16 +71,88 @@ struct Authenticator::State {
   static CannotDecide too_old(const Issuer& issuer) {
     return {issuer.config.alias, "the issuer's keys could not be refreshed within max_stale"};
   }
-  Verdict admit(std::shared_ptr<const Principal> principal, const Issuer& issuer,
-                std::string_view user) const {
-    if (user_agrees(user, *principal, issuer.config, placeholders)) return principal;
-    return Refusal{"user_mismatch", "the user name is not that of the token", issuer.config.alias,
-                   principal->evidence};
+  Verdict admit(std::shared_ptr<const Principal> principal, const IssuerConfig& config,
+                const Credential& credential) const;
+  // As admit(), for tokens that were judged here: the cluster may still have to confirm it.
+  Verdict confirm(std::shared_ptr<const Principal> principal, const Issuer& issuer,
+                  const Credential& credential, const Digest& digest) const;
+  Verdict ask(RemoteQuestion::Kind kind, const std::string& alias, const Credential& credential,
+              const Digest& digest, std::shared_ptr<const Principal> principal = nullptr) const;
+  // The credentials that are no signed tokens; nothing for those that may be one.
+  std::optional<Verdict> elsewhere(const Credential& credential, const Digest& digest) const;
+  const Issuer* find(const std::string& alias) const {
+    for (const Issuer& issuer : issuers) {
+      if (issuer.config.alias == alias) return &issuer;
+    }
+    return nullptr;
   }
   Verdict missing_key(Issuer& issuer, const std::string& kid, bool second_try, Refusal refusal);
   Verdict judge(const Credential& credential, const Digest& digest, bool second_try);
-  Verdict reuse(VerdictCache::Entry& entry, std::string_view user);
+  Verdict reuse(VerdictCache::Entry& entry, const Credential& credential, const Digest& digest);
+  // Places in `issuers`; the credentials of these do not name their issuer, so there is one of
+  // each.
+  std::optional<std::size_t> aws, opaque;
 };
+
+Verdict Authenticator::State::admit(std::shared_ptr<const Principal> principal,
+                                    const IssuerConfig& config,
+                                    const Credential& credential) const {
+  if (!certificate_agrees(*principal, credential.certificate)) {
+    return Refusal{"bound_token", "the token is bound to another client certificate", config.alias,
+                   principal->evidence};
+  }
+  if (user_agrees(credential.user, *principal, config, placeholders)) return principal;
+  return Refusal{"user_mismatch", "the user name is not that of the token", config.alias,
+                 principal->evidence};
+}
+
+Verdict Authenticator::State::confirm(std::shared_ptr<const Principal> principal,
+                                      const Issuer& issuer, const Credential& credential,
+                                      const Digest& digest) const {
+  Verdict verdict = admit(principal, issuer.config, credential);
+  if (issuer.config.token_review.url.empty() ||
+      !std::holds_alternative<std::shared_ptr<const Principal>>(verdict)) {
+    return verdict;
+  }
+  return ask(RemoteQuestion::Kind::token_review, issuer.config.alias, credential, digest,
+             std::move(principal));
+}
+
+Verdict Authenticator::State::ask(RemoteQuestion::Kind kind, const std::string& alias,
+                                  const Credential& credential, const Digest& digest,
+                                  std::shared_ptr<const Principal> principal) const {
+  auto question = std::make_shared<RemoteQuestion>();
+  question->kind = kind;
+  question->issuer_alias = alias;
+  question->credential = Secret(std::string(credential.secret));
+  question->digest = digest;
+  question->source = credential.source;
+  question->principal = std::move(principal);
+  return AskRemote{std::move(question)};
+}
+
+std::optional<Verdict> Authenticator::State::elsewhere(const Credential& credential,
+                                                       const Digest& digest) const {
+  if (is_sts_token(credential.secret)) {
+    if (!aws) return std::nullopt;  // nothing that others should see
+    const IssuerConfig& config = issuers[*aws].config;
+    // All that can be judged without asking is judged here: a bad one costs no request.
+    auto read = read_sts_token(credential.secret, config, clock->wall());
+    if (const auto* rejected = std::get_if<Rejected>(&read)) {
+      return Refusal{std::string(rejected->reason), rejected->detail, config.alias,
+                     hex(digest).substr(0, 16)};
+    }
+    return ask(RemoteQuestion::Kind::aws_sts, config.alias, credential, digest);
+  }
+  if (!opaque) return std::nullopt;
+  const IssuerConfig& config = issuers[*opaque].config;
+  if (!config.introspection.only && looks_like_jwt(credential.secret)) return std::nullopt;
+  if (!is_bearer_token(credential.secret)) {
+    return Refusal{"not_a_jwt", "the credential is neither a JWT nor an opaque token", config.alias,
+                   hex(digest).substr(0, 16)};
+  }
+  return ask(RemoteQuestion::Kind::introspection, config.alias, credential, digest);
+}
 
 Verdict Authenticator::State::missing_key(Issuer& issuer, const std::string& kid, bool second_try,
                                           Refusal refusal) {
@@ -112,10 +198,11 @@ Verdict Authenticator::State::judge(const Credential& credential, const Digest& 
   Accepted& accepted = std::get<Accepted>(outcome);
   auto principal = std::make_shared<const Principal>(std::move(accepted.principal));
   cache.put({digest, place->second, principal, accepted.valid_from, accepted.valid_until});
-  return admit(std::move(principal), issuer, credential.user);
+  return confirm(std::move(principal), issuer, credential, digest);
 }
 
-Verdict Authenticator::State::reuse(VerdictCache::Entry& entry, std::string_view user) {
+Verdict Authenticator::State::reuse(VerdictCache::Entry& entry, const Credential& credential,
+                                    const Digest& digest) {
   const Issuer& issuer = issuers[entry.issuer];
   if (stale(issuer)) return too_old(issuer);
   if (entry.principal->expires_at < entry.valid_until) {
@@ -128,7 +215,7 @@ Verdict Authenticator::State::reuse(VerdictCache::Entry& entry, std::string_view
       entry.principal = std::move(renewed);
     }
   }
-  return admit(entry.principal, issuer, user);
+  return confirm(entry.principal, issuer, credential, digest);
 }
 
 Authenticator::Authenticator(std::vector<IssuerConfig> issuers,
@@ -139,7 +226,10 @@ Authenticator::Authenticator(std::vector<IssuerConfig> issuers,
   for (IssuerConfig& config : issuers) {
     // Two issuers with one `iss` cannot be told apart by a token: check_issuers() refuses them,
     // here the first one stays.
-    state_->by_issuer.emplace(config.issuer, state_->issuers.size());
+    const std::size_t place = state_->issuers.size();
+    if (config.has_keys()) state_->by_issuer.emplace(config.issuer, place);
+    if (config.profile == Profile::aws_iam && !state_->aws) state_->aws = place;
+    if (!config.introspection.url.empty() && !state_->opaque) state_->opaque = place;
     state_->issuers.push_back(Issuer{std::move(config), nullptr, {}, {}});
   }
 }
@@ -168,8 +258,33 @@ Verdict Authenticator::authenticate(const Credential& credential, bool second_tr
   }
   const Digest digest = sha256(credential.secret);
   VerdictCache::Entry* const known = state_->cache.find(digest, state_->clock->wall());
-  if (known != nullptr) return state_->reuse(*known, credential.user);
+  if (known != nullptr) return state_->reuse(*known, credential, digest);
+  if (auto verdict = state_->elsewhere(credential, digest)) return std::move(*verdict);
   return state_->judge(credential, digest, second_try);
+}
+
+Verdict Authenticator::conclude(const Credential& credential, RemoteAnswer answer) const {
+  if (auto* refusal = std::get_if<Refusal>(&answer)) return std::move(*refusal);
+  if (auto* cannot = std::get_if<CannotDecide>(&answer)) return std::move(*cannot);
+  auto& principal = std::get<std::shared_ptr<const Principal>>(answer);
+  const Issuer* const issuer = state_->find(principal->issuer_alias);
+  if (issuer == nullptr) return CannotDecide{principal->issuer_alias, "the issuer is gone"};
+  return state_->admit(std::move(principal), issuer->config, credential);
+}
+
+Verdict Authenticator::identify(const std::string& issuer_alias, std::string_view user,
+                                const net::PeerCertificate& certificate) const {
+  const Issuer* const issuer = state_->find(issuer_alias);
+  if (issuer == nullptr || issuer->config.profile != Profile::mtls) {
+    return Refusal{"certificate", "no issuer entry says what certificates mean", issuer_alias, ""};
+  }
+  auto read = certificate_principal(certificate, issuer->config, state_->clock->wall());
+  if (auto* rejected = std::get_if<Rejected>(&read)) {
+    return Refusal{std::string(rejected->reason), rejected->detail, issuer_alias,
+                   hex(certificate.sha256).substr(0, 16)};
+  }
+  auto principal = std::make_shared<const Principal>(std::move(std::get<Principal>(read)));
+  return state_->admit(std::move(principal), issuer->config, {.user = user});
 }
 
 }  // namespace keyward::identity

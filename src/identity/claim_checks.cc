@@ -1,6 +1,7 @@
 #include "identity/claim_checks.h"
 
 #include "identity/claims.h"
+#include "identity/strict_json.h"
 
 #include "keyward/base/hash.h"
 
@@ -110,8 +111,24 @@ Complaint check_kind(const json::object& claims, const IssuerConfig& rules) {
   return std::nullopt;
 }
 
+// The parts of a projected token must tell one story: policies may match any of them.
+Complaint check_kubernetes(const json::object& claims) {
+  const auto name_space = text_claim(claims, "kubernetes.io.namespace");
+  const auto account = text_claim(claims, "kubernetes.io.serviceaccount.name");
+  const auto subject = text_claim(claims, "sub");
+  if (!name_space || !account || !subject ||
+      *subject !=
+          "system:serviceaccount:" + std::string(*name_space) + ":" + std::string(*account)) {
+    return Rejected{"required_claim", "sub and kubernetes.io do not name one service account"};
+  }
+  return std::nullopt;
+}
+
 Complaint check_profile(const json::object& claims, const IssuerConfig& rules) {
   if (auto wrong = check_kind(claims, rules)) return wrong;
+  if (rules.profile == Profile::kubernetes) {
+    if (auto wrong = check_kubernetes(claims)) return wrong;
+  }
   for (const auto& [path, wanted] : rules.required_claims) {
     if (!claim_equals(claims, path, wanted)) {
       return Rejected{"required_claim", "claim " + path + " is not as required"};
@@ -148,7 +165,10 @@ Complaint take_groups(const json::object& claims, const IssuerConfig& rules, Pri
 }
 
 Complaint take_names(const json::object& claims, const IssuerConfig& rules, Principal& principal) {
-  const auto subject = text_claim(claims, rules.principal_claim);
+  auto subject = text_claim(claims, rules.principal_claim);
+  if (!rules.principal_fallback.empty() && find_claim(claims, rules.principal_claim) == nullptr) {
+    subject = text_claim(claims, rules.principal_fallback);
+  }
   if (!subject || !is_name(*subject)) {
     return Rejected{"subject", "claim " + rules.principal_claim + " is no name of 1 to 255 bytes"};
   }
@@ -171,23 +191,44 @@ Complaint take_names(const json::object& claims, const IssuerConfig& rules, Prin
   return std::nullopt;
 }
 
-// The caller of GetWebIdentityToken chooses these itself; nothing may ever be decided by them.
-void drop_self_chosen(json::object& claims) {
+// What the caller may have chosen itself must decide nothing: tags of GetWebIdentityToken's caller,
+// and an address that Google did not verify.
+void drop_self_chosen(json::object& claims, const IssuerConfig& rules) {
+  if (rules.profile == Profile::google) {
+    const json::value* const verified = claims.if_contains("email_verified");
+    if (verified == nullptr || !verified->is_bool() || !verified->get_bool()) claims.erase("email");
+  }
   if (json::value* const aws = claims.if_contains("https://sts.amazonaws.com/")) {
     if (json::object* const fields = aws->if_object()) fields->erase("request_tags");
   }
+}
+
+// A bound token is never a bearer token. Only a client certificate can be proven over Redis's
+// protocol (RFC 8705 section 3.1), not the possession of another key (RFC 9449).
+Complaint take_binding(const json::object& claims, Principal& principal) {
+  const json::value* const claim = claims.if_contains("cnf");
+  if (claim == nullptr) return std::nullopt;
+  const json::object* const binding = claim->if_object();
+  if (binding != nullptr && binding->size() == 1) {
+    const auto digest = base64url_decode(string_member(*binding, "x5t#S256"));
+    if (digest && digest->size() == Digest{}.size()) {
+      principal.bound_to = hex(*digest);
+      return std::nullopt;
+    }
+  }
+  return Rejected{"bound_token", "the token is bound to a key that the connection cannot prove"};
 }
 
 WallTime wall(std::int64_t second) { return WallTime(std::chrono::seconds(second)); }
 
 }  // namespace
 
-std::variant<Accepted, Rejected> judge_claims(json::object claims, const ParsedToken& token,
+std::variant<Accepted, Rejected> judge_claims(json::object claims, std::string_view token,
                                               const IssuerConfig& rules, WallTime now) {
   Times times;
   Accepted accepted;
   Principal& principal = accepted.principal;
-  drop_self_chosen(claims);
+  drop_self_chosen(claims, rules);
   // Step 7.
   if (auto complaint = check_audience(claims, rules)) return std::move(*complaint);
   if (auto complaint = read_times(claims, times)) return std::move(*complaint);
@@ -196,12 +237,9 @@ std::variant<Accepted, Rejected> judge_claims(json::object claims, const ParsedT
   // Step 8.
   if (auto complaint = check_profile(claims, rules)) return std::move(*complaint);
   if (auto complaint = take_groups(claims, rules, principal)) return std::move(*complaint);
-  // Step 9. Possession cannot be proven here, and a bound token is never a bearer token (RFC 8705,
-  // RFC 9449).
-  if (claims.contains("cnf")) {
-    return Rejected{"bound_token", "the token is bound to a key that the connection cannot prove"};
-  }
-  principal.evidence = short_hash(token.text, 16);
+  // Step 9.
+  if (auto complaint = take_binding(claims, principal)) return std::move(*complaint);
+  principal.evidence = short_hash(token, 16);
   if (times.issued) principal.issued_at = wall(*times.issued);
   accepted.valid_until = wall(times.expires) + rules.exp_leeway;
   accepted.valid_from =

@@ -1,4 +1,5 @@
-// Steps 7 to 9 of validation: what the verified claims must say, and the principal they make.
+// Steps 7 to 9 of validation: what the verified claims of this token must
+// say, and the principal they make.
 #pragma once
 
 #include "identity/jwt.h"
@@ -8,7 +9,7 @@
 namespace keyward::identity {
 
 [[nodiscard]] std::variant<Accepted, Rejected> judge_claims(boost::json::object claims,
-                                                            const ParsedToken& token,
+                                                            std::string_view token,
                                                             const IssuerConfig& rules,
                                                             WallTime now);
 

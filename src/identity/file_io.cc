@@ -3,6 +3,7 @@
 #include "keyward/base/descriptor.h"
 #include "keyward/base/hash.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -48,6 +49,18 @@ Result<FileContent> read_file(const std::string& path, std::size_t limit) {
       return Error(Errc::limit, path + ": above " + std::to_string(limit) + " bytes");
     }
   }
+}
+
+Result<std::string> read_bearer(const std::string& path) {
+  constexpr std::size_t kMaxBearer = 16UL * 1024;
+  auto content = read_file(path, kMaxBearer);
+  if (content.has_error()) return content.error();
+  std::string& token = content->bytes;
+  token.erase(token.find_last_not_of("\r\n") + 1);
+  const bool plain =
+      std::all_of(token.begin(), token.end(), [](char c) { return c > ' ' && c < 0x7f; });
+  if (token.empty() || !plain) return Error(Errc::invalid, path + ": holds no token");
+  return "Bearer " + token;
 }
 
 Result<void> replace_file(const std::string& path, std::string_view bytes, mode_t mode) {

@@ -26,6 +26,8 @@ struct FileContent {
 [[nodiscard]] Result<FileStamp> stamp_file(const std::string& path);
 // Regular files only.
 [[nodiscard]] Result<FileContent> read_file(const std::string& path, std::size_t limit);
+// "Bearer " and the token in the file, without line ends; an error names the file only.
+[[nodiscard]] Result<std::string> read_bearer(const std::string& path);
 // Into a new file beside it, then renamed: readers see the old content or the new one.
 [[nodiscard]] Result<void> replace_file(const std::string& path, std::string_view bytes,
                                         mode_t mode);

@@ -1,6 +1,6 @@
-#include "identity/jose.h"
+#include "keyward/identity/issuer_config.h"
 
-#include "keyward/identity/authenticator.h"
+#include "identity/jose.h"
 
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
@@ -45,9 +45,9 @@ void check_keys(const IssuerConfig& issuer, std::vector<std::string>& wrong) {
   const std::string name = "issuer " + issuer.alias + ": ";
   for (const std::string& algorithm : issuer.algorithms) {
     if (find_algorithm(algorithm) == nullptr) {
-      wrong.push_back(
-          name + "algorithm " + algorithm +
-          " is never allowed; use RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512");
+      wrong.push_back(name + "algorithm " + algorithm +
+                      " is never allowed; use RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 "
+                      "ES512 EdDSA Ed25519");
     }
   }
   if (issuer.algorithms.empty()) wrong.push_back(name + "algorithms must name at least one");
@@ -74,17 +74,19 @@ std::vector<std::string> check_issuers(const std::vector<IssuerConfig>& issuers)
       wrong.push_back(name + "alias must be 1 to 64 letters, digits, '_', '-' or '.'");
     }
     if (!aliases.insert(issuer.alias).second) wrong.push_back(name + "the alias is used twice");
-    if (issuer.issuer.empty()) wrong.push_back(name + "issuer must not be empty");
-    if (!names.insert(issuer.issuer).second) {
+    if (issuer.issuer.empty() && issuer.profile != Profile::mtls)
+      wrong.push_back(name + "issuer must not be empty");
+    if (!names.insert(issuer.issuer).second && issuer.profile != Profile::mtls) {
       wrong.push_back(name + "another entry has the same issuer; tokens could not be told apart");
     }
+    check_times(issuer, wrong);
+    if (issuer.profile == Profile::aws_iam || issuer.profile == Profile::mtls) continue;
     if (issuer.audiences.empty() ||
         std::count(issuer.audiences.begin(), issuer.audiences.end(), "") > 0) {
       wrong.push_back(name + "audiences must name at least one audience, none of them empty");
     }
     if (issuer.principal_claim.empty()) wrong.push_back(name + "principal_claim must not be empty");
-    check_times(issuer, wrong);
-    check_keys(issuer, wrong);
+    if (issuer.has_keys()) check_keys(issuer, wrong);
   }
   return wrong;
 }

@@ -10,7 +10,7 @@ namespace keyward::identity {
 
 namespace {
 
-constexpr std::array<Algorithm, 9> kAlgorithms{{
+constexpr std::array<Algorithm, 11> kAlgorithms{{
     {"RS256", "RSA", "", "SHA256", 0},
     {"RS384", "RSA", "", "SHA384", 0},
     {"RS512", "RSA", "", "SHA512", 0},
@@ -20,6 +20,8 @@ constexpr std::array<Algorithm, 9> kAlgorithms{{
     {"ES256", "EC", "P-256", "SHA256", 64},
     {"ES384", "EC", "P-384", "SHA384", 96},
     {"ES512", "EC", "P-521", "SHA512", 132},
+    {"EdDSA", "OKP", "Ed25519", nullptr, 64},    // RFC 8037
+    {"Ed25519", "OKP", "Ed25519", nullptr, 64},  // RFC 9864
 }};
 
 // Two INTEGERs of up to 66 bytes, each with a sign byte, type and length, in a SEQUENCE.
@@ -97,6 +99,14 @@ bool PublicKey::prepare(const Algorithm& algorithm) {
   return true;
 }
 
+// A context without a digest (Ed25519) cannot be copied: it is started anew.
+bool PublicKey::start(const Algorithm& algorithm, EVP_MD_CTX& context,
+                      const EVP_MD_CTX* prepared) const {
+  if (algorithm.digest != nullptr) return EVP_MD_CTX_copy_ex(&context, prepared) == 1;
+  return EVP_DigestVerifyInit_ex(&context, nullptr, nullptr, nullptr, nullptr, key_.get(),
+                                 nullptr) == 1;
+}
+
 bool PublicKey::verifies(const Algorithm& algorithm, std::string_view text,
                          std::string_view signature) const {
   const auto place = std::find_if(prepared_.begin(), prepared_.end(),
@@ -108,13 +118,13 @@ bool PublicKey::verifies(const Algorithm& algorithm, std::string_view text,
                                : static_cast<std::size_t>(EVP_PKEY_get_size(key_.get()));
   if (signature.size() != size) return false;
   Der der;
-  if (algorithm.signature_bytes != 0) {
+  if (algorithm.kty == "EC") {
     const std::size_t half = size / 2;  // r = 0 or s = 0 is CVE-2022-21449
     if (all_zero(signature.substr(0, half)) || all_zero(signature.substr(half))) return false;
     signature = to_der(signature, der);
   }
   const Owned<EVP_MD_CTX> context(EVP_MD_CTX_new());
-  const bool holds = context && EVP_MD_CTX_copy_ex(context.get(), place->second.get()) == 1 &&
+  const bool holds = context && start(algorithm, *context, place->second.get()) &&
                      EVP_DigestVerify(context.get(), bytes_of(signature), signature.size(),
                                       bytes_of(text), text.size()) == 1;
   // What is left in this thread's queue would look like an error of the next TLS read.
@@ -145,7 +155,7 @@ std::optional<std::string> make_signature(EVP_PKEY* key, const Algorithm& algori
     return std::nullopt;
   }
   signature.resize(size);
-  if (algorithm.signature_bytes == 0) return signature;
+  if (algorithm.kty != "EC") return signature;
   return from_der(signature, algorithm.signature_bytes);
 }
 

@@ -17,8 +17,8 @@ namespace keyward::identity {
 
 struct Algorithm {
   std::string_view name, kty, crv;
-  const char* digest;           // OpenSSL's name
-  std::size_t signature_bytes;  // fixed length of r||s; 0 = the length of the RSA modulus
+  const char* digest;           // OpenSSL's name; null = the algorithm has its own
+  std::size_t signature_bytes;  // fixed length; 0 = the length of the RSA modulus
   bool pss = false;
 };
 // Asymmetric ones only: there is no "none" and no HS*.
@@ -39,6 +39,8 @@ class PublicKey {
                               std::string_view signature) const;
 
  private:
+  [[nodiscard]] bool start(const Algorithm& algorithm, EVP_MD_CTX& context,
+                           const EVP_MD_CTX* prepared) const;
   Owned<EVP_PKEY> key_;
   std::vector<std::pair<const Algorithm*, Owned<EVP_MD_CTX>>> prepared_;
 };

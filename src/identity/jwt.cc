@@ -147,7 +147,7 @@ Outcome check_token(ParsedToken token, const KeySet& keys, const IssuerConfig& r
   if (!signature_holds(*chosen.key, *token.algorithm, token.signed_text, token.signature)) {
     return refuse({"signature", "the signature does not hold"});
   }
-  auto judged = judge_claims(std::move(token.payload), token, rules, now);
+  auto judged = judge_claims(std::move(token.payload), token.text, rules, now);
   if (auto* rejected = std::get_if<Rejected>(&judged)) return refuse(std::move(*rejected));
   return std::move(std::get<Accepted>(judged));
 }

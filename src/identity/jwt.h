@@ -5,7 +5,7 @@
 #include "identity/jose.h"
 
 #include "keyward/base/clock.h"
-#include "keyward/identity/authenticator.h"
+#include "keyward/identity/issuer_config.h"
 #include "keyward/identity/principal.h"
 
 #include <boost/json/object.hpp>

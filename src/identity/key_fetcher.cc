@@ -71,6 +71,18 @@ Result<std::shared_ptr<const KeySet>> usable_keys(std::string_view document) {
   return Error(Errc::invalid, why);
 }
 
+// Kubernetes answers its keys to who has a token. The file is read anew each time, and what is in
+// it goes to the origins that the operator wrote down, not to where a document points.
+std::optional<Error> add_bearer(const IssuerConfig& config, const std::string& url,
+                                std::vector<std::pair<std::string, std::string>>& headers) {
+  if (config.bearer_file.empty()) return std::nullopt;
+  if (!same_origin(url, config.issuer) && !same_origin(url, config.jwks_uri)) return std::nullopt;
+  auto token = read_bearer(config.bearer_file);
+  if (token.has_error()) return token.error();
+  headers.emplace_back("Authorization", std::move(*token));
+  return std::nullopt;
+}
+
 bool shares_a_key(const KeySet& before, const KeySet& after) {
   return std::any_of(before.keys().begin(), before.keys().end(), [&](const VerificationKey& old) {
     return std::any_of(after.keys().begin(), after.keys().end(), [&](const VerificationKey& now) {
@@ -211,6 +223,10 @@ void KeyFetcher::State::get(const Self& self, Source& source, const std::string&
   request.url = url;
   request.headers = {{"Accept", "application/json, application/jwk-set+json"}};
   request.allow_private = source.config.internal;
+  if (auto refused = add_bearer(source.config, url, request.headers)) {
+    complete(self, source, *refused);
+    return;
+  }
   request.max_body = KeySet::kMaxBytes;
   net::ClientTlsConfig trust;
   trust.ca_file = source.config.ca_file;
@@ -311,6 +327,7 @@ KeyFetcher::KeyFetcher(asio::io_context& io, std::vector<IssuerConfig> issuers, 
                        Publish publish)
     : state_(std::make_shared<State>(io, clock, std::move(publish))) {
   for (IssuerConfig& issuer : issuers) {
+    if (!issuer.has_keys()) continue;
     auto source = std::make_unique<Source>(io, std::move(issuer));
     source->jwks_uri = source->config.jwks_uri;
     state_->sources.push_back(std::move(source));

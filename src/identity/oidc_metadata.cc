@@ -44,6 +44,11 @@ std::optional<std::string> authority(std::string_view text) {
 
 }  // namespace
 
+bool same_origin(std::string_view one, std::string_view other) {
+  const auto place = authority(one);
+  return place && place == authority(other);
+}
+
 std::vector<std::string> discovery_urls(const std::string& issuer) {
   std::string base = issuer;
   if (base.ends_with('/')) base.pop_back();
@@ -65,10 +70,13 @@ Result<std::string> read_metadata(std::string_view document, const IssuerConfig&
   const std::string uri(string_member(*metadata, "jwks_uri"));
   const auto keys_at = authority(uri);
   if (!keys_at) return Error(Errc::invalid, "jwks_uri in the metadata is no plain https:// URL");
-  if (keys_at != authority(issuer.issuer)) {
-    return Error(
-        Errc::invalid,
-        "jwks_uri in the metadata is on another host; configure jwks_uri if that is right");
+  const bool listed =
+      std::any_of(issuer.key_hosts.begin(), issuer.key_hosts.end(),
+                  [&](const std::string& host) { return *keys_at == host + ":443"; });
+  if (!listed && keys_at != authority(issuer.issuer)) {
+    return Error(Errc::invalid,
+                 "jwks_uri in the metadata is on another host; configure key_hosts or jwks_uri if "
+                 "that is right");
   }
   return uri;
 }

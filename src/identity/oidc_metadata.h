@@ -2,7 +2,7 @@
 #pragma once
 
 #include "keyward/base/result.h"
-#include "keyward/identity/authenticator.h"
+#include "keyward/identity/issuer_config.h"
 
 #include <chrono>
 #include <string>
@@ -16,10 +16,13 @@ namespace keyward::identity {
 [[nodiscard]] std::vector<std::string> discovery_urls(const std::string& issuer);
 
 // The jwks_uri of a metadata document whose issuer is exactly the configured one. The key server
-// must be the issuer's own host and port: otherwise the document could send us anywhere; the
-// operator names a foreign one as jwks_uri.
+// must be the issuer's own host and port, or one of its key_hosts at port 443: otherwise the
+// document could send us anywhere.
 [[nodiscard]] Result<std::string> read_metadata(std::string_view document,
                                                 const IssuerConfig& issuer);
+
+// Both are https URLs with one host and port.
+[[nodiscard]] bool same_origin(std::string_view one, std::string_view other);
 
 // application/json, application/jwk-set+json and other application/...+json.
 [[nodiscard]] bool is_json_type(std::string_view content_type);

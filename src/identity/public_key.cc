@@ -99,6 +99,19 @@ Judged read_ec(const json::object& jwk, VerificationKey key) {
   return prepared(std::move(key), std::move(made));
 }
 
+// RFC 8037 section 2.
+Judged read_okp(const json::object& jwk, VerificationKey key) {
+  if (string_member(jwk, "crv") != "Ed25519") return "curve is not Ed25519";
+  const auto x = binary_member(jwk, "x");
+  if (!x || x->size() != 32) return "x is missing or of the wrong length";
+  Owned<EVP_PKEY> made(
+      EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, bytes_of(*x), x->size()));
+  if (!made) return "Ed25519 key refused";
+  key.crv = "Ed25519";
+  key.thumbprint = sha256("Ed25519|" + hex(*x));
+  return prepared(std::move(key), std::move(made));
+}
+
 }  // namespace
 
 Judged read_public_key(const json::value& value) {
@@ -109,9 +122,10 @@ Judged read_public_key(const json::value& value) {
   key.kid = string_member(*jwk, "kid");
   key.kty = string_member(*jwk, "kty");
   key.alg = string_member(*jwk, "alg");
-  Judged judged = key.kty == "RSA"  ? read_rsa(*jwk, std::move(key))
-                  : key.kty == "EC" ? read_ec(*jwk, std::move(key))
-                                    : Judged("kty is not RSA or EC");
+  Judged judged = key.kty == "RSA"   ? read_rsa(*jwk, std::move(key))
+                  : key.kty == "EC"  ? read_ec(*jwk, std::move(key))
+                  : key.kty == "OKP" ? read_okp(*jwk, std::move(key))
+                                     : Judged("kty is not RSA, EC or OKP");
   const auto* const usable = std::get_if<VerificationKey>(&judged);
   if (usable != nullptr && !usable->alg.empty()) {
     const Algorithm* const algorithm = find_algorithm(usable->alg);

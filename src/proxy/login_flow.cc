@@ -20,15 +20,30 @@ WallTime session_end(const identity::Principal& principal, const policy::Limits&
 
 }  // namespace
 
-void LoginFlow::authenticate(std::string user, Secret token) {
+void LoginFlow::authenticate(std::string user, Secret token, const Proof& proof) {
   user_ = std::move(user);
   token_ = std::move(token);
+  source_ = proof.source;
+  if (proof.certificate != nullptr) certificate_ = proof.certificate->sha256;
+  if (token_.empty() && proof.certificate != nullptr && !proof.certificate_issuer.empty()) {
+    return judged(
+        shard_.authenticator().identify(proof.certificate_issuer, user_, *proof.certificate), true);
+  }
   verify(false);
 }
 
+identity::Credential LoginFlow::credential() const {
+  return {.user = user_,
+          .secret = token_.reveal(),
+          .source = source_,
+          .certificate = certificate_ ? &*certificate_ : nullptr};
+}
+
 void LoginFlow::verify(bool second_try) {
-  identity::Verdict verdict =
-      shard_.authenticator().authenticate({.user = user_, .secret = token_.reveal()}, second_try);
+  judged(shard_.authenticator().authenticate(credential(), second_try), second_try);
+}
+
+void LoginFlow::judged(identity::Verdict verdict, bool second_try) {
   if (auto* principal = std::get_if<std::shared_ptr<const identity::Principal>>(&verdict)) {
     token_ = Secret();
     resolve(std::move(*principal), shard_.clock().wall());
@@ -40,6 +55,12 @@ void LoginFlow::verify(bool second_try) {
     shard_.refresh_keys(need->issuer_alias, [this, alive = alive()] {
       if (*alive) verify(true);
     });
+  } else if (auto* elsewhere = std::get_if<identity::AskRemote>(&verdict)) {
+    shard_.ask_remote(
+        std::move(elsewhere->question), [this, alive = alive()](identity::RemoteAnswer answer) {
+          if (!*alive) return;
+          judged(shard_.authenticator().conclude(credential(), std::move(answer)), true);
+        });
   } else if (auto* cannot = std::get_if<identity::CannotDecide>(&verdict)) {
     finish(LoginUndecided{"idp_unavailable", cannot->detail});
   } else {

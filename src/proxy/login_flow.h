@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -25,6 +26,13 @@ struct LoginUndecided {  // we cannot tell: keys, Redis or the policy are away
 };
 using LoginResult = std::variant<std::unique_ptr<Login>, LoginRefused, LoginUndecided>;
 
+// What the connection itself proves.
+struct Proof {
+  std::string source;  // address of the client
+  const net::PeerCertificate* certificate = nullptr;
+  std::string certificate_issuer;  // alias of the issuer entry for certificates; empty = none
+};
+
 // Owned by its session; destroying it cancels: `done` is not called any more.
 class LoginFlow {
  public:
@@ -36,13 +44,16 @@ class LoginFlow {
   LoginFlow(const LoginFlow&) = delete;
   LoginFlow& operator=(const LoginFlow&) = delete;
 
-  void authenticate(std::string user, Secret token);
+  // An empty token stands for the client certificate, where the listener says what that means.
+  void authenticate(std::string user, Secret token, const Proof& proof);
   // The same person under the policy that is in force now, with what break-glass adds if asked for.
   void renew(std::shared_ptr<const identity::Principal> principal, WallTime since,
              bool break_glass);
 
  private:
   void verify(bool second_try);
+  void judged(identity::Verdict verdict, bool second_try);
+  [[nodiscard]] identity::Credential credential() const;
   void resolve(std::shared_ptr<const identity::Principal> principal, WallTime since);
   void ask_lease(std::unique_ptr<Login> login);
   // What a callback from elsewhere must look at before it touches this.
@@ -54,6 +65,8 @@ class LoginFlow {
   std::string user_;
   Secret token_;
   bool break_glass_ = false;
+  std::string source_;
+  std::optional<Digest> certificate_;
   std::unique_ptr<Login> login_;  // while its lease is on its way
   std::shared_ptr<bool> alive_;   // made when somebody must be asked
 };

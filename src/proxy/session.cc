@@ -26,18 +26,19 @@ std::span<char> scratch() {
 }  // namespace
 
 Session::Session(Shard& shard, std::uint64_t id, Descriptor socket, const net::Peer& peer,
-                 const std::string& listener, SSL_CTX* tls)
+                 const ListenerConfig& listener, SSL_CTX* tls)
     : shard_(shard),
       id_(id),
       stream_(std::make_unique<net::Stream>(std::move(socket))),
       accepted_(shard.clock().mono()),
       progress_(accepted_),
       parser_(resp::before_login()),
-      account_(shard, id) {
+      account_(shard, id),
+      client_identity_(listener.client_identity) {
   audit::Subject& subject = account_.subject();
   subject.source_ip = peer.address;
   subject.source_port = peer.port;
-  subject.listener = listener;
+  subject.listener = listener.name;
   presence_.id = id;
   presence_.address = peer.address + ":" + std::to_string(peer.port);
   if (tls != nullptr) {
@@ -76,6 +77,8 @@ bool Session::handshake() {
       account_.subject().tls_version = facts.version;
       account_.subject().tls_cipher = facts.cipher;
       phase_ = Phase::open;
+      certificate_ = net::peer_certificate(*stream_->ssl());
+      certificate_login();
       return true;
     }
     case net::IoStatus::want_read:

@@ -42,7 +42,7 @@ class Session final : public net::Turn::Member,
                       private RelayOwner {
  public:
   Session(Shard& shard, std::uint64_t id, Descriptor socket, const net::Peer& peer,
-          const std::string& listener, SSL_CTX* tls);
+          const ListenerConfig& listener, SSL_CTX* tls);
   ~Session() override;
   void start();
   void close(std::string_view reason);
@@ -159,6 +159,9 @@ class Session final : public net::Turn::Member,
   Step local(const policy::Permit& permit);
   Step greeting(bool hello);
   Step begin_login(const GreetingRequest& request);
+  void certificate_login();
+  void certificate_login_done(LoginResult result);
+  [[nodiscard]] Proof proof();
   void login_done(const GreetingRequest& request, Place place, LoginResult result);
   [[nodiscard]] std::string adopt(const GreetingRequest& request, std::unique_ptr<Login> fresh,
                                   std::uint64_t& ticket);
@@ -274,6 +277,8 @@ class Session final : public net::Turn::Member,
   // What break-glass would add, asked for once a login; null = nothing.
   std::optional<std::shared_ptr<const policy::Grants>> emergency_;
   std::unique_ptr<LoginFlow> login_flow_;
+  std::optional<net::PeerCertificate> certificate_;
+  const std::string client_identity_;  // the listener's
 
   // Where commands are on their way: all of them on one link, so no two links can reorder one
   // client.

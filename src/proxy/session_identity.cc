@@ -78,8 +78,48 @@ Session::Step Session::begin_login(const GreetingRequest& request) {
         if (name) kept.name = *name;
         login_done(kept, place, std::move(result));
       });
-  login_flow_->authenticate(std::string(request.user), Secret(std::string(request.secret)));
+  login_flow_->authenticate(std::string(request.user), Secret(std::string(request.secret)),
+                            proof());
   return Step::done;
+}
+
+Proof Session::proof() {
+  return {.source = account_.subject().source_ip,
+          .certificate = certificate_ ? &*certificate_ : nullptr,
+          .certificate_issuer = client_identity_};
+}
+
+// Before the first command is looked at: who shows a certificate of a listener that knows what it
+// means needs no AUTH. What comes meanwhile waits.
+void Session::certificate_login() {
+  if (!certificate_ || client_identity_.empty() || phase_ != Phase::open) return;
+  if (!shard_.login_allowed(account_.subject().source_ip)) return;
+  pause_ = Pause::login;
+  login_flow_ = std::make_unique<LoginFlow>(
+      shard_, [this](LoginResult result) { certificate_login_done(std::move(result)); });
+  login_flow_->authenticate("", Secret(), proof());
+}
+
+// There is no command to answer. Who is refused may still AUTH with a token; who cannot be judged
+// now comes again.
+void Session::certificate_login_done(LoginResult result) {
+  if (auto* fresh = std::get_if<std::unique_ptr<Login>>(&result)) {
+    std::uint64_t ticket = 0;
+    (void)adopt({}, std::move(*fresh), ticket);
+    if (login_ == nullptr) return close("the grant's limit of connections is reached");
+  } else if (const auto* refused = std::get_if<LoginRefused>(&result)) {
+    shard_.metrics().logins_refused.add();
+    shard_.login_failed(account_.subject().source_ip);
+    (void)account_.login_refused(*refused);
+  } else {
+    shard_.metrics().logins_undecided.add();
+    const auto& undecided = std::get<LoginUndecided>(result);
+    (void)account_.login_refused({undecided.reason, undecided.detail, "", ""});
+    return close("the certificate's login could not be decided");
+  }
+  resume(Pause::login);
+  if (login_ != nullptr && outdated()) shard_.judge_soon(*this);
+  wake();
 }
 
 void Session::login_done(const GreetingRequest& request, Place place, LoginResult result) {
@@ -199,6 +239,7 @@ Session::Step Session::reset() {
   presence_.name.clear();
   parser_.set_limits(resp::before_login());
   answer("+RESET\r\n");
+  certificate_login();
   return Step::done;
 }
 

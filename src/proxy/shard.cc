@@ -113,7 +113,7 @@ void Shard::accepted(Listener& listener, Descriptor socket, const net::Peer& pee
   metrics_.connections.add();
   const std::uint64_t id = next_id_;
   next_id_ += wiring_.id_step;
-  auto session = std::make_unique<Session>(*this, id, std::move(socket), peer, listener.config.name,
+  auto session = std::make_unique<Session>(*this, id, std::move(socket), peer, listener.config,
                                            listener.tls.get());
   Session* pointer = session.get();
   sessions_.emplace(pointer, std::move(session));

@@ -1,4 +1,5 @@
 #include "server/config_sections.h"
+#include "server/config_ways_in.h"
 
 #include "keyward/base/log.h"
 
@@ -11,8 +12,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const std::vector<std::string> kAlgorithms = {"RS256", "RS384", "RS512", "PS256", "PS384",
-                                              "PS512", "ES256", "ES384", "ES512"};
+const std::vector<std::string> kAlgorithms = {"RS256", "RS384", "RS512", "PS256", "PS384",  "PS512",
+                                              "ES256", "ES384", "ES512", "EdDSA", "Ed25519"};
 
 void read_algorithms(const yaml::Node& node, std::vector<std::string>& out) {
   if (!node.present()) return;
@@ -59,21 +60,28 @@ void read_keys(const yaml::Node& node, const Folder& folder, identity::IssuerCon
   if (file.present() && uri.present()) {
     uri.error("the keys come from two places", "either jwks_file or jwks_uri");
   }
-  if (!out.jwks_uri.empty() && !out.jwks_uri.starts_with("https://")) {
+  if (!out.jwks_uri.empty() && !is_https(out.jwks_uri)) {
     uri.error("keys are fetched over HTTPS only", "https://...");
   }
-  const bool discovery = !file.present() && !uri.present();
-  if (discovery && !out.issuer.empty() && !out.issuer.starts_with("https://")) {
+  const bool discovery = !file.present() && !uri.present() && !out.introspection.only;
+  if (discovery && !out.issuer.empty() && !is_https(out.issuer)) {
     node.get("issuer").error("discovery needs an https:// issuer",
                              "https://..., or jwks_file: keys.json");
   }
-  read_file_path(node.get("ca"), folder, out.ca_file);
-  read_bool(node.get("internal"), out.internal);
+  if (const yaml::Node hosts = node.get("key_hosts"); hosts.present()) {
+    out.key_hosts = hosts.texts();
+    for (const std::string& host : out.key_hosts) {
+      if (host.find_first_of("/:@?# ") != std::string::npos) {
+        hosts.error("a key host is a name without scheme and port", "keys.example.com");
+      }
+    }
+  }
 }
 
 void read_claims(const yaml::Node& node, identity::IssuerConfig& out) {
   read_text(node.get("audience_claim"), out.audience_claim);
   read_text(node.get("principal_claim"), out.principal_claim);
+  read_text(node.get("principal_fallback"), out.principal_fallback);
   read_text(node.get("groups_claim"), out.groups_claim);
   read_text(node.get("label_claim"), out.label_claim);
   if (const yaml::Node claims = node.get("user_claims"); claims.present()) {
@@ -89,6 +97,9 @@ void read_claims(const yaml::Node& node, identity::IssuerConfig& out) {
       read_text(value, text);
       if (!text.empty()) out.required_claims.emplace_back(claim, std::move(text));
     }
+    if (out.required_claims.size() > 64) {
+      required.error("more than 64 required claims", "fewer claims");
+    }
   }
 }
 
@@ -100,17 +111,37 @@ void read_token_kind(const yaml::Node& node, identity::TokenKind& out) {
   if (kind == "workload") out = identity::TokenKind::workload;
 }
 
+void read_token_settings(const yaml::Node& node, const Folder& folder,
+                         identity::IssuerConfig& out) {
+  read_audiences(node.need("audiences"), out.audiences);
+  read_algorithms(node.get("algorithms"), out.algorithms);
+  read_elsewhere(node, folder, out);
+  read_keys(node, folder, out);
+  read_claims(node, out);
+  read_bool(node.get("allow_extra_audiences"), out.allow_extra_audiences);
+  read_duration(node.get("leeway"), 0s, 5min, out.leeway);
+  read_duration(node.get("exp_leeway"), 0s, 60s, out.exp_leeway);
+  read_duration(node.get("max_lifetime"), 1min, 31 * 24h, out.max_lifetime);
+  read_duration(node.get("refresh"), 5min, 24h, out.refresh);
+  read_duration(node.get("max_stale"), 5min, 30 * 24h, out.max_stale);
+  refuse_other_ways(node, out.profile);
+}
+
 identity::IssuerConfig read_issuer(const yaml::Node& node, const Folder& folder) {
   node.only({"alias",
+             "profile",
              "issuer",
              "audiences",
              "algorithms",
              "jwks_file",
              "jwks_uri",
+             "key_hosts",
              "ca",
+             "bearer_file",
              "internal",
              "audience_claim",
              "principal_claim",
+             "principal_fallback",
              "groups_claim",
              "label_claim",
              "token_kind",
@@ -122,23 +153,78 @@ identity::IssuerConfig read_issuer(const yaml::Node& node, const Folder& folder)
              "refresh",
              "max_stale",
              "user_claims",
-             "required_claims"});
+             "required_claims",
+             "introspection",
+             "token_review",
+             "accounts",
+             "regions",
+             "fips",
+             "endpoint",
+             "reuse",
+             "san",
+             "trust_domains"});
   identity::IssuerConfig out;
   read_name(node.need("alias"), out.alias);
-  read_text(node.need("issuer"), out.issuer);
-  read_audiences(node.need("audiences"), out.audiences);
-  read_algorithms(node.get("algorithms"), out.algorithms);
-  read_keys(node, folder, out);
-  read_claims(node, out);
+  std::string profile;
+  read_choice(node.get("profile"), identity::profile_names(), profile);
+  identity::apply_profile(profile, out);
   read_token_kind(node.get("token_kind"), out.token_kind);
-  read_bool(node.get("allow_extra_audiences"), out.allow_extra_audiences);
-  read_duration(node.get("leeway"), 0s, 5min, out.leeway);
-  read_duration(node.get("exp_leeway"), 0s, 60s, out.exp_leeway);
-  read_duration(node.get("max_lifetime"), 1min, 31 * 24h, out.max_lifetime);
+  if (out.profile == identity::Profile::mtls) {
+    misplaced(node, {"issuer"}, "leave it out");
+  } else {
+    read_text(out.issuer.empty() ? node.need("issuer") : node.get("issuer"), out.issuer);
+  }
+  read_file_path(node.get("ca"), folder, out.ca_file);
+  read_bool(node.get("internal"), out.internal);
   read_duration(node.get("max_session"), 1min, 31 * 24h, out.max_session);
-  read_duration(node.get("refresh"), 5min, 24h, out.refresh);
-  read_duration(node.get("max_stale"), 5min, 30 * 24h, out.max_stale);
+  if (out.profile == identity::Profile::aws_iam) {
+    read_aws(node, out);
+  } else if (out.profile == identity::Profile::mtls) {
+    read_certificates(node, out);
+  } else {
+    read_token_settings(node, folder, out);
+  }
+  for (const auto& wrong : identity::finish_profile(out)) {
+    const yaml::Node setting = node.get(wrong.setting);
+    const yaml::Node& place = setting.present() ? setting : node;
+    wrong.fatal ? place.error(wrong.what, wrong.instead) : place.warning(wrong.what, wrong.instead);
+  }
   return out;
+}
+
+// Opaque tokens and presigned requests do not name their issuer.
+void one_of_each(const yaml::Node& node, const identity::IssuerConfig& issuer,
+                 const Config& config) {
+  for (const identity::IssuerConfig& other : config.issuers) {
+    if (issuer.profile == identity::Profile::aws_iam && other.profile == issuer.profile) {
+      node.get("profile").error("a presigned request could belong to two entries",
+                                "one entry with all accounts and regions");
+    }
+    if (!issuer.introspection.url.empty() && !other.introspection.url.empty()) {
+      node.get("introspection")
+          .error("an opaque token could belong to two issuers", "introspection in one entry only");
+    }
+  }
+}
+
+// The listeners' client_identity against the entries that say what certificates mean.
+void check_client_identities(const yaml::Node& root, const Config& config) {
+  const auto nodes = root.get("listeners").list();
+  for (std::size_t at = 0; at < config.listeners.size() && at < nodes.size(); ++at) {
+    const std::string& alias = config.listeners[at].client_identity;
+    if (alias.empty()) continue;
+    const bool known = std::any_of(
+        config.issuers.begin(), config.issuers.end(), [&](const identity::IssuerConfig& issuer) {
+          return issuer.alias == alias && issuer.profile == identity::Profile::mtls;
+        });
+    if (!known) {
+      nodes[at]
+          .get("client_identity")
+          .error("no issuer of profile mtls has the alias " + log::printable(alias),
+                 "- {alias: " + log::printable(alias) +
+                     ", profile: mtls, trust_domains: [...]} under issuers");
+    }
+  }
 }
 
 }  // namespace
@@ -167,6 +253,7 @@ void read_issuers(const yaml::Node& root, const Folder& folder, Config& config) 
     if (!issuer.alias.empty() && !aliases.insert(issuer.alias).second) {
       node.get("alias").error("the alias " + issuer.alias + " is used twice", "another alias");
     }
+    one_of_each(node, issuer, config);
     if (!issuer.issuer.empty()) {
       const auto [place, fresh] = alias_of.emplace(issuer.issuer, issuer.alias);
       if (!fresh) {
@@ -176,6 +263,7 @@ void read_issuers(const yaml::Node& root, const Folder& folder, Config& config) 
     }
     config.issuers.push_back(std::move(issuer));
   }
+  check_client_identities(root, config);
 }
 
 }  // namespace keyward::server

@@ -6,7 +6,7 @@ namespace keyward::server {
 namespace {
 
 proxy::ListenerConfig read_listener(const yaml::Node& node, const Folder& folder) {
-  node.only({"name", "listen", "tls"});
+  node.only({"name", "listen", "tls", "client_identity"});
   proxy::ListenerConfig out;
   read_name(node.get("name"), out.name);
   const yaml::Node listen = node.need("listen");
@@ -18,6 +18,12 @@ proxy::ListenerConfig read_listener(const yaml::Node& node, const Folder& folder
     listen.error(
         "a listener without TLS would show tokens to the network",
         "tls: {certificate: server.pem, key: server.key} beside it, or listen on 127.0.0.1");
+  }
+  const yaml::Node identity = node.get("client_identity");
+  read_name(identity, out.client_identity);
+  if (identity.present() && out.tls.client_ca_file.empty()) {
+    identity.error("client certificates mean nothing without who signs them",
+                   "client_ca: ca.pem in tls");
   }
   return out;
 }

@@ -14,6 +14,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/signal_set.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <filesystem>
@@ -124,6 +125,19 @@ Result<> Server::State::build_shards() {
               });
             },
         .unblock = [this](std::uint64_t id) { asio::post(io, [this, id] { unblock(id); }); },
+        .ask_remote =
+            [this, shard_io](std::shared_ptr<const identity::RemoteQuestion> question,
+                             std::function<void(identity::RemoteAnswer)> done) {
+              asio::post(io, [this, shard_io, question = std::move(question),
+                              done = std::move(done)]() mutable {
+                remote->ask(std::move(question),
+                            [shard_io, done = std::move(done)](identity::RemoteAnswer answer) {
+                              asio::post(*shard_io, [done, answer = std::move(answer)]() mutable {
+                                done(std::move(answer));
+                              });
+                            });
+              });
+            },
         .connections = connections,
         .usage = usage,
         .first_id = index + 1,
@@ -136,6 +150,7 @@ Result<> Server::State::build_shards() {
     if (Result<> listening = listen(*thread, index == 0); !listening) return listening;
     shards.push_back(std::move(thread));
   }
+  remote = std::make_unique<identity::RemoteVerifier>(io, config.issuers, clock);
   keys = std::make_unique<identity::KeyFetcher>(
       io, config.issuers, clock,
       [this](const std::string& alias, std::shared_ptr<const identity::KeySet> set,
@@ -279,7 +294,10 @@ int Server::run(std::function<void()> on_ready) {
   state.start_threads();
   state.keys->start();
   asio::post(state.io, [&state] {
-    if (state.config.issuers.empty()) state.maybe_ready();
+    const auto& issuers = state.config.issuers;
+    const bool waits = std::any_of(issuers.begin(), issuers.end(),
+                                   [](const auto& issuer) { return issuer.has_keys(); });
+    if (!waits) state.maybe_ready();
   });
   state.io.run();
   for (auto& thread : state.shards) {

@@ -9,6 +9,7 @@
 #include "keyward/audit/journal.h"
 #include "keyward/base/clock.h"
 #include "keyward/identity/key_fetcher.h"
+#include "keyward/identity/remote_verifier.h"
 #include "keyward/lease/lease_service.h"
 #include "keyward/net/turn.h"
 #include "keyward/policy/in_force.h"
@@ -78,6 +79,7 @@ struct Server::State {
   std::unique_ptr<upstream::Control> control;
   std::unique_ptr<lease::LeaseService> leases;
   std::unique_ptr<identity::KeyFetcher> keys;
+  std::unique_ptr<identity::RemoteVerifier> remote;
   std::shared_ptr<const command::Catalog> catalog;
   std::shared_ptr<const policy::Snapshot> policy;  // what in_force holds
   policy::InForce in_force;

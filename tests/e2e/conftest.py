@@ -9,6 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from rig.asked import AskedServer, Sts
 from rig.certs import Authority
 from rig.keyward import BINARY, Keyward
 from rig.process import ROOT
@@ -132,6 +133,20 @@ def provider(tmp_path, authority):
         'worker-rsa': {'secret': 's2', 'groups': ['app'], 'alg': 'RS256'},
         'stranger': {'secret': 's3', 'groups': ['nobody'], 'alg': 'ES256'},
     })
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def sts(authority):
+    server = Sts(authority)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def asked(authority):
+    server = AskedServer(authority)
     yield server
     server.stop()
 

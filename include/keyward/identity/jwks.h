@@ -20,8 +20,8 @@ class PublicKey;  // src/identity/jose.h
 // symmetric.
 struct VerificationKey {
   std::string kid;      // may be empty
-  std::string kty;      // "RSA" or "EC"
-  std::string crv;      // "P-256" "P-384" "P-521"; empty for RSA
+  std::string kty;      // "RSA", "EC" or "OKP"
+  std::string crv;      // "P-256" "P-384" "P-521" "Ed25519"; empty for RSA
   std::string alg;      // the key's own restriction; empty = whatever fits its type
   Digest thumbprint{};  // over the public members: tells equal keys from different ones
   std::shared_ptr<const PublicKey> key;

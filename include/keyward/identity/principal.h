@@ -25,6 +25,9 @@ struct Principal {
   std::string evidence;
   WallTime issued_at{};
   WallTime expires_at{};  // end of the session this credential allows
+  // RFC 8705: hex SHA-256 of the client certificate without which this is worth nothing; may be
+  // empty.
+  std::string bound_to;
   // OCSF 3002 auth_protocol: "OpenID", "OAUTH 2.0", "aws-sts", "mTLS".
   std::string auth_protocol = "OpenID";
 };

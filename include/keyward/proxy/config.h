@@ -17,6 +17,8 @@ struct ListenerConfig {
   std::string name = "default";
   net::Endpoint endpoint;  // Kind::tls, or Kind::tcp for a plaintext listener (loopback only)
   net::ServerTlsConfig tls;
+  // Alias of the issuer entry (profile mtls) that says who a client certificate is; empty: nobody.
+  std::string client_identity;
 };
 
 struct ProxyLimits {

@@ -52,6 +52,10 @@ struct ShardWiring {
   // Ends the wait of a blocked command on Redis's connection `client`: its answer is then
   // UNBLOCKED, unless another was on its way.
   std::function<void(std::uint64_t client)> unblock;
+  // Has a credential judged elsewhere; the answer comes back on the shard's thread.
+  std::function<void(std::shared_ptr<const identity::RemoteQuestion>,
+                     std::function<void(identity::RemoteAnswer)> done)>
+      ask_remote;
   // Connections of the whole process, for limits.connections.
   std::shared_ptr<std::atomic<std::int64_t>> connections;
   std::shared_ptr<UsageRegistry> usage;
@@ -116,6 +120,10 @@ class Shard {
   [[nodiscard]] RateWaiters& rate_waiters() { return *rate_waiters_; }
   void refresh_keys(const std::string& issuer_alias, std::function<void()> done) {
     wiring_.refresh_keys(issuer_alias, std::move(done));
+  }
+  void ask_remote(std::shared_ptr<const identity::RemoteQuestion> question,
+                  std::function<void(identity::RemoteAnswer)> done) {
+    wiring_.ask_remote(std::move(question), std::move(done));
   }
 
   // A handshake costs as much as a hundred commands: only a few go on in one turn, so that a storm

@@ -36,19 +36,26 @@ class Authority:
         self.ca = self.folder / 'ca.pem'
         self.ca.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
 
-    def server(self, name):
-        """Paths of a certificate and a key for localhost and 127.0.0.1."""
+    def server(self, name, hosts=()):
+        """Paths of a certificate and a key for localhost, 127.0.0.1 and more hosts."""
+        names = [x509.DNSName('localhost'), x509.IPAddress(ipaddress.ip_address('127.0.0.1')), *map(x509.DNSName, hosts)]
+        return self._issue(name, names, ExtendedKeyUsageOID.SERVER_AUTH)
+
+    def client(self, name, *uris):
+        """Paths of a client's certificate with these URIs, and of its key."""
+        return self._issue(name, [x509.UniformResourceIdentifier(u) for u in uris], ExtendedKeyUsageOID.CLIENT_AUTH)
+
+    def _issue(self, name, names, usage):
         key = ec.generate_private_key(ec.SECP256R1())
         now = datetime.datetime.now(datetime.timezone.utc)
-        names = x509.SubjectAlternativeName([x509.DNSName('localhost'), x509.IPAddress(ipaddress.ip_address('127.0.0.1'))])
         certificate = (
             x509.CertificateBuilder().subject_name(_name('localhost')).issuer_name(self.certificate.subject)
             .public_key(key.public_key()).serial_number(x509.random_serial_number())
             .not_valid_before(now - datetime.timedelta(hours=1)).not_valid_after(now + datetime.timedelta(days=29))
-            .add_extension(names, critical=False)
+            .add_extension(x509.SubjectAlternativeName(names), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
             .sign(self.key, hashes.SHA256()))
         crt, pem = self.folder / f'{name}.crt', self.folder / f'{name}.key'
         crt.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))

@@ -143,9 +143,9 @@ class Keyward:
         except (OSError, http.client.HTTPException):
             return False
 
-    def connect(self, timeout=20):
-        """A raw TLS client that is not logged in."""
-        return connect(self.port, self.authority.ca, timeout)
+    def connect(self, timeout=20, certificate=None):
+        """A raw TLS client that sent nothing yet."""
+        return connect(self.port, self.authority.ca, timeout, certificate=certificate)
 
     def login(self, token, user=None, protocol=None, timeout=20):
         client = self.connect(timeout)

@@ -132,8 +132,12 @@ class Client:
             return True
 
 
-def connect(port, ca=None, timeout=20, plain=False):
+def connect(port, ca=None, timeout=20, plain=False, certificate=None):
+    """`certificate`: paths of the client's own and its key."""
     sock = socket.create_connection(('127.0.0.1', port), timeout)
     if not plain:
-        sock = ssl.create_default_context(cafile=str(ca)).wrap_socket(sock, server_hostname='localhost')
+        context = ssl.create_default_context(cafile=str(ca))
+        if certificate:
+            context.load_cert_chain(*map(str, certificate))
+        sock = context.wrap_socket(sock, server_hostname='localhost')
     return Client(sock, timeout)

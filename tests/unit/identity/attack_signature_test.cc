@@ -250,7 +250,11 @@ TEST(Attack, Case23SymmetricKeys) {
     EXPECT_NE(reason_for({{"kty", "oct"}, {"kid", "o"}, {"alg", "HS256"}, {"k", secret}}), "");
   }
   EXPECT_THAT(reason_for({{"kty", "oct"}, {"kid", "o"}}), HasSubstr("kty"));
-  EXPECT_THAT(reason_for({{"kty", "OKP"}, {"crv", "Ed25519"}, {"x", "AAAA"}}), HasSubstr("kty"));
+  EXPECT_THAT(reason_for({{"kty", "OKP"}, {"crv", "Ed25519"}, {"x", "AAAA"}}), HasSubstr("length"));
+  const std::string x = base64url_encode(std::string(32, 'x'));
+  EXPECT_THAT(reason_for({{"kty", "OKP"}, {"crv", "X25519"}, {"x", x}}), HasSubstr("curve"));
+  EXPECT_THAT(reason_for({{"kty", "OKP"}, {"crv", "Ed25519"}, {"x", x}, {"d", x}}),
+              HasSubstr("private"));
   EXPECT_THAT(reason_for(changed(rsa_key().jwk(), {{"d", "AQAB"}})), HasSubstr("private"));
   EXPECT_THAT(reason_for(changed(ec_key().jwk(), {{"d", "AQAB"}})), HasSubstr("private"));
 }

@@ -158,6 +158,47 @@ pid_file: keyward.pid
   EXPECT_EQ(config->admin.endpoint.port, 0);
 }
 
+TEST_F(ConfigFile, EveryWayIn) {
+  write("client.secret", "s3cret\n");
+  write("bearer", "token");
+  const auto config = load(R"(
+listeners: [{listen: "127.0.0.1:6380"}]
+upstream: {url: "redis://127.0.0.1:6379", user: keyward-admin, password_file: admin.pw}
+issuers:
+  - {alias: google, profile: google, audiences: [keyward], required_claims: {hd: example.com}, label_claim: name}
+  - {alias: entra, profile: entra, audiences: [keyward],
+     issuer: "https://login.microsoftonline.com/11112222-3333-4444-5555-666677778888/v2.0"}
+  - {alias: k8s, profile: kubernetes, issuer: "https://k8s.example", audiences: [keyward], bearer_file: bearer,
+     key_hosts: [keys.example], token_review: {url: "https://k8s.example/review", cache: 5s}}
+  - {alias: idp, issuer: "https://idp.example", audiences: [keyward], principal_fallback: cid, algorithms: [EdDSA],
+     introspection: {url: "https://idp.example/i", client_id: me, client_secret_file: client.secret, only: true, cache: 9s}}
+  - {alias: aws, profile: aws-iam, audiences: [prod], accounts: ["123456789012"], regions: [eu-west-1, global], fips: true,
+     endpoint: "vpce.example:443", reuse: per-source-ip, max_session: 2h}
+  - {alias: mesh, profile: mtls, trust_domains: [example.org], max_session: 1h}
+  - {alias: names, profile: mtls, san: dns}
+policies: policies
+audit: {directory: audit}
+)");
+  ASSERT_TRUE(config) << found_.text();
+  const auto& issuers = config->issuers;
+  EXPECT_EQ(issuers[0].issuer, "https://accounts.google.com");
+  EXPECT_EQ(issuers[0].label_claim, "name") << "a setting stands over the profile's";
+  EXPECT_THAT(issuers[0].key_hosts, ElementsAre("www.googleapis.com"));
+  EXPECT_THAT(issuers[1].required_claims,
+              ElementsAre(testing::Pair("tid", "11112222-3333-4444-5555-666677778888"),
+                          testing::Pair("ver", "2.0")));
+  EXPECT_EQ(issuers[2].token_review.cache, 5s);
+  EXPECT_EQ(issuers[2].bearer_file, (folder_ / "bearer").string());
+  EXPECT_FALSE(issuers[3].has_keys());
+  EXPECT_EQ(issuers[3].introspection.client_secret().value().reveal(), "s3cret");
+  EXPECT_EQ(issuers[4].aws.audience, "prod");
+  EXPECT_EQ(issuers[4].aws.reuse, identity::AwsConfig::Reuse::per_source_ip);
+  EXPECT_EQ(issuers[4].max_session, 2h);
+  EXPECT_EQ(issuers[5].certificate.san, identity::CertificateConfig::San::spiffe);
+  EXPECT_EQ(issuers[6].certificate.san, identity::CertificateConfig::San::dns);
+  EXPECT_THAT(identity::check_issuers(issuers), testing::IsEmpty());
+}
+
 TEST_F(ConfigFile, PasswordFollowsRotation) {
   const auto config = load(kSmall);
   ASSERT_TRUE(config);
