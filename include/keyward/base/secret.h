@@ -12,12 +12,9 @@ namespace keyward {
 class Secret {
  public:
   Secret() = default;
-  // Copies and wipes: moving a short string would leave its bytes in the argument.
-  explicit Secret(std::string value) : value_(value) {
-    OPENSSL_cleanse(value.data(), value.size());
-  }
+  explicit Secret(std::string value) : value_(std::move(value)) { scrub(value); }
   Secret(const Secret&) = default;
-  Secret(Secret&& other) noexcept : value_(other.value_) { other.wipe(); }
+  Secret(Secret&& other) noexcept : value_(std::move(other.value_)) { scrub(other.value_); }
   Secret& operator=(const Secret& other) {
     if (this != &other) {
       wipe();
@@ -28,8 +25,8 @@ class Secret {
   Secret& operator=(Secret&& other) noexcept {
     if (this != &other) {
       wipe();
-      value_ = other.value_;
-      other.wipe();
+      value_ = std::move(other.value_);
+      scrub(other.value_);
     }
     return *this;
   }
@@ -39,9 +36,12 @@ class Secret {
   [[nodiscard]] bool empty() const { return value_.empty(); }
 
  private:
-  void wipe() noexcept {
-    OPENSSL_cleanse(value_.data(), value_.size());
-    value_.clear();
+  void wipe() noexcept { scrub(value_); }
+  // All that a string holds, also what moving a short one leaves in it and what swapping gave it.
+  static void scrub(std::string& text) noexcept {
+    text.resize(text.capacity());
+    OPENSSL_cleanse(text.data(), text.size());
+    text.clear();
   }
   std::string value_;
 };
