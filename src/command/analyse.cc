@@ -1,9 +1,10 @@
-#include "command/ascii.h"
 #include "command/key_walker.h"
+#include "command/numbers.h"
 #include "command/option_reader.h"
 #include "command/refusals.h"
 #include "command/syntax.h"
 
+#include "keyward/base/ascii.h"
 #include "keyward/command/command.h"
 
 #include <algorithm>
@@ -74,7 +75,7 @@ Analysis read_streams(const CommandInfo& info, Command& out) {
   if (Analysis options = reader.read_leading(info.syntax->first); options.verdict != Verdict::ok)
     return options;
   const std::size_t at = reader.at();
-  if (at == out.args.size() || !is_word(out.args[at], "streams")) {
+  if (at == out.args.size() || !same_word(out.args[at], "streams")) {
     return argument_error(info, at, "is neither an option nor STREAMS");
   }
   if (info.syntax->group_needed && !reader.seen("group"))
@@ -96,12 +97,12 @@ Analysis read_bitfield(const CommandInfo& info, Command& out) {
   for (std::size_t i = info.syntax->first; i < out.args.size();) {
     const std::string_view word = out.args[i];
     std::size_t values = 0;
-    if (is_word(word, "get")) {
+    if (same_word(word, "get")) {
       values = 2;
-    } else if (info.is(kWrite) && (is_word(word, "set") || is_word(word, "incrby"))) {
+    } else if (info.is(kWrite) && (same_word(word, "set") || same_word(word, "incrby"))) {
       values = 3;
       writes = true;
-    } else if (info.is(kWrite) && is_word(word, "overflow")) {
+    } else if (info.is(kWrite) && same_word(word, "overflow")) {
       values = 1;
     } else {
       return argument_error(info, i, "is none of its operations");
@@ -125,7 +126,7 @@ Analysis find_xadd_id(const CommandInfo& info, const Command& command, std::size
   for (id_at = info.syntax->first; id_at < args.size();) {
     const auto options = info.syntax->options;
     const auto option = std::find_if(options.begin(), options.end(), [&](const Option& each) {
-      return is_word(args[id_at], each.name);
+      return same_word(args[id_at], each.name);
     });
     if (option == options.end()) return {};
     const std::uint32_t bit = 1U << (option - options.begin());

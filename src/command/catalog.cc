@@ -1,9 +1,10 @@
 #include "keyward/command/catalog.h"
 
-#include "command/ascii.h"
 #include "command/catalog_builder.h"
 #include "command/name_hash.h"
 #include "command/raw_command.h"
+
+#include "keyward/base/ascii.h"
 
 #include <algorithm>
 
@@ -32,7 +33,7 @@ const CommandInfo* Catalog::look_up(CommandId container, std::string_view name) 
     const CommandInfo& info = all_[slot.id];
     std::string_view own = info.name;
     if (container != kNobody) own.remove_prefix(all_[container].name.size() + 1);
-    if (is_word(name, own)) return &info;
+    if (same_word(name, own)) return &info;
   }
   return nullptr;
 }

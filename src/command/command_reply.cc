@@ -1,7 +1,8 @@
 // RESP2 bytes of COMMAND -> RawCommand. The sender is the upstream server; sizes are still bounded
 // by the bytes present.
-#include "command/ascii.h"
 #include "command/raw_command.h"
+
+#include "keyward/base/ascii.h"
 
 #include <charconv>
 #include <limits>
@@ -72,14 +73,14 @@ int number_field(std::span<const Value> flat, std::string_view name) {
 
 void read_spec_flags(const Value& flags, KeySpec& spec) {
   for (const Value& flag : flags.items) {
-    if (is_word(flag.text, "access")) spec.access |= kRead;
-    if (is_word(flag.text, "insert") || is_word(flag.text, "update") ||
-        is_word(flag.text, "delete")) {
+    if (same_word(flag.text, "access")) spec.access |= kRead;
+    if (same_word(flag.text, "insert") || same_word(flag.text, "update") ||
+        same_word(flag.text, "delete")) {
       spec.access |= kModify;
     }
-    if (is_word(flag.text, "not_key")) spec.not_key = true;
-    if (is_word(flag.text, "incomplete")) spec.incomplete = true;
-    if (is_word(flag.text, "variable_flags")) spec.variable = true;
+    if (same_word(flag.text, "not_key")) spec.not_key = true;
+    if (same_word(flag.text, "incomplete")) spec.incomplete = true;
+    if (same_word(flag.text, "variable_flags")) spec.variable = true;
   }
 }
 

@@ -1,17 +1,11 @@
 #include "command/key_walker.h"
 
-#include "command/ascii.h"
+#include "command/numbers.h"
+
+#include "keyward/base/ascii.h"
 
 namespace keyward::command {
 namespace {
-
-bool is_keyword(std::string_view text, std::string_view upper) {
-  if (text.size() != upper.size()) return false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (to_upper(text[i]) != upper[i]) return false;
-  }
-  return true;
-}
 
 // Index behind the keyword; 0 = not there; -1 = there twice, so that Redis and we might mean
 // different ones.
@@ -22,7 +16,7 @@ std::int64_t behind_keyword(const KeySpec& spec, const Arguments& arguments) {
   const std::int64_t to = forward ? total : total + spec.begin_index + 1;
   std::int64_t found = 0;
   for (std::int64_t i = from; i < to && i < static_cast<std::int64_t>(arguments.args.size()); ++i) {
-    if (!is_keyword(arguments.args[static_cast<std::size_t>(i)], spec.keyword)) continue;
+    if (!same_word(arguments.args[static_cast<std::size_t>(i)], spec.keyword)) continue;
     if (found != 0) return -1;
     found = i + 1;
   }

@@ -1,7 +1,9 @@
 #include "command/option_reader.h"
 
-#include "command/ascii.h"
+#include "command/numbers.h"
 #include "command/refusals.h"
+
+#include "keyward/base/ascii.h"
 
 namespace keyward::command {
 namespace {
@@ -12,7 +14,7 @@ std::uint32_t bit(std::size_t index) { return 1U << index; }
 
 const Option* OptionReader::option_at(std::size_t at) const {
   for (const Option& option : info_.syntax->options) {
-    if (is_word(command_.args[at], option.name)) return &option;
+    if (same_word(command_.args[at], option.name)) return &option;
   }
   return nullptr;
 }
@@ -83,11 +85,11 @@ Analysis OptionReader::check_value(const Option& option, std::string_view value)
   // redis takes keys behind these words wherever it finds them: sort.c, geo.c, db.c sortGetKeys and
   // xreadGetKeys.
   for (const Option& other : info_.syntax->options) {
-    if (other.effect == Effect::destination && is_word(value, other.name)) {
+    if (other.effect == Effect::destination && same_word(value, other.name)) {
       return option_error(info_, option.name, "has a value that reads as an option");
     }
   }
-  if (info_.grammar == Grammar::streams && is_word(value, "streams")) {
+  if (info_.grammar == Grammar::streams && same_word(value, "streams")) {
     return option_error(info_, option.name, "has a value that reads as STREAMS");
   }
   switch (option.kind) {

@@ -1,6 +1,6 @@
 #include "command/refusals.h"
 
-#include "command/ascii.h"
+#include "keyward/base/ascii.h"
 
 namespace keyward::command {
 namespace {

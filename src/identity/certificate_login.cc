@@ -2,6 +2,8 @@
 
 #include "identity/claims.h"
 
+#include "keyward/base/ascii.h"
+
 #include <algorithm>
 
 namespace keyward::identity {
@@ -15,11 +17,6 @@ const std::vector<std::string>& names_of(const net::PeerCertificate& certificate
   if (san == CertificateConfig::San::dns) return certificate.dns;
   if (san == CertificateConfig::San::email) return certificate.emails;
   return certificate.uris;
-}
-
-bool path_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-         c == '-' || c == '_';
 }
 
 // SPIFFE-ID sections 2.1 and 2.2: spiffe://domain/segments, no empty or relative segment, nothing
@@ -36,7 +33,7 @@ bool is_spiffe_id(std::string_view id, const std::vector<std::string>& domains) 
     id.remove_prefix(1);
     const std::string_view segment = id.substr(0, id.find('/'));
     if (segment.empty() || segment == "." || segment == ".." ||
-        !std::all_of(segment.begin(), segment.end(), path_character)) {
+        !std::all_of(segment.begin(), segment.end(), is_plain)) {
       return false;
     }
     id.remove_prefix(segment.size());

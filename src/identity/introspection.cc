@@ -4,6 +4,7 @@
 #include "identity/claims.h"
 #include "identity/strict_json.h"
 
+#include "keyward/base/ascii.h"
 #include "keyward/net/sigv4.h"
 
 #include <boost/json/array.hpp>
@@ -22,10 +23,7 @@ namespace json = boost::json;
 constexpr std::size_t kMaxOpaque = 4096;
 constexpr std::size_t kDepth = 16;
 
-bool token_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-         c == '.' || c == '_' || c == '~' || c == '+' || c == '/';
-}
+bool token_character(char c) { return is_plain(c) || c == '~' || c == '+' || c == '/'; }
 
 Rejected malformed() { return {"malformed", "the answer is no strict JSON of the expected shape"}; }
 

@@ -2,6 +2,8 @@
 
 #include "identity/jose.h"
 
+#include "keyward/base/ascii.h"
+
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
 
@@ -21,10 +23,7 @@ bool is_https(const std::string& text) {
 }
 
 bool is_alias(const std::string& text) {
-  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           c == '-' || c == '.';
-  });
+  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), is_plain);
 }
 
 void check_times(const IssuerConfig& issuer, std::vector<std::string>& wrong) {

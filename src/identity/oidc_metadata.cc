@@ -2,6 +2,8 @@
 
 #include "identity/strict_json.h"
 
+#include "keyward/base/ascii.h"
+
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
 
@@ -17,14 +19,6 @@ constexpr std::size_t kDepth = 8;
 constexpr std::chrono::seconds kSoonest = std::chrono::minutes(5);
 constexpr std::chrono::seconds kLatest = std::chrono::hours(24);
 
-std::string lower(std::string_view text) {
-  std::string result(text);
-  std::transform(result.begin(), result.end(), result.begin(), [](char letter) {
-    return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
-  });
-  return result;
-}
-
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
@@ -39,7 +33,7 @@ std::optional<std::string> authority(std::string_view text) {
   }
   const std::string host = url->host();
   if (host.empty()) return std::nullopt;
-  return lower(host) + ":" + (url->has_port() ? std::string(url->port()) : "443");
+  return lowered(host) + ":" + (url->has_port() ? std::string(url->port()) : "443");
 }
 
 }  // namespace
@@ -82,14 +76,14 @@ Result<std::string> read_metadata(std::string_view document, const IssuerConfig&
 }
 
 bool is_json_type(std::string_view content_type) {
-  const std::string type = lower(trimmed(content_type.substr(0, content_type.find(';'))));
+  const std::string type = lowered(trimmed(content_type.substr(0, content_type.find(';'))));
   return type == "application/json" ||
          (type.starts_with("application/") && type.ends_with("+json"));
 }
 
 std::chrono::seconds refresh_interval(std::string_view cache_control,
                                       std::chrono::seconds standard) {
-  const std::string header = lower(cache_control);
+  const std::string header = lowered(cache_control);
   std::string_view rest = header;
   while (!rest.empty()) {
     const std::size_t comma = std::min(rest.find(','), rest.size());

@@ -2,6 +2,7 @@
 
 #include "identity/strict_json.h"
 
+#include "keyward/base/ascii.h"
 #include "keyward/net/sigv4.h"
 
 #include <algorithm>
@@ -36,14 +37,6 @@ bool digits(std::string_view text, std::size_t count) {
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
 std::string_view partition_of(std::string_view region) {
   if (region.starts_with("cn-")) return "aws-cn";
   if (region.starts_with("us-gov-")) return "aws-us-gov";
@@ -71,7 +64,7 @@ std::optional<Rejected> read_query(std::string_view query, Parameters& out) {
         !net::sigv4::uri_decode(pair.substr(equals + 1), value)) {
       return refuse("the query is not encoded as AWS signs it");
     }
-    const std::string folded = lower(name);
+    const std::string folded = lowered(name);
     if (std::find(seen.begin(), seen.end(), folded) != seen.end()) {
       return refuse("a query parameter stands twice");
     }
@@ -165,8 +158,7 @@ const StsHost* find_host(std::string_view authority_and_path, const std::vector<
 
 bool name_characters(std::string_view text, std::size_t most, std::string_view more = "") {
   return !text.empty() && text.size() <= most && std::all_of(text.begin(), text.end(), [&](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("_+=,.@-").find(c) != std::string_view::npos ||
+    return is_alnum(c) || std::string_view("_+=,.@-").find(c) != std::string_view::npos ||
            more.find(c) != std::string_view::npos;
   });
 }

@@ -1,5 +1,7 @@
 #include "keyward/net/https_client.h"
 
+#include "keyward/base/ascii.h"
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -88,10 +90,7 @@ Result<Target> read_url(const HttpRequest& request) {
   target.literal = url->host_type() == boost::urls::host_type::ipv4 ||
                    url->host_type() == boost::urls::host_type::ipv6;
   target.host = url->host_address();
-  const bool plain_name = std::all_of(target.host.begin(), target.host.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '.' || c == '_';
-  });
+  const bool plain_name = std::all_of(target.host.begin(), target.host.end(), is_plain);
   if (target.host.empty() || (!target.literal && !plain_name)) {
     return Error(Errc::invalid, "the URL has no usable host");
   }

@@ -1,5 +1,6 @@
 #include "keyward/net/sigv4.h"
 
+#include "keyward/base/ascii.h"
 #include "keyward/base/hash.h"
 
 #include <openssl/evp.h>
@@ -12,10 +13,7 @@ namespace keyward::net::sigv4 {
 
 namespace {
 
-bool unreserved(char c) {
-  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
-         c == '.' || c == '_' || c == '~';
-}
+bool unreserved(char c) { return is_plain(c) || c == '~'; }
 
 int nibble(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -30,14 +28,6 @@ Secret hmac(std::string_view key, std::string_view text) {
        reinterpret_cast<const unsigned char*>(text.data()), text.size(),
        reinterpret_cast<unsigned char*>(out.data()), &size);
   return Secret(std::move(out));
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
 }
 
 // Outer blanks go, runs of inner ones become one.
@@ -55,7 +45,7 @@ std::string folded(std::string_view value) {
 Pairs signed_headers(const Request& request) {
   Pairs headers{{"host", request.host}};
   for (const auto& [name, value] : request.headers)
-    headers.emplace_back(lower(name), folded(value));
+    headers.emplace_back(lowered(name), folded(value));
   std::stable_sort(headers.begin(), headers.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   Pairs merged;  // values of one name go behind each other

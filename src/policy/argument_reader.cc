@@ -2,6 +2,7 @@
 
 #include "policy/entry_reach.h"
 
+#include "keyward/base/ascii.h"
 #include "keyward/base/log.h"
 
 #include <algorithm>
@@ -69,7 +70,7 @@ std::optional<std::string> read_glob(const yaml::Node& node, const Form& form) {
     return std::nullopt;
   }
   if (!form.options.empty()) return text;
-  for (char& c : *text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  *text = lowered(*text);
   const auto& known = sections();
   if (form.command == "info" && !has_wildcard(*text) &&
       std::find(known.begin(), known.end(), *text) == known.end()) {

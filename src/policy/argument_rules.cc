@@ -1,5 +1,6 @@
 #include "policy/argument_rules.h"
 
+#include "keyward/base/ascii.h"
 #include "keyward/policy/glob.h"
 
 #include <algorithm>
@@ -71,8 +72,7 @@ bool in_prefixes(const ArgumentRule& rule, std::string_view text) {
 bool covers_config(const Entry& entry, command::CommandId id, std::string_view name) {
   if (name.size() > kLongestName) return false;
   std::array<char, kLongestName> buffer{};
-  std::transform(name.begin(), name.end(), buffer.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  std::transform(name.begin(), name.end(), buffer.begin(), to_lower);
   const std::string_view low(buffer.data(), name.size());
   if (names_secret(low)) return false;
   return std::any_of(entry.arguments.begin(), entry.arguments.end(), [&](const ArgumentRule& rule) {

@@ -1,5 +1,6 @@
 #include "policy/command_words.h"
 
+#include "keyward/base/ascii.h"
 #include "keyward/base/log.h"
 
 #include <algorithm>
@@ -27,12 +28,6 @@ bool comes_with_category(const CommandInfo& info) {
   return open && !needs_no_grant(info);
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  return out;
-}
-
 // The words of one list, applied to one set.
 class WordReader {
  public:
@@ -41,7 +36,7 @@ class WordReader {
   void apply(const yaml::Node& node) {
     const std::optional<std::string> raw = node.text();
     if (!raw) return;
-    const std::string word = lower(*raw);
+    const std::string word = lowered(*raw);
     const bool minus = word.starts_with('-');
     const std::string name = word.substr(minus || word.starts_with('+') ? 1 : 0);
     if (name.empty()) return fail(node, "an empty command name", "get, or @read");

@@ -2,6 +2,8 @@
 
 #include "policy/command_words.h"
 
+#include "keyward/base/ascii.h"
+
 #include <algorithm>
 
 namespace keyward::policy {
@@ -40,8 +42,7 @@ std::vector<std::string> added_words(const yaml::Node& commands) {
   std::vector<std::string> out;
   for (const yaml::Node& item : commands.list()) {
     if (!item.is_scalar()) continue;
-    std::string word = item.text().value_or("");
-    for (char& c : word) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    std::string word = lowered(item.text().value_or(""));
     if (word.starts_with('+')) word.erase(0, 1);
     out.push_back(std::move(word));
   }

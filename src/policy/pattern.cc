@@ -2,6 +2,7 @@
 
 #include "policy/claims.h"
 
+#include "keyward/base/ascii.h"
 #include "keyward/base/log.h"
 
 #include <algorithm>
@@ -14,12 +15,6 @@ constexpr std::string_view kExampleValue = "example";
 constexpr std::string_view kTemplates =
     "{subject}, {claim.NAME}, {k8s.namespace} or {k8s.serviceaccount}, or \\{ for the character "
     "itself";
-
-// Bytes that a template's value may hold.
-bool in_values(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-         c == '.' || c == '-';
-}
 
 bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
@@ -120,7 +115,7 @@ const Pattern::Piece* overlapping_template(const Pattern& pattern, bool open) {
         last || pieces[i + 1].is_template ? std::string_view() : pieces[i + 1].text;
     const std::size_t wild = next.find_first_of("*?[");
     const std::string_view text = next.substr(0, wild);
-    if (!std::all_of(text.begin(), text.end(), in_values)) continue;
+    if (!std::all_of(text.begin(), text.end(), is_plain)) continue;
     const bool ends = wild == std::string_view::npos && i + (next.empty() ? 1 : 2) >= pieces.size();
     if (!ends || open) return &pieces[i];
   }
@@ -141,7 +136,7 @@ void check_templates(const Pattern& pattern, PatternUse use, const yaml::Node& n
 }  // namespace
 
 bool plain_value(std::string_view value) {
-  return !value.empty() && value.size() <= 64 && std::all_of(value.begin(), value.end(), in_values);
+  return !value.empty() && value.size() <= 64 && std::all_of(value.begin(), value.end(), is_plain);
 }
 
 std::optional<Pattern> read_pattern(const yaml::Node& node, PatternUse use) {

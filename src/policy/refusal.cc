@@ -2,6 +2,7 @@
 
 #include "policy/argument_rules.h"
 
+#include "keyward/base/ascii.h"
 #include "keyward/base/log.h"
 #include "keyward/policy/ttl_guard.h"
 
@@ -115,9 +116,7 @@ std::string argument_text(const command::Command& command, const Nearest& neares
   const std::string which =
       "argument " + std::to_string(nearest.arg) + " of '" + command.info->name + "' ";
   if (command.info->ruled_from != 0) {
-    std::string low(command.args[nearest.arg].substr(0, 128));
-    for (char& c : low) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-    if (names_secret(low))
+    if (names_secret(lowered(command.args[nearest.arg].substr(0, 128))))
       return which + "takes in secrets of the server, which nobody is shown" + at_rule(nearest);
   }
   std::vector<std::string> patterns;

@@ -1,5 +1,7 @@
 #include "keyward/policy/ttl_guard.h"
 
+#include "keyward/base/ascii.h"
+
 #include <algorithm>
 #include <charconv>
 #include <optional>
@@ -85,11 +87,6 @@ const Judged* judged(std::string_view name) {
   }();
   const auto found = table.find(name);
   return found == table.end() ? nullptr : &found->second;
-}
-
-bool same_word(std::string_view given, std::string_view lower) {
-  return std::equal(given.begin(), given.end(), lower.begin(), lower.end(),
-                    [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; });
 }
 
 // Where that option stands; 0 = nowhere. `analyse` has seen to it that no value can be taken for

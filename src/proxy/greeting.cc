@@ -2,6 +2,8 @@
 
 #include "proxy/wire_errors.h"
 
+#include "keyward/base/ascii.h"
+
 #include <algorithm>
 #include <cctype>
 #include <charconv>
@@ -9,12 +11,6 @@
 namespace keyward::proxy {
 
 namespace {
-
-bool is(std::string_view word, std::string_view upper) {
-  return std::equal(word.begin(), word.end(), upper.begin(), upper.end(), [](char a, char b) {
-    return std::toupper(static_cast<unsigned char>(a)) == b;
-  });
-}
 
 GreetingRequest refuse(std::string_view error) {
   GreetingRequest request;
@@ -51,12 +47,12 @@ GreetingRequest parse_greeting(std::span<const std::string_view> args, bool hell
   request.protocol = static_cast<resp::Protocol>(version);
   for (std::size_t i = 2; i < args.size(); ++i) {
     const std::size_t left = args.size() - i - 1;
-    if (is(args[i], "AUTH") && left >= 2 && !request.credential) {
+    if (same_word(args[i], "AUTH") && left >= 2 && !request.credential) {
       request.credential = true;
       request.user = args[i + 1];
       request.secret = args[i + 2];
       i += 2;
-    } else if (is(args[i], "SETNAME") && left >= 1 && !request.name) {
+    } else if (same_word(args[i], "SETNAME") && left >= 1 && !request.name) {
       request.name = args[i + 1];
       if (!valid_client_name(*request.name)) return refuse(wire::kClientName);
       i += 1;

@@ -2,31 +2,23 @@
 
 #include "proxy/wire_errors.h"
 
+#include "keyward/base/ascii.h"
+
 #include <algorithm>
 
 namespace keyward::proxy {
 
-namespace {
-
-constexpr std::string_view kBcast = "BCAST";
-
-}  // namespace
-
 bool starts_tracking(const command::Command& command) {
   if (command.info->kind != command::Kind::tracking || command.info->name != "client|tracking")
     return false;
-  const std::string_view word = command.args[2];
-  return word.size() == 2 && (word[0] | 0x20) == 'o' && (word[1] | 0x20) == 'n';
+  return same_word(command.args[2], "on");
 }
 
 std::string_view tracking_obstacle(const command::Command& command, resp::Protocol protocol,
                                    const command::ServerVersion& server, bool renamed) {
   if (protocol == resp::Protocol::resp2) return wire::kTracking;
-  const bool bcast =
-      std::any_of(command.args.begin() + 3, command.args.end(), [](std::string_view word) {
-        return std::equal(word.begin(), word.end(), kBcast.begin(), kBcast.end(),
-                          [](char a, char b) { return (a & ~0x20) == b; });
-      });
+  const bool bcast = std::any_of(command.args.begin() + 3, command.args.end(),
+                                 [](std::string_view word) { return same_word(word, "bcast"); });
   if (!bcast) return {};
   if (renamed) return wire::kBcastRenamed;
   // Before redis#15371 its messages name every key that changes, whatever the user's patterns.

@@ -3,6 +3,7 @@
 #include "proxy/greeting.h"
 #include "proxy/wire_errors.h"
 
+#include "keyward/base/ascii.h"
 #include "keyward/policy/glob.h"
 #include "keyward/policy/name_space.h"
 
@@ -14,12 +15,6 @@
 namespace keyward::proxy {
 
 namespace {
-
-bool same_word(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
-    return std::tolower(x) == std::tolower(y);
-  });
-}
 
 std::string error(std::string_view text) {
   std::string out;
@@ -78,9 +73,8 @@ std::string shown_sections(std::string_view info, std::span<const std::string> s
   return sections_of(info, [&](std::string_view title) {
     std::string low(title);
     for (char& c : low) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-    return std::any_of(shown.begin(), shown.end(), [&](const std::string& glob) {
-      return policy::glob_match(glob, low);
-    });
+    return std::any_of(shown.begin(), shown.end(),
+                       [&](const std::string& glob) { return policy::glob_match(glob, low); });
   });
 }
 

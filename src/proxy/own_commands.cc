@@ -1,5 +1,7 @@
 #include "proxy/own_commands.h"
 
+#include "keyward/base/ascii.h"
+
 #include <algorithm>
 
 namespace keyward::proxy {
@@ -8,11 +10,6 @@ namespace {
 
 constexpr std::size_t kShortestReason = 8;
 constexpr std::size_t kLongestReason = 500;
-
-bool same_word(std::string_view given, std::string_view upper) {
-  return std::equal(given.begin(), given.end(), upper.begin(), upper.end(),
-                    [](char a, char b) { return (a >= 'a' && a <= 'z' ? a - 32 : a) == b; });
-}
 
 }  // namespace
 

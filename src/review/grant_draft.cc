@@ -1,5 +1,7 @@
 #include "review/grant_draft.h"
 
+#include "keyward/base/ascii.h"
+
 #include <algorithm>
 #include <functional>
 
@@ -141,11 +143,7 @@ void name_people(const std::string& issuer, const std::vector<const Role*>& role
 
 std::string plain_name(std::string_view text) {
   std::string out;
-  for (const char c : text.substr(0, 56)) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '_' || c == '.' || c == '-';
-    out += plain ? c : '-';
-  }
+  for (const char c : text.substr(0, 56)) out += is_plain(c) ? c : '-';
   return out.empty() ? "people" : out;
 }
 

@@ -1,5 +1,7 @@
 #include "review/key_shape.h"
 
+#include "keyward/base/ascii.h"
+
 #include <algorithm>
 #include <array>
 #include <map>
@@ -10,10 +12,10 @@ namespace {
 
 constexpr std::size_t kNumbered = 4;  // so many names with a number at their end are a row
 
-bool digit(char c) { return c >= '0' && c <= '9'; }
-bool letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool hex_digit(char c) { return digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
-bool in_word(char c) { return digit(c) || letter(c) || static_cast<unsigned char>(c) >= 0x80; }
+bool hex_digit(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+bool in_word(char c) {
+  return is_digit(c) || is_letter(c) || static_cast<unsigned char>(c) >= 0x80;
+}
 
 bool boundary(std::string_view text, std::size_t at) {
   return at >= text.size() || !in_word(text[at]);
@@ -39,22 +41,22 @@ std::size_t date_at(std::string_view text, std::size_t at) {
   constexpr std::string_view kForm = "dddd-dd-dd";
   if (text.size() - at < kForm.size()) return 0;
   for (std::size_t i = 0; i < kForm.size(); ++i) {
-    if (kForm[i] == 'd' ? !digit(text[at + i]) : text[at + i] != '-') return 0;
+    if (kForm[i] == 'd' ? !is_digit(text[at + i]) : text[at + i] != '-') return 0;
   }
   std::size_t end = at + kForm.size();
   if (boundary(text, end)) return end - at;
-  if (text[end] != 'T' || end + 1 >= text.size() || !digit(text[end + 1])) return 0;
+  if (text[end] != 'T' || end + 1 >= text.size() || !is_digit(text[end + 1])) return 0;
   // 08:00:00.5, then Z or an offset: each separator only in front of a digit.
   const auto digits_from = [&](std::size_t from) {
     while (from < text.size() &&
-           (digit(text[from]) || ((text[from] == ':' || text[from] == '.') &&
-                                  from + 1 < text.size() && digit(text[from + 1]))))
+           (is_digit(text[from]) || ((text[from] == ':' || text[from] == '.') &&
+                                     from + 1 < text.size() && is_digit(text[from + 1]))))
       ++from;
     return from;
   };
   end = digits_from(end + 1);
   const bool offset =
-      end + 1 < text.size() && (text[end] == '+' || text[end] == '-') && digit(text[end + 1]);
+      end + 1 < text.size() && (text[end] == '+' || text[end] == '-') && is_digit(text[end + 1]);
   if (offset) {
     end = digits_from(end + 1);
   } else if (end < text.size() && text[end] == 'Z') {
@@ -67,16 +69,16 @@ std::size_t date_at(std::string_view text, std::size_t at) {
 std::size_t turns(std::string_view word) {
   std::size_t count = 0;
   for (std::size_t i = 1; i < word.size(); ++i)
-    count += digit(word[i]) != digit(word[i - 1]) ? 1 : 0;
+    count += is_digit(word[i]) != is_digit(word[i - 1]) ? 1 : 0;
   return count;
 }
 
 // What a word is by its looks; 0 = a word.
 char look_of(std::string_view word) {
-  if (all(word, digit))
+  if (all(word, is_digit))
     return static_cast<char>(word.size() == 1 ? Varying::digit : Varying::number);
-  if (!all(word, [](char c) { return digit(c) || letter(c); })) return 0;
-  const auto digits = std::count_if(word.begin(), word.end(), digit);
+  if (!all(word, [](char c) { return is_digit(c) || is_letter(c); })) return 0;
+  const auto digits = std::count_if(word.begin(), word.end(), is_digit);
   const auto letters = static_cast<std::ptrdiff_t>(word.size()) - digits;
   if (word.size() >= 8 && digits > 0 && all(word, hex_digit) && turns(word) >= 2)
     return static_cast<char>(Varying::hex);
@@ -146,7 +148,7 @@ struct Item {
 
 std::string without_number(const std::string& word) {
   std::size_t end = word.size();
-  while (end > 0 && digit(word[end - 1])) --end;
+  while (end > 0 && is_digit(word[end - 1])) --end;
   return word.substr(0, end);
 }
 

@@ -1,5 +1,6 @@
 #include "review/template_match.h"
 
+#include "keyward/base/ascii.h"
 #include "keyward/policy/glob.h"
 
 #include <vector>
@@ -27,11 +28,6 @@ std::optional<Template> first_template(std::string_view pattern) {
   return std::nullopt;
 }
 
-bool plain(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-         c == '.' || c == '-';
-}
-
 std::string replaced(std::string_view pattern, const Template& at, std::string_view by) {
   return std::string(pattern.substr(0, at.at)) + std::string(by) +
          std::string(pattern.substr(at.at + at.size));
@@ -57,7 +53,7 @@ std::optional<std::string> match_template(std::string_view pattern, std::string_
     return std::string(shown) + " has a value that fits";
   // Behind a literal beginning the value begins at a known place; the longest comes first.
   std::size_t end = at->at;
-  while (end < name.size() && end - at->at < kLongestValue && plain(name[end])) ++end;
+  while (end < name.size() && end - at->at < kLongestValue && is_plain(name[end])) ++end;
   for (; end > at->at; --end) {
     const std::string_view value = name.substr(at->at, end - at->at);
     std::string with = replaced(pattern, *at, value);

@@ -1,5 +1,7 @@
 #include "review/yaml_text.h"
 
+#include "keyward/base/ascii.h"
+
 #include <algorithm>
 #include <array>
 
@@ -8,16 +10,11 @@ namespace {
 
 constexpr std::string_view kHex = "0123456789abcdef";
 
-bool letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool digit(char c) { return c >= '0' && c <= '9'; }
-
 // Read as something other than text by one YAML or another.
 bool reserved(std::string_view text) {
   constexpr std::array<std::string_view, 11> kWords{"true", "false", "null", "yes", "no", "on",
                                                     "off",  "y",     "n",    "nan", "inf"};
-  std::string low(text);
-  std::transform(low.begin(), low.end(), low.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  const std::string low = lowered(text);
   return std::find(kWords.begin(), kWords.end(), low) != kWords.end();
 }
 
@@ -31,10 +28,11 @@ void put_escape(std::string& out, char c) {
 }  // namespace
 
 bool reads_plain(std::string_view text) {
-  if (text.empty() || !(letter(text.front()) || text.front() == '_' || text.front() == '/'))
+  if (text.empty() || !(is_letter(text.front()) || text.front() == '_' || text.front() == '/'))
     return false;
   const auto harmless = [](char c) {
-    return letter(c) || digit(c) || std::string_view("_./|@-").find(c) != std::string_view::npos;
+    return is_letter(c) || is_digit(c) ||
+           std::string_view("_./|@-").find(c) != std::string_view::npos;
   };
   return std::all_of(text.begin(), text.end(), harmless) && !reserved(text);
 }

@@ -1,5 +1,6 @@
 #include "server/config_fields.h"
 
+#include "keyward/base/ascii.h"
 #include "keyward/base/log.h"
 
 #include <fstream>
@@ -30,11 +31,6 @@ std::string bytes_text(std::uint64_t value) {
   if (value >= kMiB && value % kMiB == 0) return std::to_string(value / kMiB) + "MiB";
   if (value >= kKiB && value % kKiB == 0) return std::to_string(value / kKiB) + "KiB";
   return std::to_string(value);
-}
-
-bool name_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-         c == '.' || c == '-';
 }
 
 }  // namespace
@@ -117,7 +113,7 @@ void read_name(const yaml::Node& node, std::string& out) {
   read_text(node, value);
   if (value.empty()) return;
   bool good = value.size() <= 64;
-  for (const char c : value) good = good && name_character(c);
+  for (const char c : value) good = good && is_plain(c);
   if (!good) {
     node.error("\"" + log::printable(value) + "\" cannot be a name",
                "1 to 64 letters, digits, \"_\", \".\" or \"-\"");
