@@ -2,6 +2,7 @@
 #include "cli/verbs.h"
 
 #include "keyward/base/log.h"
+#include "keyward/base/text.h"
 #include "keyward/policy/explain_case.h"
 #include "keyward/review/access.h"
 #include "keyward/review/replay.h"
@@ -22,20 +23,6 @@ struct Options {
   std::vector<std::string> trail;
   bool json = false;
 };
-
-std::string joined(const std::vector<std::string>& items, std::size_t most) {
-  std::string out;
-  for (std::size_t i = 0; i < items.size() && i < most; ++i)
-    out += (out.empty() ? "" : " ") + items[i];
-  if (items.size() > most) out += " and " + std::to_string(items.size() - most) + " more";
-  return out;
-}
-
-std::string numbers(const std::vector<std::uint32_t>& databases) {
-  std::string out;
-  for (const std::uint32_t db : databases) out += (out.empty() ? "" : ",") + std::to_string(db);
-  return out;
-}
 
 template <class Container>
 json::array texts(const Container& items) {
@@ -130,15 +117,15 @@ int by_key(const Options& options, const std::shared_ptr<const policy::Snapshot>
       {"GRANT", "ACCESS", "DB", "PATTERN", "RULE", "COMMANDS"}};
   for (const auto& one : reached) {
     rows.push_back({one.grant + (one.observes ? " (observe)" : ""), access_text(one),
-                    numbers(one.databases), log::printable(one.pattern, 128), one.rule,
-                    joined(one.commands, 6)});
+                    joined(one.databases, ","), log::printable(one.pattern, 128), one.rule,
+                    joined(one.commands, " ", 6)});
   }
   if (!reached.empty()) print_table(rows);
   std::set<std::string> told;
   for (const auto& one : reached) {
     if (!one.when.empty()) print_line("  " + one.rule + " when " + one.when);
     if (!told.insert(one.grant).second) continue;
-    print_line("  " + one.grant + " is for " + joined(one.who, 8));
+    print_line("  " + one.grant + " is for " + joined(one.who, " ", 8));
   }
   if (options.trail.empty()) return kDone;
   print_line("");
@@ -149,9 +136,8 @@ int by_key(const Options& options, const std::shared_ptr<const policy::Snapshot>
   for (const auto& one : users) {
     used.push_back({log::printable(one.principal, 64), std::to_string(one.reads),
                     std::to_string(one.writes), std::to_string(one.refused),
-                    review::moment_of(one.last_us),
-                    joined({one.commands.begin(), one.commands.end()}, 6),
-                    joined({one.rules.begin(), one.rules.end()}, 3)});
+                    review::moment_of(one.last_us), joined(one.commands, " ", 6),
+                    joined(one.rules, " ", 3)});
   }
   if (!users.empty()) print_table(used);
   return kDone;
@@ -184,14 +170,14 @@ json::object rule_json(const review::RuleReach& one, const Usage& usage) {
 }
 
 void print_rule(const review::RuleReach& one, const Usage& usage) {
-  print_line("  " + one.grant + ", " + one.rule + "  db " + numbers(one.databases) +
+  print_line("  " + one.grant + ", " + one.rule + "  db " + joined(one.databases, ",") +
              (one.observes ? "  (observe: recorded, not granted)" : ""));
-  print_line("    commands  " + joined(one.commands, 16));
+  print_line("    commands  " + joined(one.commands, " ", 16));
   const auto list = [](const char* name, const std::vector<std::string>& patterns) {
     if (patterns.empty()) return;
     std::vector<std::string> shown;
     for (const std::string& pattern : patterns) shown.push_back(log::printable(pattern, 128));
-    print_line(std::string("    ") + name + joined(shown, 12));
+    print_line(std::string("    ") + name + joined(shown, " ", 12));
   };
   list("keys      ", one.read_write);
   list("read      ", one.read);
@@ -280,7 +266,7 @@ int show_grants(const Options& options, const policy::Snapshot& snapshot,
     print_line("no grant matches this identity");
     return kDoesNotHold;
   }
-  print_line("grants: " + joined(grants->grant_names(), 20) +
+  print_line("grants: " + joined(grants->grant_names(), " ", 20) +
              (grants->name_space().empty() ? "" : ", namespace " + grants->name_space()));
   limits_line(*grants);
   for (const auto& one : rules) print_rule(one, usage);

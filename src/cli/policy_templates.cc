@@ -2,6 +2,7 @@
 #include "cli/output.h"
 #include "cli/verbs.h"
 
+#include "keyward/base/text.h"
 #include "keyward/policy/templates.h"
 
 #include <boost/json/array.hpp>
@@ -47,9 +48,7 @@ int list_templates(const Options& options) {
   }
   for (const policy::TemplateInfo& info : policy::shipped_templates()) {
     print_line(info.name + "\n    " + info.description);
-    std::string grants;
-    for (const std::string& grant : info.grants) grants += (grants.empty() ? "" : ", ") + grant;
-    print_line("    grants: " + grants +
+    print_line("    grants: " + joined(info.grants, ", ") +
                (info.under_namespace ? "" : "; does not work under a namespace"));
     for (const policy::TemplateParameter& each : info.parameters) {
       print_line("    " + each.name + (each.required ? " (required, such as " : " (") + each.value +

@@ -1,6 +1,8 @@
 #include "cli/output.h"
 #include "cli/verbs.h"
 
+#include "keyward/base/text.h"
+
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/version.hpp>
@@ -20,12 +22,6 @@ constexpr std::string_view kBuild = "debug";
 constexpr std::string_view kFeatures[] = {"tls",    "resp2", "resp3", "oidc", "policy",
                                           "leases", "audit", "admin", "dev"};
 constexpr std::string_view kServers[] = {"Redis 7.0 (tested: 7.0.15)"};
-
-std::string joined(const auto& words) {
-  std::string out;
-  for (const std::string_view word : words) out += (out.empty() ? "" : ", ") + std::string(word);
-  return out;
-}
 
 boost::json::array listed(const auto& words) {
   boost::json::array out;
@@ -49,8 +45,8 @@ int print_version(bool json) {
   }
   print_line("keyward " KEYWARD_VERSION " (" + std::string(kBuild) + ", " + compiler + ", Boost " +
              boost + ", OpenSSL " + OpenSSL_version(OPENSSL_VERSION_STRING) + ")");
-  print_line("features: " + joined(kFeatures));
-  print_line("servers:  " + joined(kServers));
+  print_line("features: " + joined(kFeatures, ", "));
+  print_line("servers:  " + joined(kServers, ", "));
   return kDone;
 }
 

@@ -4,6 +4,7 @@
 #include "policy/territory.h"
 
 #include "keyward/base/hash.h"
+#include "keyward/base/text.h"
 #include "keyward/policy/name_space.h"
 
 #include <algorithm>
@@ -198,9 +199,7 @@ Result<Parts> assemble(const std::vector<const GrantModel*>& grants,
                               grant->safe_scripts.end());
     parts.audit.reads = parts.audit.reads || grant->audit.reads;
     parts.names.push_back(grant->name);
-    std::string owners;
-    for (const std::string& owner : grant->owners) owners += (owners.empty() ? "" : ", ") + owner;
-    parts.contacts.push_back({grant->name, std::move(owners)});
+    parts.contacts.push_back({grant->name, joined(grant->owners, ", ")});
     first = false;
   }
   for (const GrantModel* grant : grants) {

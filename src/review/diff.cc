@@ -3,6 +3,8 @@
 #include "review/policy_text.h"
 #include "review/reach.h"
 
+#include "keyward/base/text.h"
+
 #include <algorithm>
 #include <functional>
 #include <map>
@@ -145,10 +147,8 @@ std::string ttl_text(const policy::Entry* entry) {
   return "apply " + grouped(static_cast<std::uint64_t>(entry->ttl.life.count() / 1000)) + "s";
 }
 
-std::string joined(const std::vector<std::string>& items) {
-  std::string out;
-  for (const std::string& item : items) out += (out.empty() ? "" : ", ") + item;
-  return out.empty() ? "none" : out;
+std::string list_text(const auto& items, std::string_view between) {
+  return items.empty() ? "none" : joined(items, between);
 }
 
 // Argument rules of all entries, one text: "config|get: maxmemory*; sort by: w_*".
@@ -158,12 +158,10 @@ std::string arguments_text(const Grants& grants, const command::Catalog& catalog
     for (const policy::ArgumentRule& rule : entry.arguments) {
       const std::string& name = catalog.all()[rule.command].name;
       rules.insert(name + (rule.option.empty() ? "" : " " + rule.option) + ": " +
-                   joined(rule.globs));
+                   list_text(rule.globs, ", "));
     }
   }
-  std::string out;
-  for (const std::string& rule : rules) out += (out.empty() ? "" : "; ") + rule;
-  return out.empty() ? "none" : out;
+  return list_text(rules, "; ");
 }
 
 class Settings {
@@ -215,7 +213,7 @@ void compare_settings(const std::string& name, const Grants& old, const Grants& 
   say.flag("break_glass", old.break_glass(), now.break_glass(), false);
   say.text("namespace", old.name_space().empty() ? "none" : old.name_space(),
            now.name_space().empty() ? "none" : now.name_space());
-  say.text("scripts", joined(old.safe_scripts()), joined(now.safe_scripts()));
+  say.text("scripts", list_text(old.safe_scripts(), ", "), list_text(now.safe_scripts(), ", "));
   say.text("arguments", arguments_text(old, catalog), arguments_text(now, catalog));
   say.flag("audit.reads", old.audit().reads, now.audit().reads, false);
   say.text("lease.scope", old.lease().by_rights ? "rights" : "identity",

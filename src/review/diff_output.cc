@@ -1,5 +1,6 @@
 #include "review/policy_text.h"
 
+#include "keyward/base/text.h"
 #include "keyward/review/diff.h"
 
 #include <boost/json/array.hpp>
@@ -17,19 +18,11 @@ using Way = SettingChange::Way;
 constexpr std::size_t kMostCommands = 12;
 constexpr std::size_t kMostPatterns = 6;
 
-std::string joined(const std::vector<std::string>& items, std::string_view between,
+std::string listed(const std::vector<std::string>& items, std::string_view between,
                    std::size_t most) {
-  std::string out;
-  for (std::size_t i = 0; i < items.size() && i < most; ++i)
-    out.append(out.empty() ? "" : between).append(shown(items[i], 256));
-  if (items.size() > most) out += " and " + std::to_string(items.size() - most) + " more";
-  return out;
-}
-
-std::string numbers(const std::vector<std::uint32_t>& databases) {
-  std::string out;
-  for (const std::uint32_t db : databases) out += (out.empty() ? "" : ",") + std::to_string(db);
-  return out;
+  std::vector<std::string> printable;
+  for (const std::string& item : items) printable.push_back(shown(item, 256));
+  return joined(printable, between, most);
 }
 
 std::string_view how_text(How how) {
@@ -61,7 +54,7 @@ std::string_view way_text(Way way) {
 std::string on_text(const ReachChange& change) {
   if (change.on == On::nothing) return "(no key)";
   return (change.on == On::keys ? "keys " : "channels ") +
-         joined(change.patterns, " ", kMostPatterns) + std::string(access_text(change));
+         listed(change.patterns, " ", kMostPatterns) + std::string(access_text(change));
 }
 
 std::string other_text(const ReachChange& change) {
@@ -169,7 +162,7 @@ void change_rows(const PolicyDiff& diff, bool gain, std::string& out) {
                  ? "no key"
                  : std::string(change.on == On::keys ? "keys " : "channels ") +
                        code_list(change.patterns, kMostPatterns) + std::string(access_text(change));
-      out += " | " + numbers(change.databases) + " | " + cell(other_text(change)) + " | " +
+      out += " | " + joined(change.databases, ",") + " | " + cell(other_text(change)) + " | " +
              cell(change.grant) + ", " + cell(change.rule) + " |\n";
     }
   }
@@ -210,17 +203,17 @@ std::string diff_text(const PolicyDiff& diff) {
   for (const PeopleChange& people : diff.people) {
     out += "\n";
     for (const std::string& who : people.who) out += shown(who, 512) + "\n";
-    out += "    grants: " + joined(people.grants_before, ", ", 20);
+    out += "    grants: " + listed(people.grants_before, ", ", 20);
     if (people.grants_before != people.grants_after)
       out += (people.grants_before.empty() ? "none -> " : " -> ") +
-             (people.grants_after.empty() ? "none" : joined(people.grants_after, ", ", 20));
+             (people.grants_after.empty() ? "none" : listed(people.grants_after, ", ", 20));
     out += "\n";
     if (people.moved()) out += "  = the grants differ, what they allow does not\n";
     for (const ReachChange& change : people.changes) {
       out += change.gain() ? "  + gains " : "  - loses ";
-      out += joined(change.commands, " ", kMostCommands) + " on " + on_text(change);
+      out += listed(change.commands, " ", kMostCommands) + " on " + on_text(change);
       if (change.databases != std::vector<std::uint32_t>{0})
-        out += " in db " + numbers(change.databases);
+        out += " in db " + joined(change.databases, ",");
       out += "  [" + other_text(change) + "; " + change.grant + ", " + change.rule + "]\n";
     }
   }

@@ -2,6 +2,8 @@
 
 #include "review/yaml_text.h"
 
+#include "keyward/base/text.h"
+
 #include <algorithm>
 
 namespace keyward::review {
@@ -186,10 +188,7 @@ void PolicyText::grant(const GrantDraft& grant) {
   line("  - name: " + yaml_scalar(grant.name));
   line("    who:");
   for (const policy::Who& who : grant.who) line("      - " + who_text(who));
-  std::string databases;
-  for (const std::uint32_t db : grant.databases)
-    databases += (databases.empty() ? "" : ", ") + std::to_string(db);
-  line("    databases: [" + databases + "]");
+  line("    databases: [" + joined(grant.databases, ", ") + "]");
   line("    allow:");
   for (const EntryDraft& one : grant.entries) entry(one);
 }

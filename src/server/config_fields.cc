@@ -2,7 +2,9 @@
 
 #include "keyward/base/ascii.h"
 #include "keyward/base/log.h"
+#include "keyward/base/text.h"
 
+#include <algorithm>
 #include <fstream>
 #include <limits>
 
@@ -96,15 +98,11 @@ void read_choice(const yaml::Node& node, const std::vector<std::string>& choices
   if (!node.present()) return;
   auto value = node.text();
   if (!value) return;
-  std::string all;
-  for (const std::string& choice : choices) {
-    if (choice == *value) {
-      out = std::move(*value);
-      return;
-    }
-    all += (all.empty() ? "" : ", ") + choice;
+  if (std::find(choices.begin(), choices.end(), *value) != choices.end()) {
+    out = std::move(*value);
+    return;
   }
-  node.error("\"" + log::printable(*value) + "\" is not one of " + all,
+  node.error("\"" + log::printable(*value) + "\" is not one of " + joined(choices, ", "),
              nearest(*value, choices).empty() ? choices.front() : nearest(*value, choices));
 }
 

@@ -1,5 +1,6 @@
 #include "server/policy_loader.h"
 
+#include "keyward/base/text.h"
 #include "keyward/policy/signature.h"
 #include "keyward/server/static_user.h"
 
@@ -14,12 +15,6 @@ namespace {
 
 constexpr std::size_t kMostAsking = 256;
 constexpr std::size_t kMostTriggers = 8;
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string out;
-  for (const std::string& word : words) out += (out.empty() ? "" : ", ") + word;
-  return out;
-}
 
 }  // namespace
 
@@ -65,7 +60,7 @@ bool PolicyLoader::request(const std::string& trigger, Done done) {
 void PolicyLoader::begin() {
   loading_ = true;
   being_told_ = std::exchange(asked_, {});
-  const std::string trigger = joined(std::exchange(triggers_, {}));
+  const std::string trigger = joined(std::exchange(triggers_, {}), ", ");
   boost::asio::post(thread_, [this, trigger] {
     auto attempt = std::make_shared<const PolicyAttempt>(load_policies(source_, trigger, clock_));
     boost::asio::post(io_, [this, attempt] { finished(*attempt); });
