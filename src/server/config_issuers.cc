@@ -128,41 +128,7 @@ void read_token_settings(const yaml::Node& node, const Folder& folder,
 }
 
 identity::IssuerConfig read_issuer(const yaml::Node& node, const Folder& folder) {
-  node.only({"alias",
-             "profile",
-             "issuer",
-             "audiences",
-             "algorithms",
-             "jwks_file",
-             "jwks_uri",
-             "key_hosts",
-             "ca",
-             "bearer_file",
-             "internal",
-             "audience_claim",
-             "principal_claim",
-             "principal_fallback",
-             "groups_claim",
-             "label_claim",
-             "token_kind",
-             "allow_extra_audiences",
-             "leeway",
-             "exp_leeway",
-             "max_lifetime",
-             "max_session",
-             "refresh",
-             "max_stale",
-             "user_claims",
-             "required_claims",
-             "introspection",
-             "token_review",
-             "accounts",
-             "regions",
-             "fips",
-             "endpoint",
-             "reuse",
-             "san",
-             "trust_domains"});
+  node.only(issuer_settings());
   identity::IssuerConfig out;
   read_name(node.need("alias"), out.alias);
   std::string profile;

@@ -9,6 +9,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
+const std::vector<std::string> kOfAll = {"alias", "profile",  "issuer",
+                                         "ca",    "internal", "max_session"};
 const std::vector<std::string> kOfTokens = {"audiences",
                                             "algorithms",
                                             "jwks_file",
@@ -59,6 +61,13 @@ bool all_digits(const std::string& text, std::size_t count) {
 }
 
 }  // namespace
+
+std::vector<std::string> issuer_settings() {
+  std::vector<std::string> all = kOfAll;
+  for (const auto* more : {&kOfTokens, &kOfAws, &kOfCertificates})
+    all.insert(all.end(), more->begin(), more->end());
+  return all;
+}
 
 void misplaced(const yaml::Node& node, const std::vector<std::string>& settings,
                const std::string& instead) {

@@ -9,6 +9,8 @@ namespace keyward::server {
 
 [[nodiscard]] inline bool is_https(const std::string& url) { return url.starts_with("https://"); }
 
+// Every setting that an issuer may have, under whatever profile.
+[[nodiscard]] std::vector<std::string> issuer_settings();
 void read_elsewhere(const yaml::Node& node, const Folder& folder, identity::IssuerConfig& out);
 void read_aws(const yaml::Node& node, identity::IssuerConfig& out);
 void read_certificates(const yaml::Node& node, identity::IssuerConfig& out);

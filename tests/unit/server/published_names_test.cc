@@ -1,5 +1,6 @@
 // What is published beside the code (JSON Schema, documentation, alert rules) names exactly what
 // the code knows.
+#include "server/config_ways_in.h"
 #include "server/metric_families.h"
 
 #include "keyward/server/config.h"
@@ -14,6 +15,7 @@
 #include <set>
 #include <sstream>
 #include <string_view>
+#include <vector>
 
 namespace keyward::server {
 namespace {
@@ -55,9 +57,10 @@ std::set<std::string> words_with(std::string_view text, std::string_view start) 
   return out;
 }
 
-// The lists given to only() in the sources: every setting that is read.
+// The lists given to only() in the sources, and those of issuers: every setting that is read.
 std::set<std::string> settings_in_sources() {
-  std::set<std::string> out;
+  const std::vector<std::string> of_issuers = issuer_settings();
+  std::set<std::string> out(of_issuers.begin(), of_issuers.end());
   for (const auto& entry : fs::directory_iterator(kRoot / "src/server")) {
     if (entry.path().extension() != ".cc") continue;
     for (const std::string& list : between(slurp(entry.path()), "only({", "})")) {
