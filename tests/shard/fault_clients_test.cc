@@ -14,6 +14,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using test::eventually;
+using test::kSlack;
 using test::packet;
 using test::ProxyRig;
 using test::RawClient;
@@ -21,12 +22,6 @@ using test::Request;
 using test::resident_bytes;
 
 constexpr std::size_t kMiB = 1024UL * 1024;
-// Sanitizers keep freed memory for a while.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr std::size_t kSlack = 400 * kMiB;
-#else
-constexpr std::size_t kSlack = 0;
-#endif
 
 class Clients : public testing::Test {
  protected:

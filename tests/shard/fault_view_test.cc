@@ -13,6 +13,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using test::eventually;
+using test::kSlack;
 using test::packet;
 using test::ProxyRig;
 using test::RawClient;
@@ -20,11 +21,6 @@ using test::Request;
 using test::resident_bytes;
 
 constexpr std::size_t kKiB = 1024, kMiB = 1024 * kKiB;
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr std::size_t kSlack = 400 * kMiB;
-#else
-constexpr std::size_t kSlack = 0;
-#endif
 
 constexpr const char* kPolicy = R"(apiVersion: keyward/v1
 team: rig

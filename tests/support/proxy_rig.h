@@ -82,6 +82,12 @@ inline bool eventually(const std::function<bool()>& condition,
   return true;
 }
 
+// How much more than expected resident_bytes() may be: sanitizers keep freed memory for a while.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr std::size_t kSlack = 400UL * 1024 * 1024;
+#else
+inline constexpr std::size_t kSlack = 0;
+#endif
 inline std::size_t resident_bytes() {
   std::ifstream file("/proc/self/statm");
   std::size_t total = 0, resident = 0;

@@ -1,4 +1,5 @@
 // Counts what the data path of the journal allocates.
+#include "support/allocations.h"
 #include "support/temp_dir.h"
 #include "unit/audit/sample.h"
 
@@ -7,24 +8,6 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <cstdlib>
-#include <new>
-
-// The sanitizers bring allocators of their own, which must not be mixed with this one.
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-
-namespace {
-thread_local std::size_t allocations = 0;
-}  // namespace
-
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  ++allocations;
-  void* memory = std::malloc(size == 0 ? 1 : size);
-  if (memory == nullptr) std::abort();
-  return memory;
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace keyward::audit {
 namespace {
@@ -59,17 +42,15 @@ TEST(Allocation, ARecordTakesNoneInSteadyState) {
   };
   turn();
   refusals();
-  const std::size_t before = allocations;
+  const std::size_t before = keyward::test::g_allocated.count;
   const std::uint64_t records = journal->counters().records;
   for (int count = 0; count < 50; ++count) {
     turn();
     refusals();
   }
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(keyward::test::g_allocated.count, before);
   EXPECT_EQ(journal->counters().records, records + 50 * 63);
 }
 
 }  // namespace
 }  // namespace keyward::audit
-
-#endif

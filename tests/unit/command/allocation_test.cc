@@ -1,26 +1,12 @@
 // The way of every request: once a Command's vectors have grown, judging takes no memory.
+#include "support/allocations.h"
+
 #include "keyward/command/command.h"
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <new>
 #include <string_view>
 #include <vector>
-
-namespace {
-
-thread_local std::size_t g_allocations = 0;
-
-}  // namespace
-
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  ++g_allocations;
-  if (void* memory = std::malloc(size)) return memory;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace keyward::command {
 namespace {
@@ -39,12 +25,13 @@ TEST(Analyse, TakesNoMemoryInSteadyState) {
   };
   Command command;
   for (int round = 0; round < 3; ++round) {
-    const std::size_t before = g_allocations;
-    for (const auto& request : requests) {
-      ASSERT_EQ(analyse(*catalog, request, command).verdict, Verdict::ok);
-    }
+    const auto taken = test::allocations_of([&] {
+      for (const auto& request : requests) {
+        ASSERT_EQ(analyse(*catalog, request, command).verdict, Verdict::ok);
+      }
+    });
     if (round > 0) {
-      EXPECT_EQ(g_allocations, before);
+      EXPECT_EQ(taken.count, 0U);
     }
   }
 }

@@ -1,28 +1,10 @@
+#include "support/allocations.h"
 #include "unit/policy/policy_folder.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <new>
-
-namespace {
-// Counts while it is on; one thread.
-bool counting = false;
-int allocations = 0;
-}  // namespace
-
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  if (counting) ++allocations;
-  if (void* memory = std::malloc(size)) return memory;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-  if (counting) ++allocations;
-  return std::malloc(size);
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+#include <optional>
 
 namespace keyward::policy::test {
 namespace {
@@ -260,11 +242,11 @@ TEST(Decide, AllocatesNothingWhenItPermits) {
   const std::vector<std::string_view> argv{"MGET", "a:1", "r:1"};
   command::Command command;
   ASSERT_EQ(command::analyse(*catalog, argv, command).verdict, command::Verdict::ok);
-  counting = true;
-  const Decision decision = grants->decide(command, {});
-  counting = false;
-  EXPECT_TRUE(std::holds_alternative<Permit>(decision));
-  EXPECT_EQ(allocations, 0);
+  std::optional<Decision> decision;
+  const auto taken =
+      keyward::test::allocations_of([&] { decision.emplace(grants->decide(command, {})); });
+  EXPECT_TRUE(std::holds_alternative<Permit>(*decision));
+  EXPECT_EQ(taken.count, 0U);
 }
 
 }  // namespace

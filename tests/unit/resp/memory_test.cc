@@ -1,43 +1,21 @@
-// What a hostile length costs: nothing. Counts every allocation of this binary while a count is
-// running.
+// What a hostile length costs: nothing.
+#include "support/allocations.h"
+
 #include "keyward/resp/reply_scanner.h"
 #include "keyward/resp/request_parser.h"
 #include "keyward/resp/writer.h"
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <new>
 #include <string>
-
-namespace {
-thread_local bool counting = false;
-thread_local std::size_t counted = 0;
-
-void* counted_new(std::size_t size) {
-  if (counting) counted += size;
-  if (void* block = std::malloc(size == 0 ? 1 : size)) return block;
-  throw std::bad_alloc();
-}
-}  // namespace
-
-void* operator new(std::size_t size) { return counted_new(size); }
-void* operator new[](std::size_t size) { return counted_new(size); }
-void operator delete(void* block) noexcept { std::free(block); }
-void operator delete[](void* block) noexcept { std::free(block); }
-void operator delete(void* block, std::size_t) noexcept { std::free(block); }
-void operator delete[](void* block, std::size_t) noexcept { std::free(block); }
+#include <utility>
 
 namespace keyward::resp {
 namespace {
 
 template <class F>
 std::size_t bytes_allocated(F&& work) {
-  counted = 0;
-  counting = true;
-  work();
-  counting = false;
-  return counted;
+  return test::allocations_of(std::forward<F>(work)).bytes;
 }
 
 TEST(ParserMemory, CountsWhatIsAllocated) {

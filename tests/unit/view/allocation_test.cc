@@ -1,29 +1,9 @@
 // The way of every request and answer: once the buffers have grown, names are rewritten and shown
 // without taking memory.
+#include "support/allocations.h"
 #include "unit/view/eyes.h"
 
 #include <gtest/gtest.h>
-
-#include <cstdlib>
-#include <new>
-
-namespace {
-
-thread_local std::size_t g_allocations = 0;
-
-}  // namespace
-
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  ++g_allocations;
-  if (void* memory = std::malloc(size)) return memory;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-  ++g_allocations;
-  return std::malloc(size);
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace keyward::view::test {
 namespace {
@@ -40,14 +20,14 @@ TEST(RequestNames, TakeNoMemoryInSteadyState) {
       {"SCAN", "0", "COUNT", "10"},
   };
   for (int round = 0; round < 3; ++round) {
-    const std::size_t before = g_allocations;
+    const std::size_t before = keyward::test::g_allocated.count;
     for (const auto& request : requests) {
       ASSERT_EQ(command::analyse(eyes.catalog(), request, eyes.command()).verdict,
                 command::Verdict::ok);
       ASSERT_TRUE(eyes.names().qualify(eyes.command(), eyes.grants()).empty());
     }
     if (round > 0) {
-      EXPECT_EQ(g_allocations, before);
+      EXPECT_EQ(keyward::test::g_allocated.count, before);
     }
   }
 }
@@ -61,14 +41,14 @@ TEST(Show, TakesNoMemoryInSteadyState) {
                                   bulk("__keyspace@0__:team:a key"), bulk("set")});
   std::string out;
   for (int round = 0; round < 3; ++round) {
-    const std::size_t before = g_allocations;
+    const std::size_t before = keyward::test::g_allocated.count;
     out.clear();
     ASSERT_TRUE(show(Shape::first_key, eyes.lens("blpop"), popped, out));
     ASSERT_TRUE(show(Shape::keys, eyes.lens("keys"), keys, out));
     ASSERT_TRUE(show_frame(eyes.lens("get", resp::Protocol::resp3), message, out));
     ASSERT_TRUE(show_frame(eyes.lens("get", resp::Protocol::resp3), event, out));
     if (round > 0) {
-      EXPECT_EQ(g_allocations, before);
+      EXPECT_EQ(keyward::test::g_allocated.count, before);
     }
   }
 }
