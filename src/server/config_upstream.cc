@@ -1,5 +1,6 @@
 #include "server/config_sections.h"
-#include "server/secret_source.h"
+
+#include "keyward/base/secret_source.h"
 
 #include <sys/stat.h>
 

@@ -1,6 +1,6 @@
 #include "server/config_ways_in.h"
 
-#include "server/secret_source.h"
+#include "keyward/base/secret_source.h"
 
 #include <algorithm>
 

@@ -1,11 +1,11 @@
 #include "keyward/server/server.h"
 
 #include "server/bootstrap.h"
-#include "server/secret_source.h"
 #include "server/state.h"
 
 #include "keyward/admin/admin_server.h"
 #include "keyward/base/log.h"
+#include "keyward/base/secret_source.h"
 #include "keyward/identity/key_fetcher.h"
 #include "keyward/lease/lease_client.h"
 #include "keyward/policy/snapshot.h"

@@ -1,4 +1,4 @@
-#include "server/secret_source.h"
+#include "keyward/base/secret_source.h"
 
 #include <openssl/crypto.h>
 
@@ -14,7 +14,7 @@
 
 extern char** environ;
 
-namespace keyward::server {
+namespace keyward {
 namespace {
 
 constexpr std::size_t kMaxSecret = 64UL * 1024;
@@ -123,4 +123,4 @@ Result<Secret> secret_from_command(const std::vector<std::string>& argv,
   return finish(std::move(*text), source);
 }
 
-}  // namespace keyward::server
+}  // namespace keyward

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace keyward::server {
+namespace keyward {
 
 // Answers are without their trailing line ends. Errors name the source, never what it said.
 [[nodiscard]] Result<Secret> secret_from_file(const std::string& path);
@@ -20,4 +20,4 @@ namespace keyward::server {
 [[nodiscard]] Result<Secret> secret_from_command(const std::vector<std::string>& argv,
                                                  std::chrono::milliseconds deadline);
 
-}  // namespace keyward::server
+}  // namespace keyward

@@ -1,11 +1,11 @@
-#include "server/secret_source.h"
+#include "keyward/base/secret_source.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 
-namespace keyward::server {
+namespace keyward {
 namespace {
 
 using namespace std::chrono_literals;
@@ -56,4 +56,4 @@ TEST(SecretFromEnvironment, IsReadAtEachCall) {
 }
 
 }  // namespace
-}  // namespace keyward::server
+}  // namespace keyward
