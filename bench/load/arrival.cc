@@ -1,5 +1,7 @@
 #include "arrival.h"
 
+#include "samples.h"
+
 #include <fstream>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -47,6 +49,7 @@ Arrival::State Arrival::failed(std::string why) {
 
 Arrival::State Arrival::ask(Step step, const std::string& bytes) {
   step_ = step;
+  if (step == Step::auth) asked = now();
   connection->out = bytes;
   return connection->flush() == Io::closed ? failed("closed while writing") : State::going;
 }

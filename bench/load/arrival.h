@@ -39,6 +39,7 @@ class Arrival {
 
   std::unique_ptr<Connection> connection;
   std::string error;
+  std::uint64_t asked = 0;  // when AUTH left
 
  private:
   enum class Step { handshake, auth, ping };

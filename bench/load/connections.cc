@@ -106,7 +106,86 @@ bool answers(Connection& connection) {
   return false;
 }
 
+class Burst {
+ public:
+  explicit Burst(const Options& options)
+      : options_(options),
+        target_(options),
+        secrets_(options),
+        poll_(epoll_create1(EPOLL_CLOEXEC)) {
+    arrivals_.reserve(options.conns);
+    for (Samples* samples : {&handshakes_, &logins_}) samples->reserve(options.conns);
+  }
+
+  int run() {
+    std::puts("go");
+    std::fflush(stdout);
+    const double cpu = cpu_seconds();
+    const std::uint64_t start = now();
+    while (done_ < options_.conns) {
+      while (arrivals_.size() < options_.conns && arrivals_.size() - done_ < options_.width)
+        begin();
+      advance();
+    }
+    const double seconds = static_cast<double>(now() - start) / kNs;
+    const double used = cpu_seconds() - cpu;
+    std::puts("end");
+    std::fflush(stdout);
+    std::printf(R"({"ops": %.1f, "secs": %.4f, "client_cpu": %.6f, "answered": %u, "resumed": 0, )"
+                R"("logins": %zu, "handshake": {%s}, %s})"
+                "\n",
+                static_cast<double>(done_) / seconds, seconds, used, done_, secrets_.taken(),
+                handshakes_.json().c_str(), logins_.json().c_str());
+    return 0;
+  }
+
+ private:
+  struct Lane {
+    Arrival arrival;
+    std::uint64_t begun;
+  };
+
+  void begin() {
+    const std::uint64_t begun = now();
+    arrivals_.push_back(
+        std::make_unique<Lane>(Lane{Arrival(target_, secrets_.next(), false, false), begun}));
+    Lane& lane = *arrivals_.back();
+    if (lane.arrival.advance() == Arrival::State::failed) fail(lane.arrival.error);
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.ptr = &lane;
+    epoll_ctl(poll_, EPOLL_CTL_ADD, lane.arrival.connection->fd(), &event);
+  }
+
+  void advance() {
+    epoll_event events[256];
+    const int ready = epoll_wait(poll_, events, 256, 20'000);
+    if (ready <= 0) fail("the server left a login without an answer for 20 s");
+    for (int at = 0; at < ready; ++at) {
+      Lane& lane = *static_cast<Lane*>(events[at].data.ptr);
+      const Arrival::State state = lane.arrival.advance();
+      if (state == Arrival::State::going) continue;
+      if (state == Arrival::State::failed) fail(lane.arrival.error);
+      epoll_ctl(poll_, EPOLL_CTL_DEL, lane.arrival.connection->fd(), nullptr);
+      handshakes_.add(lane.arrival.asked - lane.begun);
+      logins_.add(now() - lane.arrival.asked);
+      lane.arrival.connection->rest();
+      ++done_;
+    }
+  }
+
+  const Options& options_;
+  Target target_;
+  Secrets secrets_;
+  std::vector<std::unique_ptr<Lane>> arrivals_;
+  int poll_;
+  std::uint32_t done_ = 0;
+  Samples handshakes_, logins_;
+};
+
 }  // namespace
+
+int run_logins(const Options& options) { return Burst(options).run(); }
 
 int run_churn(const Options& options) { return Churn(options).run(); }
 

@@ -21,6 +21,8 @@ int main(int argc, char** argv) {
       return keyward::load::run_churn(options);
     case Mode::hold:
       return keyward::load::run_hold(options);
+    case Mode::logins:
+      return keyward::load::run_logins(options);
     case Mode::fill:
       return keyward::load::run_fill(options);
     case Mode::hop:

@@ -18,13 +18,15 @@ modes
            latency counts from the scheduled moment
   churn    a new connection a request: connect, TLS, [AUTH], PING, close; --conns of them at a time
   hold     opens and logs in --counts connections, waits for a line at each count
+  logins   a burst: --conns connections connect, shake hands and AUTH, --width of them at a time; how
+           long the handshake took, and how long AUTH, for each; all stay until the last is in
   fill     writes every key once
   hop      how long a cache line takes between two CPUs (--counts CPU,CPU) and back
 
 options
   --tls [--ca FILE] [--sni NAME] [--user U] [--secrets FILE]   FILE: a password or token a line
   --once N                     every secret once only, from line N of the file on
-  --conns N --pipe N --size BYTES --keys N --gets PERCENT --warm S --secs S --prefix TEXT
+  --conns N --width N --pipe N --size BYTES --keys N --gets PERCENT --warm S --secs S --prefix TEXT
   --heavy N --heavy-pipe N     more connections, reported apart
   --rate R [--steady|--step]   open: a Poisson process, or even spacing, or all connections in step
   --resume, --refused, --no-ping   churn: resume TLS sessions; expect NOAUTH; close after AUTH
@@ -57,9 +59,9 @@ std::vector<std::uint32_t> numbers(const std::string& text) {
 }
 
 Mode mode_of(const std::string& name) {
-  static const std::map<std::string, Mode> modes{{"closed", Mode::closed}, {"open", Mode::open},
-                                                 {"churn", Mode::churn},   {"hold", Mode::hold},
-                                                 {"fill", Mode::fill},     {"hop", Mode::hop}};
+  static const std::map<std::string, Mode> modes{
+      {"closed", Mode::closed}, {"open", Mode::open}, {"churn", Mode::churn},  {"hold", Mode::hold},
+      {"fill", Mode::fill},     {"hop", Mode::hop},   {"logins", Mode::logins}};
   const auto found = modes.find(name);
   if (found == modes.end()) fail("no mode " + name + "\n" + kUsage);
   return found->second;
@@ -69,10 +71,12 @@ void check(const Options& o) {
   if (o.mode == Mode::hop) return;
   if (o.port == 0) fail("--to HOST:PORT is missing");
   if (o.size < 16) fail("--size is at least 16: a value begins with its key's number");
-  if (o.conns == 0 || o.pipe == 0 || o.keys == 0 || o.heavy_pipe == 0) fail("counts begin at 1");
+  if (o.conns == 0 || o.pipe == 0 || o.keys == 0 || o.heavy_pipe == 0 || o.width == 0)
+    fail("counts begin at 1");
   if (o.gets > 100) fail("--gets is a percentage");
   if (o.mode == Mode::open && o.rate <= 0) fail("open needs --rate");
   if (o.mode == Mode::hold && o.counts.empty()) fail("hold needs --counts");
+  if (o.mode == Mode::logins && o.secrets.empty()) fail("logins needs --secrets");
   if (o.secs <= 0 || o.secs > 600 || o.warm < 0) fail("--secs is above 0 and at most 600");
 }
 
@@ -107,6 +111,7 @@ Options parse(int argc, char** argv) {
       {"--once", [&](Text v) { o.once = true, o.first = number(v, 10'000'000); }},
       {"--prefix", [&](Text v) { o.prefix = v; }},
       {"--conns", [&](Text v) { o.conns = number(v, 100'000); }},
+      {"--width", [&](Text v) { o.width = number(v, 100'000); }},
       {"--pipe", [&](Text v) { o.pipe = number(v, 100'000); }},
       {"--heavy", [&](Text v) { o.heavy = number(v, 1000); }},
       {"--heavy-pipe", [&](Text v) { o.heavy_pipe = number(v, 100'000); }},

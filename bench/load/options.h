@@ -7,7 +7,7 @@
 
 namespace keyward::load {
 
-enum class Mode { closed, open, churn, hold, fill, hop };
+enum class Mode { closed, open, churn, hold, logins, fill, hop };
 
 struct Options {
   Mode mode = Mode::closed;
@@ -24,6 +24,7 @@ struct Options {
   bool ping = true;         // churn: a PING after AUTH
   bool resume = false;      // churn: TLS session resumption
   std::uint32_t conns = 50;
+  std::uint32_t width = 1000;       // logins: connections on their way at a time
   std::uint32_t pipe = 1;           // requests under way on one connection
   std::uint32_t heavy = 0;          // more connections, told apart in the result...
   std::uint32_t heavy_pipe = 1000;  // ...with this many requests under way each
