@@ -259,7 +259,8 @@ TEST(Attack, Case23SymmetricKeys) {
   EXPECT_THAT(reason_for(changed(ec_key().jwk(), {{"d", "AQAB"}})), HasSubstr("private"));
 }
 
-// Every single bit of one token, then random edits: none of them is the token that was signed.
+// Every single bit of one token: none of them is the token that was signed. Random edits:
+// mutation_test.cc.
 TEST(Attack, Case25FlippedBits) {
   const std::string good = token_of(usual_claims());
   ASSERT_EQ(judge(good), "");
@@ -270,39 +271,6 @@ TEST(Attack, Case25FlippedBits) {
       ASSERT_NE(judge(broken), "") << at << " " << bit;
     }
   }
-}
-
-TEST(Attack, Case25RandomEdits) {
-  const std::string tokens[] = {token_of(usual_claims()),
-                                token_of(usual_claims(), rsa_key(), "RS256")};
-  const std::string digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
-  std::mt19937 random(20261);
-  std::size_t accepted = 0;
-  for (int round = 0; round < 100'000; ++round) {
-    const std::string& good = tokens[static_cast<std::size_t>(round) % 2];
-    std::string broken = good;
-    const std::size_t edits = 1 + random() % 3;
-    for (std::size_t edit = 0; edit < edits; ++edit) {
-      const std::size_t at = random() % broken.size();
-      const char digit = digits[random() % digits.size()];
-      switch (random() % 4) {
-        case 0:
-          broken[at] = digit;
-          break;
-        case 1:
-          broken.insert(at, 1, digit);
-          break;
-        case 2:
-          broken.erase(at, 1);
-          break;
-        default:
-          std::swap(broken[at], broken[random() % broken.size()]);
-          break;
-      }
-    }
-    if (broken != good && judge(broken).empty()) ++accepted;
-  }
-  EXPECT_EQ(accepted, 0U);
 }
 
 // Flips inside the decoded parts: the JSON stays close to valid and the signature is what has to
