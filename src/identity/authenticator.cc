@@ -64,6 +64,7 @@ struct Authenticator::State {
   std::vector<std::string> placeholders;
   const Clock* clock = nullptr;
   VerdictCache cache{kCachedVerdicts};
+  std::uint64_t remembered = 0;
 
   bool stale(const Issuer& issuer) const {
     return clock->mono() - issuer.fetched > issuer.config.max_stale;
@@ -258,10 +259,15 @@ Verdict Authenticator::authenticate(const Credential& credential, bool second_tr
   }
   const Digest digest = sha256(credential.secret);
   VerdictCache::Entry* const known = state_->cache.find(digest, state_->clock->wall());
-  if (known != nullptr) return state_->reuse(*known, credential, digest);
+  if (known != nullptr) {
+    ++state_->remembered;
+    return state_->reuse(*known, credential, digest);
+  }
   if (auto verdict = state_->elsewhere(credential, digest)) return std::move(*verdict);
   return state_->judge(credential, digest, second_try);
 }
+
+std::uint64_t Authenticator::remembered() const { return state_->remembered; }
 
 Verdict Authenticator::conclude(const Credential& credential, RemoteAnswer answer) const {
   if (auto* refusal = std::get_if<Refusal>(&answer)) return std::move(*refusal);

@@ -21,11 +21,13 @@ WallTime session_end(const identity::Principal& principal, const policy::Limits&
 }  // namespace
 
 void LoginFlow::authenticate(std::string user, Secret token, const Proof& proof) {
+  began_ = shard_.clock().mono();
   user_ = std::move(user);
   token_ = std::move(token);
   source_ = proof.source;
   if (proof.certificate != nullptr) certificate_ = proof.certificate->sha256;
   if (token_.empty() && proof.certificate != nullptr && !proof.certificate_issuer.empty()) {
+    went(LoginWay::checked);
     return judged(
         shard_.authenticator().identify(proof.certificate_issuer, user_, *proof.certificate), true);
   }
@@ -40,7 +42,11 @@ identity::Credential LoginFlow::credential() const {
 }
 
 void LoginFlow::verify(bool second_try) {
-  judged(shard_.authenticator().authenticate(credential(), second_try), second_try);
+  identity::Authenticator& door = shard_.authenticator();
+  const std::uint64_t known = door.remembered();
+  identity::Verdict verdict = door.authenticate(credential(), second_try);
+  if (door.remembered() == known) went(LoginWay::checked);
+  judged(std::move(verdict), second_try);
 }
 
 void LoginFlow::judged(identity::Verdict verdict, bool second_try) {
@@ -52,10 +58,12 @@ void LoginFlow::judged(identity::Verdict verdict, bool second_try) {
         LoginRefused{refusal->reason, refusal->detail, refusal->issuer_alias, refusal->evidence});
   } else if (auto* need = std::get_if<identity::NeedKeys>(&verdict);
              need != nullptr && !second_try) {
+    went(LoginWay::asked);
     shard_.refresh_keys(need->issuer_alias, [this, alive = alive()] {
       if (*alive) verify(true);
     });
   } else if (auto* elsewhere = std::get_if<identity::AskRemote>(&verdict)) {
+    went(LoginWay::asked);
     shard_.ask_remote(
         std::move(elsewhere->question), [this, alive = alive()](identity::RemoteAnswer answer) {
           if (!*alive) return;
@@ -103,6 +111,7 @@ void LoginFlow::resolve(std::shared_ptr<const identity::Principal> principal, Wa
 }
 
 void LoginFlow::ask_lease(std::unique_ptr<Login> login) {
+  went(LoginWay::leased);
   login_ = std::move(login);
   lease::LeaseClient& leases = shard_.leases();
   leases.acquire(login_->principal->id, login_->grants,
@@ -123,8 +132,14 @@ std::shared_ptr<bool> LoginFlow::alive() {
 }
 
 void LoginFlow::finish(LoginResult result) {
+  Shard& shard = shard_;
+  const MonoTime began = began_;
+  const bool counts =
+      began != MonoTime::max() && std::holds_alternative<std::unique_ptr<Login>>(result);
+  Durations& took = shard.metrics().logins_took[static_cast<std::size_t>(way_)];
   const Done done = std::move(done_);  // may destroy this
   done(std::move(result));
+  if (counts) took.add(shard.clock().mono() - began);
 }
 
 }  // namespace keyward::proxy

@@ -6,7 +6,9 @@
 
 #include "keyward/base/secret.h"
 #include "keyward/identity/authenticator.h"
+#include "keyward/proxy/metrics.h"
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -56,6 +58,8 @@ class LoginFlow {
   [[nodiscard]] identity::Credential credential() const;
   void resolve(std::shared_ptr<const identity::Principal> principal, WallTime since);
   void ask_lease(std::unique_ptr<Login> login);
+  // It took more than what has been done so far.
+  void went(LoginWay way) { way_ = std::max(way_, way); }
   // What a callback from elsewhere must look at before it touches this.
   std::shared_ptr<bool> alive();
   void finish(LoginResult result);
@@ -64,6 +68,8 @@ class LoginFlow {
   Done done_;
   std::string user_;
   Secret token_;
+  MonoTime began_ = MonoTime::max();  // of the AUTH; max() for renew(), which nobody waits for
+  LoginWay way_ = LoginWay::remembered;
   bool break_glass_ = false;
   std::string source_;
   std::optional<Digest> certificate_;

@@ -1,6 +1,6 @@
 #include "server/metric_families.h"
 
-#include <functional>
+#include <limits>
 
 namespace keyward::server {
 
@@ -106,6 +106,36 @@ void add_would_deny(const MetricSources& sources, std::vector<MetricFamily>& fam
   families.push_back(std::move(family));
 }
 
+// One histogram a way, of all shards: how long clients waited does not depend on the shard.
+void add_logins(const MetricSources& sources, std::vector<MetricFamily>& families) {
+  MetricFamily family{
+      "keyward_login_duration_seconds",
+      "From an AUTH that was accepted to its answer in the queue, by what it had to "
+      "wait for",
+      MetricType::Histogram,
+      {}};
+  constexpr auto& edges = proxy::Durations::kEdges;
+  for (std::size_t way = 0; way < proxy::kLoginWays; ++way) {
+    ClientMetric metric;
+    metric.label = {{"way", proxy::name(static_cast<proxy::LoginWay>(way))}};
+    std::uint64_t total = 0;
+    std::chrono::nanoseconds sum{};
+    for (std::size_t at = 0; at <= edges.size(); ++at) {
+      for (const proxy::Metrics* shard : sources.shards) {
+        total += shard->logins_took[way].in_bucket(at);
+      }
+      const double edge = at < edges.size() ? std::chrono::duration<double>(edges[at]).count()
+                                            : std::numeric_limits<double>::infinity();
+      metric.histogram.bucket.push_back({total, edge});
+    }
+    for (const proxy::Metrics* shard : sources.shards) sum += shard->logins_took[way].sum();
+    metric.histogram.sample_count = total;
+    metric.histogram.sample_sum = std::chrono::duration<double>(sum).count();
+    family.metric.push_back(std::move(metric));
+  }
+  families.push_back(std::move(family));
+}
+
 void add_issuers(const MetricSources& sources, std::vector<MetricFamily>& families) {
   MetricFamily keys{"keyward_issuer_keys", "Usable keys of an issuer", kGauge, {}};
   MetricFamily fetches{"keyward_issuer_fetches_total", "Key fetches of an issuer", kCount, {}};
@@ -152,6 +182,7 @@ std::vector<MetricFamily> metric_families(const MetricSources& sources) {
                             "Refusals of leased users that Redis logged in ACL LOG", kCount,
                             static_cast<double>(leases.acl_drift)));
   add_would_deny(sources, families);
+  add_logins(sources, families);
   add_issuers(sources, families);
   families.push_back(single("keyward_redis_up", "1 while the control connection to Redis is up",
                             kGauge, sources.redis_up ? 1 : 0));

@@ -1,4 +1,4 @@
-// The process's numbers as Prometheus families; names are listed in docs/metrics.md.
+// The process's numbers as Prometheus families.
 #pragma once
 
 #include "keyward/base/clock.h"

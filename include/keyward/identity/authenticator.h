@@ -63,6 +63,8 @@ class Authenticator {
   // Who the client certificate says is there, by the issuer entry of that alias (profile mtls).
   [[nodiscard]] Verdict identify(const std::string& issuer_alias, std::string_view user,
                                  const net::PeerCertificate& certificate) const;
+  // How many credentials were judged by a verdict of before.
+  [[nodiscard]] std::uint64_t remembered() const;
 
  private:
   struct State;
