@@ -28,11 +28,13 @@ constexpr auto kStartDeadline = 10s;
 constexpr auto kStopDeadline = 5s;
 constexpr int kCannotRun = 127;
 
-// What Keyward's control connection says, and no key or channel.
+// What Keyward's control connection says; no key but those of the fleet, and no channel.
 constexpr const char* kAdminRights =
     "resetkeys resetchannels -@all +auth +hello +ping +info +command +acl|setuser +acl|deluser "
     "+acl|users +acl|getuser +acl|whoami +acl|dryrun +acl|log +client|id +client|setname "
-    "+client|getname +client|list +client|kill +client|unblock";
+    "+client|getname +client|list +client|kill +client|unblock "
+    "~keyward:fleet:* +set +get +del +incr +hset +hgetall +hdel +zadd +zrem +zrange "
+    "+zremrangebyscore";
 
 sockaddr_in loopback(std::uint16_t port) {
   sockaddr_in address{};

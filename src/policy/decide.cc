@@ -2,6 +2,7 @@
 #include "policy/builtin.h"
 #include "policy/refusal.h"
 
+#include "keyward/base/reserved_keys.h"
 #include "keyward/policy/glob.h"
 #include "keyward/policy/grants.h"
 #include "keyward/policy/ttl_guard.h"
@@ -137,6 +138,18 @@ DenialReason reason_of(Step step) {
   return DenialReason::command;
 }
 
+// The argument that names a key of Keyward's own; 0 = none. What a pattern may reach beside others
+// and what a script does are not seen here: those records are sealed (src/fleet).
+std::uint32_t reserved_argument(const Command& command) {
+  for (const command::KeyUse& use : command.keys) {
+    if (command.args[use.arg].starts_with(kReservedKeys)) return use.arg;
+  }
+  for (const command::RuledUse& use : command.ruled) {
+    if (!use.option.empty() && command.args[use.arg].starts_with(kReservedKeys)) return use.arg;
+  }
+  return 0;
+}
+
 // The database that SELECT names; nullopt when it is no number, which Redis will say itself.
 std::optional<std::uint32_t> selected(const Command& command) {
   if (command.info->kind != command::Kind::select || command.args.size() != 2) return std::nullopt;
@@ -171,6 +184,8 @@ std::string_view name(DenialReason reason) {
       return "ttl";
     case DenialReason::script:
       return "script";
+    case DenialReason::reserved:
+      return "reserved";
   }
   return "command";
 }
@@ -184,6 +199,8 @@ Decision Grants::decide(const Command& command, const Facts& facts) const {
     if (!database || may_select(*database)) return Permit(&session_rule());
     return refuse(DenialReason::database, command, {nullptr, 1}, *this);
   }
+  if (const std::uint32_t arg = reserved_argument(command); arg != 0)
+    return refuse(DenialReason::reserved, command, {nullptr, arg}, *this);
   Fit best;
   const Entry* nearest = nullptr;
   for (const Entry& entry : entries_) {

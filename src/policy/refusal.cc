@@ -4,6 +4,7 @@
 
 #include "keyward/base/ascii.h"
 #include "keyward/base/log.h"
+#include "keyward/base/reserved_keys.h"
 #include "keyward/policy/ttl_guard.h"
 
 #include <algorithm>
@@ -167,6 +168,9 @@ std::string text_of(DenialReason reason, const command::Command& command, const 
     case DenialReason::script:
       return "the script of " + name + " is not declared safe for the namespace of your grant; " +
              whom_to_ask(nearest, grants) + " to add its SHA-1 under 'scripts'";
+    case DenialReason::reserved:
+      return "argument " + std::to_string(nearest.arg) + " of " + name + " begins with " +
+             quoted(kReservedKeys) + ", which is this proxy's own; use another name";
   }
   return "not granted";
 }

@@ -129,6 +129,13 @@ void read_lease(const yaml::Node& root, Config& config) {
   config.lease.instance = config.instance;
 }
 
+void read_fleet(const yaml::Node& root, const Folder& folder, Config& config) {
+  const yaml::Node fleet = root.get("fleet");
+  if (!fleet.present()) return;
+  fleet.only({"secret", "secret_file", "secret_env", "secret_command"});
+  read_secret(fleet, "secret", "the secret of the fleet", folder, config.fleet.secret);
+}
+
 void read_process(const yaml::Node& root, const Folder& folder, Config& config) {
   config.instance = host_name();
   if (!config.listeners.empty()) {
@@ -160,7 +167,7 @@ std::optional<Config> load_config(const std::string& path, Diagnostics& diagnost
     return std::nullopt;
   }
   root.only({"instance", "shards", "listeners", "upstream", "issuers", "user_placeholders",
-             "policies", "audit", "admin", "lease", "limits", "log", "pid_file"});
+             "policies", "audit", "admin", "lease", "fleet", "limits", "log", "pid_file"});
   const Folder folder{std::filesystem::absolute(path).parent_path()};
   Config config;
   read_listeners(root, folder, config);
@@ -171,6 +178,7 @@ std::optional<Config> load_config(const std::string& path, Diagnostics& diagnost
   read_audit(root, folder, config);
   read_admin(root, folder, config);
   read_lease(root, config);
+  read_fleet(root, folder, config);
   read_limits(root, config);
   const bool failed = found.failed();
   diagnostics.append(found);

@@ -1,72 +1,9 @@
 #include "server/config_sections.h"
 
-#include "keyward/base/secret_source.h"
-
-#include <sys/stat.h>
-
 namespace keyward::server {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr auto kCommandDeadline = 5s;
-
-void warn_when_shared(const yaml::Node& node, const std::string& path) {
-  struct stat facts {};
-  if (stat(path.c_str(), &facts) == 0 && (facts.st_mode & S_IRWXO) != 0) {
-    node.warning("every user of this machine can open the password file", "chmod 640 on the file");
-  }
-}
-
-std::vector<std::string> read_command(const yaml::Node& node) {
-  if (!node.is_list()) {
-    node.error("the command is run without a shell",
-               "a list: [program, first argument, second argument]");
-    return {};
-  }
-  auto argv = node.texts();
-  if (argv.empty()) node.error("the command is empty", "[program, argument]");
-  return argv;
-}
-
-using Password = std::function<Result<Secret>()>;
-
-// Exactly one source; a secret in the file itself is refused with the setting that replaces it.
-// `prefix`: "" or "static_".
-void read_password(const yaml::Node& upstream, const std::string& prefix, std::string_view whose,
-                   const Folder& folder, Password& out) {
-  const std::string name_file = prefix + "password_file";
-  const std::string name_env = prefix + "password_env";
-  const std::string name_command = prefix + "password_command";
-  const std::string sources =
-      name_file + ": PATH, " + name_env + ": NAME or " + name_command + ": [program]";
-  const yaml::Node inline_secret = upstream.get(prefix + "password");
-  if (inline_secret.present())
-    inline_secret.error("secrets are not written into this file", sources);
-  const yaml::Node file = upstream.get(name_file);
-  const yaml::Node environment = upstream.get(name_env);
-  const yaml::Node command = upstream.get(name_command);
-  if (int{file.present()} + int{environment.present()} + int{command.present()} > 1) {
-    upstream.error("the password has more than one source",
-                   "one of " + name_file + ", " + name_env + " and " + name_command);
-    return;
-  }
-  if (file.present()) {
-    std::string path;
-    read_file_path(file, folder, path);
-    if (path.empty()) return;
-    warn_when_shared(file, path);
-    out = [path] { return secret_from_file(path); };
-  } else if (environment.present()) {
-    std::string name;
-    read_text(environment, name);
-    out = [name] { return secret_from_environment(name); };
-  } else if (command.present()) {
-    out = [argv = read_command(command)] { return secret_from_command(argv, kCommandDeadline); };
-  } else if (!inline_secret.present()) {
-    upstream.error("the password of the " + std::string(whose) + " user has no source", sources);
-  }
-}
 
 // The user of grants with `lease: {mode: static}`.
 void read_static_user(const yaml::Node& upstream, const Folder& folder, Config& config) {
@@ -84,7 +21,8 @@ void read_static_user(const yaml::Node& upstream, const Folder& folder, Config& 
     user.error("clients would run as Keyward's own user, which may change every other",
                "a user of its own, confined to what clients need");
   }
-  read_password(upstream, "static_", "static", folder, config.lease.static_password);
+  read_secret(upstream, "static_password", "the password of the static user", folder,
+              config.lease.static_password);
 }
 
 }  // namespace
@@ -113,7 +51,7 @@ void read_upstream(const yaml::Node& root, const Folder& folder, Config& config)
     }
   }
   read_text(upstream.need("user"), out.admin_user);
-  read_password(upstream, "", "admin", folder, out.admin_password);
+  read_secret(upstream, "password", "the password of the admin user", folder, out.admin_password);
   read_static_user(upstream, folder, config);
   if (const yaml::Node tls = upstream.get("tls"); tls.present()) {
     read_client_tls(tls, folder, out.tls);

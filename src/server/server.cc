@@ -49,10 +49,13 @@ Result<> Server::State::build() {
   }
   if (Result<> opened = open_journals(); !opened) return opened;
   control = std::make_unique<upstream::Control>(io, config.upstream);
+  if (!config.fleet.secret) config.fleet.secret = config.upstream.admin_password;
+  store = std::make_unique<fleet::Store>(*control, config.fleet);
   leases = std::make_unique<lease::LeaseService>(io, *control, config.lease, *journal, clock);
   auto redis = meet_redis(
       io, *control, kMeetRedis,
       [this] {
+        store->refresh_secret();  // the password may be another one now
         leases->on_control_up([this](const Result<>& result) {
           // With a static user Keyward's own may do without these rights.
           if (!result && config.lease.static_user.empty())

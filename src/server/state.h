@@ -8,6 +8,7 @@
 #include "keyward/admin/admin_server.h"
 #include "keyward/audit/journal.h"
 #include "keyward/base/clock.h"
+#include "keyward/fleet/store.h"
 #include "keyward/identity/key_fetcher.h"
 #include "keyward/identity/remote_verifier.h"
 #include "keyward/lease/lease_service.h"
@@ -77,6 +78,7 @@ struct Server::State {
   std::unique_ptr<audit::Journal> journal;
   net::SslContext upstream_tls;
   std::unique_ptr<upstream::Control> control;
+  std::unique_ptr<fleet::Store> store;  // what the fleet shares
   std::unique_ptr<lease::LeaseService> leases;
   std::unique_ptr<identity::KeyFetcher> keys;
   std::unique_ptr<identity::RemoteVerifier> remote;

@@ -33,8 +33,9 @@ enum class DenialReason : std::uint8_t {
   argument,       // an argument rule of the entry: SORT BY, CONFIG GET names, INFO sections
   ttl,            // it would leave a key without an expiry
   script,         // under a namespace: a script that the grant does not call safe
+  reserved,       // a key of Keyward's own
 };
-inline constexpr std::size_t kDenialReasons = 10;
+inline constexpr std::size_t kDenialReasons = 11;
 // As it stands in audit records: "command", "key" ...
 [[nodiscard]] std::string_view name(DenialReason reason);
 

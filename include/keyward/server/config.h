@@ -2,6 +2,7 @@
 #pragma once
 
 #include "keyward/base/diagnostics.h"
+#include "keyward/fleet/store.h"
 #include "keyward/identity/authenticator.h"
 #include "keyward/lease/lease_service.h"
 #include "keyward/proxy/config.h"
@@ -34,6 +35,7 @@ struct Config {
   std::string audit_directory;
   AdminConfig admin;
   lease::LeaseConfig lease;
+  fleet::StoreConfig fleet;  // without a secret: that of the admin user
   proxy::ProxyLimits limits;
   std::string log_level = "info";
   bool log_json = false;

@@ -30,6 +30,49 @@ TEST(Decide, KeepsACommandInsideOneEntry) {
   EXPECT_EQ(verdict(*grants, {"SET", "b:1", "v"}), "deny");
 }
 
+// Whatever is granted, and where only `mode: observe` grants it.
+TEST(Decide, NobodyNamesAKeyOfTheProxysOwn) {
+  constexpr const char* kEverything = R"(    databases: [0, 1]
+    allow:
+      - commands: ["@all", sort, eval, "-@dangerous", sort, flushdb]
+        keys: ["*"]
+        arguments: {sort: {by: ["*"], get: ["*", "keyward:fleet:*"]}}
+)";
+  for (const std::string mode : {"", "    mode: observe\n"}) {
+    PolicyFolder folder;
+    const auto grants = grants_of(folder.grant(mode + kEverything));
+    ASSERT_TRUE(grants) << folder.said();
+    const std::string key = "keyward:fleet:revocations";
+    const std::vector<std::vector<std::string>> naming = {
+        {"GET", key},
+        {"DEL", "a", key},
+        {"RENAME", "a", key},
+        {"RENAME", key, "a"},
+        {"COPY", "a", key},
+        {"SORT", key},
+        {"SORT", "a", "STORE", key},
+        {"SORT", "a", "GET", "#", "GET", "keyward:fleet:*"},
+        {"SORT", "a", "BY", "keyward:fleet:*->f"},
+        {"EVAL", "return 1", "2", "a", key},
+        {"XREAD", "STREAMS", "a", key, "0", "0"},
+        {"OBJECT", "ENCODING", key},
+        {"GET", "keyward:fleet:"},
+    };
+    for (const auto& argv : naming) {
+      const auto answer = ask(*grants, argv);
+      EXPECT_EQ(name(answer.verdict), "deny") << argv[0];
+      EXPECT_THAT(answer.reason,
+                  HasSubstr("begins with 'keyward:fleet:', which is this proxy's own"))
+          << argv[0];
+      EXPECT_THAT(answer.reason, Not(HasSubstr("revocations")));
+    }
+    EXPECT_EQ(verdict(*grants, {"GET", "keyward:fleet"}), "allow");
+    EXPECT_EQ(verdict(*grants, {"GET", "Keyward:fleet:x"}), "allow");
+    EXPECT_EQ(verdict(*grants, {"SET", "a", key}), "allow");
+    EXPECT_EQ(verdict(*grants, {"SORT", "a", "GET", "*"}), "allow");
+  }
+}
+
 TEST(Decide, TellsReadFromWrite) {
   PolicyFolder folder;
   const auto grants = grants_of(folder.grant(kMixed));
