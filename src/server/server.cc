@@ -34,8 +34,8 @@ Server::Server(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 Server::~Server() = default;
 
-Result<std::unique_ptr<Server>> Server::create(Config config) {
-  auto state = std::make_unique<State>(std::move(config));
+Result<std::unique_ptr<Server>> Server::create(Config config, const Clock* clock) {
+  auto state = std::make_unique<State>(std::move(config), clock);
   if (Result<> built = state->build(); !built) return built.error();
   return std::unique_ptr<Server>(new Server(std::move(state)));
 }

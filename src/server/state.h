@@ -44,7 +44,8 @@ struct ShardThread {
 };
 
 struct Server::State {
-  explicit State(Config given) : config(std::move(given)) {}
+  State(Config given, const Clock* moved)
+      : config(std::move(given)), clock(moved != nullptr ? *moved : system_clock) {}
 
   Result<> build();
   Result<> open_journals();
@@ -72,7 +73,8 @@ struct Server::State {
   void write_pid_file() const;
 
   Config config;
-  SystemClock clock;
+  SystemClock system_clock;
+  const Clock& clock;
   asio::io_context io{1};  // the control thread
   asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
   std::unique_ptr<audit::Journal> journal;

@@ -99,8 +99,10 @@ class ProxyRig {
  public:
   using Change = std::function<void(server::Config&)>;
 
-  explicit ProxyRig(const Change& change = {}, const std::string& policy = kRigPolicy)
-      : chaos_(redis_.port()), key_(std::move(*identity::SigningKey::generate())) {
+  // `clock`: one of the test's own, which outlives the rig.
+  explicit ProxyRig(const Change& change = {}, const std::string& policy = kRigPolicy,
+                    const Clock* clock = nullptr)
+      : clock_(clock), chaos_(redis_.port()), key_(std::move(*identity::SigningKey::generate())) {
     const char* level = std::getenv("KEYWARD_TEST_LOG");
     log::setup(level != nullptr ? level : "error", false);
     std::filesystem::create_directories(dir_.file("policies"));
@@ -113,7 +115,7 @@ class ProxyRig {
   ~ProxyRig() { stop(); }
 
   void start() {
-    auto made = server::Server::create(config_);
+    auto made = server::Server::create(config_, clock_);
     if (!made) throw std::runtime_error(made.error().message());
     server_ = std::move(*made);
     std::promise<void> ready;
@@ -133,6 +135,7 @@ class ProxyRig {
   [[nodiscard]] std::uint16_t port() const { return config_.listeners[0].endpoint.port; }
   [[nodiscard]] std::uint16_t tls_port() const { return config_.listeners[1].endpoint.port; }
   [[nodiscard]] const TestCerts& certs() const { return certs_; }
+  [[nodiscard]] std::string file(const std::string& name) const { return dir_.file(name); }
 
   [[nodiscard]] std::string token(const std::string& subject, const std::string& group = "workers",
                                   std::chrono::seconds life = 600s) {
@@ -250,6 +253,7 @@ class ProxyRig {
     return made;
   }
 
+  const Clock* clock_;
   TempDir dir_;
   TestCerts certs_;
   RedisServer redis_;

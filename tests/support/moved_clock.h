@@ -1,0 +1,27 @@
+// The machine's clock with its wall time moved, as an operator or NTP moves it: monotonic time goes
+// on as it was.
+#pragma once
+
+#include "keyward/base/clock.h"
+
+#include <atomic>
+#include <chrono>
+
+namespace keyward::test {
+
+class MovedClock final : public Clock {
+ public:
+  [[nodiscard]] WallTime wall() const override {
+    return system_.wall() + std::chrono::microseconds(shift_.load());
+  }
+  [[nodiscard]] MonoTime mono() const override { return system_.mono(); }
+
+  void set_wall(WallTime now) { shift_ = (now - system_.wall()).count(); }
+  void step(std::chrono::microseconds by) { shift_ += by.count(); }
+
+ private:
+  SystemClock system_;
+  std::atomic<std::int64_t> shift_{0};
+};
+
+}  // namespace keyward::test
