@@ -109,12 +109,13 @@ std::uint64_t Account::login_refused(const LoginRefused& refused) {
   return shard_.journal().append(event);
 }
 
-void Account::session_ended(std::string_view reason) {
+void Account::session_ended(std::string_view reason, std::string_view detail) {
   if (subject_.principal.empty()) return;
   audit::Event event;
   event.kind = audit::Kind::session_end;
   event.subject = &subject_;
   event.reason = reason;
+  event.detail = detail;
   event.command_number = number_;
   shard_.journal().append(event);
 }

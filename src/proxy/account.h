@@ -43,7 +43,7 @@ class Account {
   // The policy changed under the session: its records name the new version and user.
   void renewed(const Login& login);
   std::uint64_t login_refused(const LoginRefused& refused);
-  void session_ended(std::string_view reason);
+  void session_ended(std::string_view reason, std::string_view detail = {});
   // Break-glass: why, which grants it adds, for how long; and its end.
   std::uint64_t glass_broken(const Login& login, std::string_view reason, std::string_view grants,
                              std::string_view life);

@@ -32,6 +32,8 @@ Session::Session(Shard& shard, std::uint64_t id, Descriptor socket, const net::P
       stream_(std::make_unique<net::Stream>(std::move(socket))),
       accepted_(shard.clock().mono()),
       progress_(accepted_),
+      ending_(shard.limits().expiry_grace,
+              spread(id, shard.limits().expiry_jitter, shard.limits().expiry_grace)),
       parser_(resp::before_login()),
       account_(shard, id),
       client_identity_(listener.client_identity) {
@@ -169,6 +171,7 @@ void Session::wake() { shard_.turn().add(net::Phase::clients, *this); }
 
 void Session::resume(Pause ended) {
   if (pause_ != ended) return;
+  if (ended == Pause::login) login_place_ = kNoPlace;
   pause_ = Pause::none;
   resume_ = true;
   wake();
@@ -185,6 +188,7 @@ void Session::at_turn_end(net::Phase phase) {
     if (phase_ == Phase::open && pause_ == Pause::none) on_readable();
     if (phase_ == Phase::closed) return;
   }
+  if (told_ && pause_ == Pause::none) leave_ended();
   flush();
 }
 
@@ -244,7 +248,7 @@ void Session::close(std::string_view reason) {
   stop_waiting_for_rate();
   if (login_ != nullptr) {
     end_break_glass(reason);
-    account_.session_ended(reason);
+    account_.session_ended(reason, end_detail_);
     leave_roster();
   }
   if (room_link_ != nullptr) std::exchange(room_link_, nullptr)->forget_room_waiter(*this);
@@ -266,8 +270,6 @@ void Session::close(std::string_view reason) {
 void Session::maybe_reap() {
   if (phase_ == Phase::closed && in_flight_ == 0) shard_.turn().add(net::Phase::reap, *this);
 }
-
-bool Session::expired() const { return shard_.clock().mono() >= ends_; }
 
 void Session::tick(MonoTime now, WallTime) {
   const ProxyLimits& limits = shard_.limits();
@@ -292,11 +294,7 @@ void Session::tick(MonoTime now, WallTime) {
     return close("client closed the connection");
   }
   mind_break_glass(now);
-  const MonoTime end = std::min(ends_, revoked_since_);
-  if (phase_ == Phase::closed || now < end) return;
-  // The next command is told; who sends none is closed after the grace, subscribers at once.
-  if (relay_ != nullptr && in_flight_ == 0) return close("session ended");
-  if (now - end > limits.expiry_grace) close("session ended");
+  watch_end(now);
 }
 
 // Since the link was first paused for the answers under way. Who reads a little now and then holds

@@ -5,6 +5,7 @@
 #include "proxy/account.h"
 #include "proxy/added_answers.h"
 #include "proxy/answer_view.h"
+#include "proxy/ending.h"
 #include "proxy/greeting.h"
 #include "proxy/kept_request.h"
 #include "proxy/lane.h"
@@ -48,6 +49,12 @@ class Session final : public net::Turn::Member,
   void close(std::string_view reason);
   // Once a second: deadlines of handshake, login, session end and stalled readers.
   void tick(MonoTime now, WallTime wall);
+  // Ends the session as if its token expired now, by the table of docs/identity.md, but for good:
+  // no AUTH brings it back, and it is gone within a second whatever it is doing. The reason goes
+  // into the record of the end, not to the client. Nothing happens where nobody is logged in.
+  void end_now(std::string_view reason);
+  // Does what the end of the session asks for by now. True: wants to be asked again soon.
+  bool mind_end(MonoTime now);
   // Shutting down: no new commands; closes when everything under way is answered.
   void drain();
   // A new policy version is in force: judges what this session holds without a command of its own.
@@ -97,7 +104,6 @@ class Session final : public net::Turn::Member,
   }
   void answer_error(std::string_view text, std::uint64_t ticket = 0);
   Step wait_idle();
-  Step end_expired();
   [[nodiscard]] bool rights_are_stale() const { return outdated() || break_glass_over(); }
   [[nodiscard]] Shard::Rights rights_now();
   bool renew_policy();
@@ -105,11 +111,21 @@ class Session final : public net::Turn::Member,
   void keep_rights(Shard::Rights now);
   void give_up_rights();
   void revoke();
-  void end_wait(const policy::Denial& denial);
+  void refuse_wait(const policy::Denial& denial);
   void judge_wait(const policy::Grants& now);
   [[nodiscard]] bool keeps_subscriptions(const policy::Grants& now) const;
   [[nodiscard]] bool outdated() const { return login_->policy_number != shard_.policy().number; }
-  [[nodiscard]] bool expired() const;
+
+  // the end of the session: session_end.cc
+  [[nodiscard]] bool ended() const { return told_ || ending_.over(shard_.clock().mono()); }
+  [[nodiscard]] bool renews(Args args) const;
+  Step refuse_ended(Args args);
+  [[nodiscard]] std::string_view ended_text() const;
+  [[nodiscard]] std::string_view end_reason() const;
+  void watch_end(MonoTime now);
+  void leave_ended();
+  void end_wait(std::string_view refusal, std::uint64_t ticket);
+  void cancel_login();
 
   // what the client writes and sees, where that is not what Redis does: session_view.cc
   [[nodiscard]] bool renamed() const { return !login_->grants->name_space().empty(); }
@@ -208,6 +224,7 @@ class Session final : public net::Turn::Member,
   void upload_chunk(std::string_view bytes);
   void upload_end();
   void upload_refuse(std::string text, std::uint64_t ticket);
+  void upload_end_session();
   void upload_refused(const Upload& upload);
   void upload_renamed();
   [[nodiscard]] upstream::Link* upload_link();
@@ -250,7 +267,10 @@ class Session final : public net::Turn::Member,
   MonoTime accepted_, progress_, stalled_since_{};
   std::size_t taken_since_ = 0;  // bytes the client took since then
   bool stalling_ = false;        // a link was paused for the answers under way
-  MonoTime ends_ = MonoTime::max();
+  Ending ending_;
+  bool told_ = false;        // that it ended: it leaves when the input at hand was answered
+  bool end_minded_ = false;  // the shard asks mind_end() often
+  std::string end_detail_;   // why it was revoked
   std::string leave_reason_;
 
   resp::RequestParser parser_;
@@ -268,8 +288,7 @@ class Session final : public net::Turn::Member,
   std::shared_ptr<Usage> usage_;  // of the identity; set while there is a login
   // While channels stay subscribed on a link of the rights of before: those, and their lease.
   std::unique_ptr<Login> relay_login_;
-  std::uint64_t equal_in_ = 0;  // the version that was found to grant the same
-  MonoTime revoked_since_ = MonoTime::max();
+  std::uint64_t equal_in_ = 0;     // the version that was found to grant the same
   KeptRequest waits_;              // the command under way may block: what it says
   std::string wait_refusal_;       // its wait is being ended, and this is what its client is told
   std::uint64_t wait_ticket_ = 0;  // of the record of that
@@ -277,6 +296,7 @@ class Session final : public net::Turn::Member,
   // What break-glass would add, asked for once a login; null = nothing.
   std::optional<std::shared_ptr<const policy::Grants>> emergency_;
   std::unique_ptr<LoginFlow> login_flow_;
+  Place login_place_ = kNoPlace;  // of the command that it will answer
   std::optional<net::PeerCertificate> certificate_;
   const std::string client_identity_;  // the listener's
 

@@ -85,6 +85,8 @@ void Session::one_less_in_flight() {
   stalling_ = false;
   end_pins();
   waits_.clear();
+  // Its refusal said that the session ended.
+  if (!wait_refusal_.empty() && ended()) told_ = true;
   wait_refusal_.clear();
   if (phase_ == Phase::open && login_ != nullptr && outdated()) shard_.judge_soon(*this);
   resume(Pause::idle);

@@ -16,21 +16,13 @@ Session::Step Session::handle(Args args) {
     account_.next_command();
   }
   if (login_ == nullptr) return greet_first(args);
+  if (ended() && !renews(args)) return refuse_ended(args);
   if (own_command(args) != OwnCommand::none) return within_rate() ? keyward(args) : Step::again;
   const command::Analysis analysis =
       command::analyse(shard_.policy().snapshot->catalog(), args, command_);
   if (analysis.verdict != command::Verdict::ok) return refuse(analysis, args);
-  if (expired() && command_.info->kind != Kind::auth && command_.info->kind != Kind::hello)
-    return end_expired();
   if (rights_are_stale() && !renew_policy()) return Step::again;
   return within_rate() ? decide() : Step::again;
-}
-
-Session::Step Session::end_expired() {
-  shard_.metrics().sessions_expired.add();
-  answer_error(wire::kExpired);
-  leave("session ended");
-  return Step::done;
 }
 
 Session::Step Session::decide() {

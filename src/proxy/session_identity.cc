@@ -69,7 +69,7 @@ Session::Step Session::begin_login(const GreetingRequest& request) {
     return Step::done;
   }
   pause_ = Pause::login;
-  const Place place = replies_.reserve();
+  const Place place = login_place_ = replies_.reserve();
   GreetingRequest kept = request;  // its views die with the input
   std::optional<std::string> name;
   if (request.name) name.emplace(*request.name);
@@ -232,7 +232,7 @@ Session::Step Session::reset() {
     login_.reset();
     shared_ = {};
   }
-  ends_ = revoked_since_ = MonoTime::max();
+  ending_.renewed(MonoTime::max());
   accepted_ = shard_.clock().mono();
   protocol_ = resp::Protocol::resp2;
   db_ = 0;

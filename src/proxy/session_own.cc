@@ -21,7 +21,6 @@ std::string joined(const std::vector<std::string>& names) {
 
 Session::Step Session::keyward(Args args) {
   spend_hint();
-  if (expired()) return end_expired();
   if (rights_are_stale() && !renew_policy()) return Step::again;
   if (relay_ != nullptr && protocol_ == resp::Protocol::resp2) {
     answer_error(wire::in_subscribed_mode("keyward"));
@@ -86,7 +85,7 @@ Session::Step Session::break_glass(Args args) {
     return Step::done;
   }
   pause_ = Pause::login;
-  const Place place = replies_.reserve();
+  const Place place = login_place_ = replies_.reserve();
   login_flow_ = std::make_unique<LoginFlow>(
       shard_, [this, place, available, why = std::move(*reason)](LoginResult result) {
         if (auto* fresh = std::get_if<std::unique_ptr<Login>>(&result)) {
@@ -155,7 +154,7 @@ void Session::mind_break_glass(MonoTime now) {
 // The usual rights, and a Redis user for them, are got with the next command.
 void Session::fall_back() {
   give_up_rights();
-  revoked_since_ = MonoTime::max();
+  ending_.lift();
   login_->policy_number = 0;
   end_break_glass("its time is over");
 }

@@ -29,14 +29,13 @@ void Session::take_login(std::unique_ptr<Login> fresh) {
     if (relay_ != nullptr && relay_login_ == nullptr) relay_login_ = std::move(login_);
   }
   login_ = std::move(fresh);
-  revoked_since_ = MonoTime::max();
   emergency_.reset();
   literals_.clear();
   // Who was in a database stays there, and is refused when it is no longer granted: a write must
   // not land in another one.
   if (first && !login_->grants->may_select(db_))
     db_ = login_->grants->databases().empty() ? 0 : login_->grants->databases().front();
-  ends_ = shard_.clock().mono() + (login_->ends - shard_.clock().wall());
+  ending_.renewed(shard_.clock().mono() + (login_->ends - shard_.clock().wall()));
   if (other_names) return leave("the namespace changed");
   if (relay_ != nullptr && !keeps_subscriptions(*login_->grants))
     leave("a subscribed channel is no longer granted");
@@ -98,7 +97,7 @@ void Session::renewed(LoginResult result) {
 // the new version. Precondition: nothing is on its way.
 void Session::keep_rights(Shard::Rights now) {
   equal_in_ = now.number;
-  revoked_since_ = MonoTime::max();
+  ending_.lift();
   // What is queued points into the grants that judged it.
   if (transaction_ != nullptr) return;
   login_->grants = std::move(now.grants);
@@ -123,10 +122,11 @@ void Session::give_up_rights() {
 // Without a command. Whatever cannot be judged now is judged when it can: see judge_soon().
 void Session::judge_anew() {
   if (phase_ != Phase::open || login_ == nullptr || pause_ == Pause::login || !outdated()) return;
+  if (ended()) return;
   shard_.metrics().sessions_judged_anew.add();
   Shard::Rights now = rights_now();
   if (now.grants == nullptr) return revoke();
-  revoked_since_ = MonoTime::max();
+  ending_.lift();
   if (now.grants->rights_id() == login_->grants->rights_id()) {
     if (in_flight_ == 0 && login_->lease) keep_rights(std::move(now));
     return;
@@ -140,16 +140,15 @@ void Session::judge_anew() {
   if (waits_) judge_wait(*now.grants);
 }
 
-// Nothing is granted any more: ended as if the token had expired now, see tick(). Who sends a
-// command until then is told.
+// Nothing is granted any more. Who sends a command until the end is told.
 void Session::revoke() {
-  if (revoked_since_ != MonoTime::max()) return;
+  if (ending_.ended(EndCause::policy)) return;
   shard_.metrics().sessions_revoked.add();
-  revoked_since_ = shard_.clock().mono();
-  if (relay_ != nullptr) return close("no grant under the new policy");
-  if (upload_ != nullptr) return;
-  if (in_flight_ == 0) return give_up_rights();
-  if (waits_) end_wait({.nearest = nullptr, .text = std::string(kNothing)});
+  const MonoTime now = shard_.clock().mono();
+  ending_.end(EndCause::policy, now);
+  if (relay_ == nullptr && upload_ == nullptr && in_flight_ == 0) give_up_rights();
+  if (waits_) refuse_wait({.nearest = nullptr, .text = std::string(kNothing)});
+  watch_end(now);
 }
 
 // The command that waits in Redis goes on waiting only if the new version allows it as well.
@@ -162,22 +161,23 @@ void Session::judge_wait(const policy::Grants& now) {
   const auto* denial = std::get_if<policy::Denial>(&decision);
   if (denial == nullptr || !wait_refusal_.empty()) return;
   shard_.metrics().sessions_revoked.add();
-  end_wait(*denial);
+  refuse_wait(*denial);
 }
 
-// Redis ends the wait: an element that was on its way is still delivered, none is lost. Should
-// Redis not do it, the session is closed after the grace. The record of the refusal is of the
-// session as it is: under the version that let the command wait, with the reason "reload".
-void Session::end_wait(const policy::Denial& denial) {
+// The record of the refusal is of the session as it is: under the version that let the command
+// wait, with the reason "reload".
+void Session::refuse_wait(const policy::Denial& denial) {
   if (!wait_refusal_.empty() || flight_link_ == nullptr) return;
   const command::Catalog& catalog = shard_.policy().snapshot->catalog();
   command::Command command;
   const auto args = waits_.args();
   if (command::analyse(catalog, args, command).verdict != command::Verdict::ok) return;
-  wait_refusal_ = wire::denied(denial.text, account_.request_id());
-  wait_ticket_ = account_.refused(command.info->name, &command, &denial, "reload", db_);
-  revoked_since_ = std::min(revoked_since_, shard_.clock().mono());
-  if (flight_link_->client_id() != 0) shard_.unblock(flight_link_->client_id());
+  const std::uint64_t ticket =
+      account_.refused(command.info->name, &command, &denial, "reload", db_);
+  // Lifted when the wait is over, unless nothing is granted any more.
+  ending_.end(EndCause::policy, shard_.clock().mono());
+  end_wait(wire::denied(denial.text, account_.request_id()), ticket);
+  watch_end(shard_.clock().mono());
 }
 
 bool Session::keeps_subscriptions(const policy::Grants& now) const {

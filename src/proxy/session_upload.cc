@@ -19,9 +19,9 @@ void Session::upload_begin() {
 // Once for each large request, before its arguments are read. False: wait for what stands in its
 // way, then ask again.
 bool Session::upload_admit() {
-  if (login_ == nullptr || expired()) {
+  if (login_ == nullptr || ended()) {
     upload_->admitted = true;
-    upload_refuse(std::string(login_ == nullptr ? wire::kNoAuth : wire::kExpired), 0);
+    upload_refuse(std::string(login_ == nullptr ? wire::kNoAuth : ended_text()), 0);
     return true;
   }
   if (rights_are_stale() && !renew_policy()) return false;
@@ -103,6 +103,7 @@ std::optional<policy::Permit> Session::upload_judge(const command::Analysis& ana
 }
 
 void Session::upload_argument(std::size_t length) {
+  upload_end_session();
   if (upload_->way == Upload::Way::collecting && transaction_ != nullptr &&
       length > transaction_->room()) {
     upload_refuse(std::string(wire::kTransactionTooLarge), 0);
@@ -159,13 +160,21 @@ void Session::upload_chunk(std::string_view bytes) {
   mind_room(*link);
 }
 
+// The session ended while the request was on its way.
+void Session::upload_end_session() {
+  if (login_ != nullptr && ended() && upload_->way != Upload::Way::discarding)
+    upload_refuse(std::string(ended_text()), 0);
+}
+
 // The whole request was read.
 void Session::upload_refused(const Upload& upload) {
   answer_error(upload.refusal, upload.ticket);
+  if (login_ != nullptr && ended()) told_ = true;
   if (upload.ends_session) leave("a large request was refused halfway");
 }
 
 void Session::upload_end() {
+  upload_end_session();
   if (upload_->way != Upload::Way::streaming) {
     const std::unique_ptr<Upload> upload = std::move(upload_);
     if (upload->way == Upload::Way::discarding) return upload_refused(*upload);

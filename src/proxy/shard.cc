@@ -58,6 +58,7 @@ Shard::Shard(boost::asio::io_context& io, ShardWiring wiring, upstream::LinkSett
       authenticator_(std::move(authenticator)),
       leases_(std::move(leases)),
       pool_(std::move(links)),
+      ending_timer_(io),
       drafts_(std::make_unique<Drafts>()),
       names_(std::make_unique<view::RequestNames>()),
       rate_waiters_(std::make_unique<RateWaiters>(io)),

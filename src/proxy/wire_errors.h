@@ -11,6 +11,8 @@ inline constexpr std::string_view kNoAuth = "NOAUTH Authentication required.";
 inline constexpr std::string_view kExpired =
     "NOAUTH Your session has ended because its token expired; authenticate again with a fresh "
     "token.";
+inline constexpr std::string_view kRevoked =
+    "NOAUTH Your session was ended; open a new connection and authenticate again.";
 inline constexpr std::string_view kHelloNoAuth =
     "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO "
     "<proto> AUTH <user> <pass> "
@@ -22,6 +24,9 @@ inline constexpr std::string_view kBadProto =
 inline constexpr std::string_view kSyntax = "ERR syntax error";
 inline constexpr std::string_view kExecAbort =
     "EXECABORT Transaction discarded because of previous errors.";
+inline constexpr std::string_view kExecEnded =
+    "EXECABORT Transaction discarded because its session ended: NOAUTH authenticate again, then "
+    "repeat it.";
 inline constexpr std::string_view kExecWithoutMulti = "ERR EXEC without MULTI";
 inline constexpr std::string_view kDiscardWithoutMulti = "ERR DISCARD without MULTI";
 inline constexpr std::string_view kNestedMulti = "ERR MULTI calls can not be nested";

@@ -8,7 +8,7 @@ void read_limits(const yaml::Node& root, Config& config) {
   const yaml::Node limits = root.get("limits");
   if (!limits.present()) return;
   limits.only({"connections", "failed_logins_per_minute", "handshake_deadline", "login_deadline",
-               "stall_deadline", "expiry_grace", "drain_deadline", "output_buffer", "inflight",
+               "stall_deadline", "expiry_grace", "expiry_jitter", "drain_deadline", "output_buffer", "inflight",
                "transaction_bytes", "filtered_answer", "max_request", "stream_above"});
   constexpr std::uint64_t kKiB = 1024, kGiB = 1024 * 1024 * kKiB;
   auto& out = config.limits;
@@ -18,6 +18,7 @@ void read_limits(const yaml::Node& root, Config& config) {
   read_duration(limits.get("login_deadline"), 100ms, 5min, out.login_deadline);
   read_duration(limits.get("stall_deadline"), 100ms, 1h, out.stall_deadline);
   read_duration(limits.get("expiry_grace"), 0ms, 60s, out.expiry_grace);
+  read_duration(limits.get("expiry_jitter"), 0ms, 60s, out.expiry_jitter);
   read_duration(limits.get("drain_deadline"), 0ms, 1h, out.drain_deadline);
   read_bytes(limits.get("output_buffer"), 64 * kKiB, 4 * kGiB, out.output_soft);
   read_number(limits.get("inflight"), 1, 10'000'000, out.inflight);

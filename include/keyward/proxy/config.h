@@ -30,6 +30,8 @@ struct ProxyLimits {
       30'000};  // a client that does not read its replies while over output_soft
   std::chrono::milliseconds expiry_grace{
       10'000};  // idle sessions are closed this long after their end
+  std::chrono::milliseconds expiry_jitter{
+      5'000};  // closes at the end of sessions are spread over this time; counts within the grace
   std::chrono::milliseconds drain_deadline{10'000};  // SIGTERM
   std::size_t output_soft =
       64UL * 1024 * 1024;  // bytes of replies held for one client before its input is paused

@@ -109,6 +109,8 @@ class Shard {
   void policy_changed();
   // This session could not be judged then; now it can.
   void judge_soon(Session& session);
+  // Its end is near or passed: asks its mind_end() ten times a second until it says no.
+  void mind_end_of(Session& session);
   void unblock(std::uint64_t client) { wiring_.unblock(client); }
   [[nodiscard]] const ServerFacts& facts() const { return *facts_; }
   [[nodiscard]] const Clock& clock() const { return clock_; }
@@ -148,6 +150,8 @@ class Shard {
   void publish_gauges();
   void judge_slice();
   void arm_judging();
+  void arm_endings();
+  void mind_endings();
 
   boost::asio::io_context& io_;
   ShardWiring wiring_;
@@ -161,6 +165,8 @@ class Shard {
   policy::InForce::Version policy_;
   std::vector<Session*> to_judge_;
   bool judging_ = false;  // the next slice is posted
+  std::vector<Session*> ending_;
+  boost::asio::steady_timer ending_timer_;
   struct Granted {
     std::shared_ptr<const identity::Principal> principal;  // holds the address that is the key
     std::shared_ptr<const policy::Grants> grants;

@@ -107,7 +107,7 @@ audit: {directory: audit/}
 admin: {listen: "127.0.0.1:0"}
 lease: {linger: 2s, max_users: 7}
 limits: {connections: 5, failed_logins_per_minute: 6, handshake_deadline: 1s, login_deadline: 2s, stall_deadline: 3s,
-  expiry_grace: 4s, drain_deadline: 5s, output_buffer: 1MiB, inflight: 9, transaction_bytes: 2MiB, filtered_answer: 4MiB,
+  expiry_grace: 4s, expiry_jitter: 1s, drain_deadline: 5s, output_buffer: 1MiB, inflight: 9, transaction_bytes: 2MiB, filtered_answer: 4MiB,
   max_request: 3MiB, stream_above: 64KiB}
 log: {level: debug, json: true}
 pid_file: keyward.pid
@@ -145,6 +145,7 @@ pid_file: keyward.pid
   EXPECT_EQ(config->limits.login_deadline, 2s);
   EXPECT_EQ(config->limits.stall_deadline, 3s);
   EXPECT_EQ(config->limits.expiry_grace, 4s);
+  EXPECT_EQ(config->limits.expiry_jitter, 1s);
   EXPECT_EQ(config->limits.drain_deadline, 5s);
   EXPECT_EQ(config->limits.output_soft, 1U << 20);
   EXPECT_EQ(config->limits.inflight, 9U);
