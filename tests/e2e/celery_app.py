@@ -6,7 +6,7 @@ from celery import Celery, chord, group
 
 prefix = os.environ.get('APP_PREFIX', '')
 options = {'visibility_timeout': int(os.environ.get('APP_VISIBILITY', '3600')), **({'global_keyprefix': prefix} if prefix else {})}
-app = Celery('tests', broker=os.environ['APP_URL'], backend=os.environ['APP_URL'])
+app = Celery('tests', broker=os.environ['APP_URL'], backend=os.environ.get('APP_BACKEND', os.environ['APP_URL']))
 app.conf.update(
     broker_transport_options=options,
     result_backend_transport_options={'global_keyprefix': prefix, 'retry_policy': {'timeout': 20.0}} if prefix else {},
@@ -50,3 +50,11 @@ def wrong():
 @app.task(bind=True)
 def fan_out(self, n):
     return self.replace(chord(group(add.s(i, 1) for i in range(n)), total.s()))
+
+
+@app.task
+def note(n):
+    """Writes down that it ran, so that a lost or a second run shows."""
+    with open(os.environ['APP_NOTES'], 'a') as file:
+        file.write(f'{n}\n')
+    return n

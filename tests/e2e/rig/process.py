@@ -1,5 +1,6 @@
 """Child processes that log to a file, are waited for, and are ended by the test that started them."""
 import ctypes
+import json
 import os
 import signal
 import socket
@@ -98,3 +99,12 @@ class Process:
             if line.startswith('VmHWM:'):
                 return int(line.split()[1])
         return 0
+
+
+def last_json(process, name):
+    """The last line that the process printed."""
+    lines = [line for line in process.text().splitlines() if line.startswith('{')]
+    assert lines, f'{name} counted nothing:\n{process.text()[-3000:]}'
+    told = json.loads(lines[-1])
+    print(f'{name}: {told}')
+    return told

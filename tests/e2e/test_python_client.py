@@ -1,0 +1,172 @@
+"""deploy/python: connections of redis-py and of Celery live through many tokens."""
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from rig.process import ROOT, Process, last_json
+from rig.token_file import TokenFile
+
+HERE = ROOT / 'tests/e2e'
+PYTHON = ROOT / 'deploy/python'
+SECONDS = float(os.environ.get('KEYWARD_RENEWAL_SECONDS', '8'))
+TTL = 4
+
+
+def with_module(**more):
+    return dict(os.environ, PYTHONPATH=str(PYTHON), **more)
+
+
+@pytest.fixture
+def token_file(tmp_path, issuer):
+    made = []
+
+    def make(subject='app-1', groups=('app',), ttl=TTL):
+        made.append(TokenFile(tmp_path / f'{subject}.jwt', lambda ttl: issuer.token(subject, list(groups), ttl=ttl), ttl))
+        return made[-1]
+    yield make
+    for one in made:
+        one.stop()
+
+
+def no_token_shown(server, tokens):
+    everything = server.trail.text() + server.process.text()
+    for token in tokens:
+        assert token not in everything and token.rsplit('.', 1)[1] not in everything
+
+
+VERSIONS = {'8.1': 3, '8.1 in RESP2': 2, '6': 3, '5': 3, '4.3': 2}
+
+
+def python_with(version, old_python):
+    """The Python with this redis-py; scripts/test sets up the ones beside the current."""
+    if version.startswith('8'):
+        return sys.executable
+    if version == '4.3':
+        return old_python
+    path = os.environ.get(f'KEYWARD_REDIS{version}_PYTHON', str(ROOT / f'.venv/redis{version}/bin/python'))
+    if not os.path.exists(path):
+        pytest.fail(f'{path} does not exist: scripts/test makes it')
+    return path
+
+
+def test_connections_live_through_many_tokens(make_keyward, token_file, old_python, tmp_path):
+    """Every version at once; nothing may fail even once, since nothing is tried again."""
+    server = make_keyward(limits={'expiry_grace': '1s'}).start()
+    file = token_file()
+    running = {}
+    for number, (version, protocol) in enumerate(VERSIONS.items()):
+        argv = [python_with(version, old_python), HERE / 'clients/renewal.py', server.port, server.authority.ca, file.path, SECONDS, protocol,
+                number]
+        running[version] = Process(argv, tmp_path / f'redis-py {version}.out', env={'PYTHONPATH': str(PYTHON)})
+    for version, process in running.items():
+        assert process.popen.wait(SECONDS + 60) == 0, f'{version}: {process.text()[-3000:]}'
+        told = last_json(process, version)
+        assert not told['trouble'], told
+        count = told['count']
+        assert count['popped'] == count['pushed'] > 100
+        if told['in_place']:
+            assert told['connects'] == told['warm'], f'{version}: a connection was made anew instead of renewed'
+        if VERSIONS[version] == 3:
+            assert count['listened'] == count['polled'] == count['published'] > 100 and count['quiet'] == 0
+        assert 'not renewed' not in process.text() and 'in place failed' not in process.text() and 'Traceback' not in process.text()
+    assert file.written >= SECONDS / TTL
+    no_token_shown(server, file.tokens)
+
+
+def python(script, *arguments, **env):
+    return subprocess.run([sys.executable, '-c', script, *map(str, arguments)], capture_output=True, text=True, timeout=60,
+                          env=with_module(**env))
+
+
+FROM_PROVIDER = '''
+import os, sys, time, redis, keyward_redis
+url, ca, port = sys.argv[1:]
+provider = keyward_redis.from_client_credentials(url, 'worker', secret_file=os.environ['SECRET'], resource='urn:keyward:ttl:4', ca=ca)
+r = redis.Redis(host='localhost', port=int(port), ssl=True, ssl_ca_certs=ca, protocol=3, credential_provider=provider)
+tokens, end, n = set(), time.monotonic() + 6, 0
+me = r.client_id()
+while time.monotonic() < end:
+    n += 1
+    assert r.incr('app:n') == n
+    tokens.add(provider.token().get_value())
+    time.sleep(0.01)
+assert r.client_id() == me, 'it was connected anew'
+assert 'eyJ' not in repr(provider.token()) and 'eyJ' not in repr(r.connection_pool)
+print(len(tokens))
+'''
+
+
+def test_client_credentials(make_keyward, provider, tmp_path):
+    from test_oidc import POLICY_OF_IDP
+    server = make_keyward(issuers=[provider.config()], policies={'p.yaml': POLICY_OF_IDP}).start()
+    secret = tmp_path / 'secret'
+    secret.write_text('s1\n')
+    ended = python(FROM_PROVIDER, provider.issuer + '/token', server.authority.ca, server.port, SECRET=str(secret))
+    assert ended.returncode == 0, ended.stderr
+    assert int(ended.stdout) >= 2 and ended.stderr == ''
+    secret.write_text('wrong\n')
+    ended = python(FROM_PROVIDER, provider.issuer + '/token', server.authority.ca, server.port, SECRET=str(secret))
+    assert 'TokenError' in ended.stderr and '/token answered 401' in ended.stderr and 'wrong' not in ended.stderr
+
+
+FORKED = '''
+import os, sys, time, redis, keyward_redis
+file, ca, port = sys.argv[1:]
+r = redis.Redis(host='localhost', port=int(port), ssl=True, ssl_ca_certs=ca, protocol=3,
+                credential_provider=keyward_redis.from_file(file))
+r.ping()
+child = os.fork()
+name = 'app:child' if child == 0 else 'app:parent'
+me, n, end = r.client_id(), 0, time.monotonic() + 5
+while time.monotonic() < end:
+    n += 1
+    assert r.incr(name) == n
+    time.sleep(0.01)
+assert r.client_id() == me or child == 0  # the child's pool is told of anew when a client is made
+if child == 0:
+    os._exit(0)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+print('done')
+'''
+
+
+def test_a_forked_child_leaves_the_connections_of_its_parent_alone(make_keyward, token_file):
+    server = make_keyward(limits={'expiry_grace': '1s'}).start()
+    ended = python(FORKED, token_file().path, server.authority.ca, server.port)
+    assert ended.returncode == 0 and ended.stdout == 'done\n', ended.stdout + ended.stderr
+
+
+def test_the_command_line(keyward, issuer, tmp_path):
+    token, file = issuer.token('app-1', ['app']), tmp_path / 'token'
+    file.write_text(token + '\n')
+
+    def say(*arguments, **env):
+        return subprocess.run([sys.executable, '-m', 'keyward_redis', *map(str, arguments)], capture_output=True, text=True, timeout=30,
+                              env=with_module(**env))
+    url = f'rediss://localhost:{keyward.port}/0'
+    assert say('token', '--token-file', file).stdout == token + '\n'
+    assert say('token', '--command', f'cat {file}').stdout == token + '\n'
+    printed = say('url', '--ca', keyward.authority.ca, url, KEYWARD_TOKEN_FILE=str(file)).stdout
+    assert printed == f'{url.replace("//", f"//default:{token}@")}?ssl_cert_reqs=CERT_REQUIRED&ssl_ca_certs={keyward.authority.ca}\n'
+    script = '''
+import ssl, sys
+from kombu import Connection
+with Connection(sys.argv[1]) as connection:
+    queue = connection.SimpleQueue('app:kombu')
+'''
+    assert 'granted keys: app:*' in python(script, printed.strip()).stderr   # logged in, and these are not the rights of a Celery worker
+    named = say('url', '--provider', '--ca', keyward.authority.ca, url, KEYWARD_TOKEN_FILE=str(file)).stdout
+    assert token not in named and named.endswith('&credential_provider=keyward_redis.from_environment\n')
+    assert 'granted keys: app:*' in python(script, named.strip(), KEYWARD_TOKEN_FILE=str(file)).stderr
+    for bad, text in (('', 'holds no token'), ('two words', 'holds no token'), (None, 'No such file')):
+        file.unlink(missing_ok=True)
+        if bad is not None:
+            file.write_text(bad)
+        ended = say('url', url, '--token-file', file)
+        assert ended.returncode == 1 and text in ended.stderr and 'Traceback' not in ended.stderr and ended.stdout == ''
+    ended = say('token', '--command', 'false')
+    assert ended.returncode == 1 and 'false ended with 1' in ended.stderr
+    assert say('url').returncode == 2
