@@ -64,6 +64,7 @@ struct Authenticator::State {
   std::vector<std::string> placeholders;
   const Clock* clock = nullptr;
   VerdictCache cache{kCachedVerdicts};
+  std::shared_ptr<const DenyList> denials = std::make_shared<DenyList>();
   std::uint64_t remembered = 0;
 
   bool stale(const Issuer& issuer) const {
@@ -102,9 +103,12 @@ Verdict Authenticator::State::admit(std::shared_ptr<const Principal> principal,
     return Refusal{"bound_token", "the token is bound to another client certificate", config.alias,
                    principal->evidence};
   }
-  if (user_agrees(credential.user, *principal, config, placeholders)) return principal;
-  return Refusal{"user_mismatch", "the user name is not that of the token", config.alias,
-                 principal->evidence};
+  if (!user_agrees(credential.user, *principal, config, placeholders)) {
+    return Refusal{"user_mismatch", "the user name is not that of the token", config.alias,
+                   principal->evidence};
+  }
+  if (const Revocation* by = denials->denies(*principal)) return revoked(*by, *principal);
+  return principal;
 }
 
 Verdict Authenticator::State::confirm(std::shared_ptr<const Principal> principal,
@@ -237,6 +241,11 @@ Authenticator::Authenticator(std::vector<IssuerConfig> issuers,
 
 Authenticator::~Authenticator() = default;
 
+Refusal revoked(const Revocation& by, const Principal& principal) {
+  return {"revoked", "the " + std::string(name(by.target)) + " was revoked: " + by.id,
+          principal.issuer_alias, principal.evidence};
+}
+
 void Authenticator::set_keys(const std::string& issuer_alias, std::shared_ptr<const KeySet> keys,
                              MonoTime fetched) {
   for (std::size_t at = 0; at < state_->issuers.size(); ++at) {
@@ -251,6 +260,10 @@ void Authenticator::set_keys(const std::string& issuer_alias, std::shared_ptr<co
     state_->cache.purge_issuer(at);
     issuer.missing.clear();
   }
+}
+
+void Authenticator::set_denials(std::shared_ptr<const DenyList> denials) {
+  if (denials != nullptr) state_->denials = std::move(denials);
 }
 
 Verdict Authenticator::authenticate(const Credential& credential, bool second_try) {

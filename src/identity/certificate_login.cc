@@ -64,7 +64,7 @@ std::variant<Principal, Rejected> certificate_principal(const net::PeerCertifica
   principal.id = rules.alias + ":" + name;
   principal.claims = {{"sub", name}};
   principal.evidence = hex(certificate.sha256).substr(0, 16);
-  principal.issued_at = now;
+  principal.issued_at = certificate.not_before;
   principal.expires_at =
       std::min(certificate.not_after, now + WallTime::duration(rules.max_session));
   principal.auth_protocol = "mTLS";

@@ -22,11 +22,11 @@ std::string whole(const ASN1_IA5STRING* text) {
           static_cast<std::size_t>(ASN1_STRING_length(text))};
 }
 
-bool read_end(const X509* certificate, WallTime& end) {
+bool read_time(const ASN1_TIME* time, WallTime& out) {
   std::tm fields{};
-  if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &fields) != 1) return false;
-  // Years from 10000 on would overflow nothing here: notAfter has four digits (RFC 5280, 4.1.2.5).
-  end = WallTime(std::chrono::seconds(timegm(&fields)));
+  if (ASN1_TIME_to_tm(time, &fields) != 1) return false;
+  // Years from 10000 on would overflow nothing here: they have four digits (RFC 5280, 4.1.2.5).
+  out = WallTime(std::chrono::seconds(timegm(&fields)));
   return true;
 }
 
@@ -38,7 +38,8 @@ std::optional<PeerCertificate> peer_certificate(const SSL& ssl) {
   PeerCertificate peer;
   unsigned int size = 0;
   if (X509_digest(certificate, EVP_sha256(), peer.sha256.data(), &size) != 1 ||
-      size != peer.sha256.size() || !read_end(certificate, peer.not_after)) {
+      size != peer.sha256.size() || !read_time(X509_get0_notBefore(certificate), peer.not_before) ||
+      !read_time(X509_get0_notAfter(certificate), peer.not_after)) {
     return std::nullopt;
   }
   const std::unique_ptr<GENERAL_NAMES, NamesFree> names(static_cast<GENERAL_NAMES*>(

@@ -8,6 +8,7 @@
 #include "keyward/identity/issuer_config.h"
 #include "keyward/identity/principal.h"
 #include "keyward/identity/remote.h"
+#include "keyward/identity/revocation.h"
 #include "keyward/net/peer_certificate.h"
 
 #include <chrono>
@@ -43,6 +44,9 @@ using Verdict =
 
 class KeySet;  // keyward/identity/jwks.h: immutable, shared between threads
 
+// What a login that is denied is told.
+[[nodiscard]] Refusal revoked(const Revocation& by, const Principal& principal);
+
 class Authenticator {
  public:
   // `placeholders`: user names that mean "not given" besides "" and "default".
@@ -55,6 +59,8 @@ class Authenticator {
   // Purges cached verdicts of that issuer. `fetched` is monotonic time of the successful fetch.
   void set_keys(const std::string& issuer_alias, std::shared_ptr<const KeySet> keys,
                 MonoTime fetched);
+  // Asked about every credential that was found good, also by a verdict of before.
+  void set_denials(std::shared_ptr<const DenyList> denials);
   // `second_try`: the keys were just refreshed; an unknown kid is now a Refusal.
   [[nodiscard]] Verdict authenticate(const Credential& credential, bool second_try = false);
   // What is judged here after the answer came: the user name, and the certificate a token is bound

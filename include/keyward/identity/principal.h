@@ -28,6 +28,8 @@ struct Principal {
   // RFC 8705: hex SHA-256 of the client certificate without which this is worth nothing; may be
   // empty.
   std::string bound_to;
+  // The user name of the vended credential that stood for the token; empty without one.
+  std::string credential;
   // OCSF 3002 auth_protocol: "OpenID", "OAUTH 2.0", "aws-sts", "mTLS".
   std::string auth_protocol = "OpenID";
 };

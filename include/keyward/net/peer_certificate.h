@@ -16,7 +16,7 @@ namespace keyward::net {
 struct PeerCertificate {
   Digest sha256{};                             // of the whole certificate, as RFC 8705 wants it
   std::vector<std::string> uris, dns, emails;  // whole values; may hold any byte, also NUL
-  WallTime not_after{};
+  WallTime not_before{}, not_after{};
 };
 
 // Nothing when the peer showed none, or one that the context's authorities did not vouch for.
