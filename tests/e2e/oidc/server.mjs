@@ -1,7 +1,8 @@
 // An OpenID provider on loopback for the tests: discovery, a JWKS that can rotate, client-credentials JWT access tokens.
 //   node server.mjs '{"port": 0, "cert": "...", "key": "...", "clients": {"id": {"secret": "s", "groups": ["g"], "alg": "ES256"}}}'
-// Prints one line `ready <issuer>`. POST /control with JSON: {"rotate": "add"|"replace"}, {"outage": "none"|"error"|"hang"},
-// answers {"fetches": {"discovery": n, "jwks": n}, "kids": [...]}. Ends when its standard input ends.
+// Prints one line `ready <issuer>`. POST /control with JSON: {"rotate": "add"|"replace"|"publish"|"use"|"retire"}: a new key that
+// signs at once, alone or beside the old ones; one that is only published, one published earlier signs, those that signed before are gone.
+// {"outage": "none"|"error"|"hang"}. Answers {"fetches": {"discovery": n, "jwks": n}, "kids": [...]}, the signing ones first. Ends when its standard input ends.
 import { createServer } from 'node:https';
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -14,6 +15,9 @@ const { Provider } = await import(pathToFileURL(require.resolve('oidc-provider')
 const setup = JSON.parse(process.argv[2]);
 const fetches = { discovery: 0, jwks: 0 };
 let outage = 'none';
+let current = [];
+let coming = [];
+let old = [];
 let keys = [];
 let provider;
 let issuer;
@@ -25,7 +29,16 @@ function makeKeys() {
   return [make('ec', { namedCurve: 'P-256' }, 'ES256'), make('rsa', { modulusLength: 2048 }, 'RS256')];
 }
 
+const rotations = {
+  add() { old.push(...current); current = makeKeys(); },
+  replace() { old = []; coming = []; current = makeKeys(); },
+  publish() { coming.push(...makeKeys()); },
+  use() { old.push(...current); current = coming.splice(0, 2); },
+  retire() { old = []; },
+};
+
 function rebuild() {
+  keys = [...current, ...coming, ...old];
   provider = new Provider(issuer, {
     jwks: { keys },
     clients: Object.entries(setup.clients).map(([id, client]) => ({
@@ -59,7 +72,7 @@ function control(request, response) {
   request.on('end', () => {
     const wish = body ? JSON.parse(body) : {};
     if (wish.rotate) {
-      keys = wish.rotate === 'add' ? [...makeKeys(), ...keys] : makeKeys();
+      rotations[wish.rotate]();
       rebuild();
     }
     if (wish.outage) outage = wish.outage;
@@ -83,7 +96,7 @@ const server = createServer({ cert: readFileSync(setup.cert), key: readFileSync(
 
 server.listen(setup.port, '127.0.0.1', () => {
   issuer = `https://localhost:${server.address().port}`;
-  keys = makeKeys();
+  current = makeKeys();
   rebuild();
   console.log(`ready ${issuer}`);
 });
