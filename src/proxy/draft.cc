@@ -30,8 +30,7 @@ void Drafts::print(const command::Command& command, std::span<const std::size_t>
 }
 
 Draft* Drafts::make(const command::Command& command, const policy::RuleRef& rule,
-                    std::span<const std::size_t> lengths,
-                    std::span<const std::string_view> calls) {
+                    std::span<const std::size_t> lengths, std::span<const std::string_view> calls) {
   Draft* draft = free_;
   if (draft != nullptr) {
     free_ = draft->next;

@@ -67,8 +67,9 @@ std::uint64_t mixed(std::uint64_t value) {
 
 Ending::Ending(Span grace, Span jitter) : grace_(grace), jitter_(std::min(jitter, grace)) {}
 
-void Ending::renewed(MonoTime ends) {
+void Ending::renewed(MonoTime ends, Span life) {
   expires_ = ends;
+  near_ = ends - life / 5;
   since_ = MonoTime::max();
   cause_ = EndCause::none;
 }

@@ -37,13 +37,16 @@ class Ending {
   // `jitter`: this session's share of the spread, see spread().
   Ending(Span grace, Span jitter);
 
-  // A login, or its renewal: ends then.
-  void renewed(MonoTime ends);
+  // A login, or its renewal: ends then. `life`: from the login to that end.
+  void renewed(MonoTime ends, Span life = Span::zero());
   // Ends now. Of two causes the stronger counts, revocation before all.
   void end(EndCause cause, MonoTime now);
   // The policy grants it something again.
   void lift();
 
+  [[nodiscard]] MonoTime expires() const { return expires_; }
+  // Past 80 % of its life.
+  [[nodiscard]] bool near(MonoTime now) const { return now >= near_; }
   [[nodiscard]] EndCause cause(MonoTime now) const;
   // No further command of it runs. Without rights by policy it is told that by the policy.
   [[nodiscard]] bool over(MonoTime now) const {
@@ -59,6 +62,7 @@ class Ending {
  private:
   Span grace_, jitter_;
   MonoTime expires_ = MonoTime::max();
+  MonoTime near_ = MonoTime::max();
   MonoTime since_ = MonoTime::max();  // of cause_
   EndCause cause_ = EndCause::none;   // besides expiry
 };

@@ -90,7 +90,7 @@ bool Session::handshake() {
       shard_.metrics().handshake_failures.add();
       spdlog::info("client {}:{}: TLS handshake failed: {}", account_.subject().source_ip,
                    account_.subject().source_port, stream_->error());
-      close("tls handshake failed");
+      close(EndedBy::protocol, "tls handshake failed");
       return false;
   }
 }
@@ -103,7 +103,8 @@ void Session::on_readable() {
     const std::span<char> into = scratch();
     const net::IoResult result = stream_->read(into);
     if (result.status == net::IoStatus::want_read) break;
-    if (result.status != net::IoStatus::ok) return close("client closed the connection");
+    if (result.status != net::IoStatus::ok)
+      return close(EndedBy::client, "client closed the connection");
     shard_.metrics().bytes_in.add(result.bytes);
     take_input({into.data(), result.bytes});
     budget -= std::min(budget, result.bytes);
@@ -153,7 +154,7 @@ std::size_t Session::consume(std::string_view input) {
       case ParseStatus::malformed:
         shard_.metrics().protocol_errors.add();
         answer_error(parser_.error());
-        leave("protocol error");
+        leave(EndedBy::protocol, "protocol error");
         return input.size();
     }
     used += item.consumed;
@@ -204,7 +205,7 @@ void Session::flush() {
       taken_since_ += result.bytes;
       progress_ = shard_.clock().mono();
     } else if (result.status == net::IoStatus::failed) {
-      return close("write failed");
+      return close(EndedBy::client, "write failed");
     }
   }
   if (over_output_buffer()) return;
@@ -215,7 +216,7 @@ void Session::flush() {
   }
   if (phase_ == Phase::leaving && replies_.drained()) {
     stream_->shutdown();
-    close(leave_reason_);
+    close(left_by_, leave_reason_);
   }
 }
 
@@ -226,9 +227,10 @@ void Session::relieve_link() {
 }
 
 // No more input; what was asked before is still answered.
-void Session::leave(std::string_view reason) {
+void Session::leave(EndedBy by, std::string_view reason) {
   if (phase_ == Phase::closed || phase_ == Phase::leaving) return;
   phase_ = Phase::leaving;
+  left_by_ = by;
   leave_reason_ = reason;
   inbox_.release();
   wake();
@@ -236,21 +238,17 @@ void Session::leave(std::string_view reason) {
 
 void Session::drain() {
   if (phase_ == Phase::handshake || (phase_ == Phase::open && login_ == nullptr))
-    return close("shutting down");
+    return close(EndedBy::shutdown, "shutting down");
   const bool waits_long = lent_ || relay_ != nullptr || held_;
-  if (waits_long && phase_ == Phase::open) return close("shutting down");
-  leave("shutting down");
+  if (waits_long && phase_ == Phase::open) return close(EndedBy::shutdown, "shutting down");
+  leave(EndedBy::shutdown, "shutting down");
 }
 
-void Session::close(std::string_view reason) {
+void Session::close(EndedBy by, std::string_view reason) {
   if (phase_ == Phase::closed) return;
   phase_ = Phase::closed;
   stop_waiting_for_rate();
-  if (login_ != nullptr) {
-    end_break_glass(reason);
-    account_.session_ended(reason, end_detail_);
-    leave_roster();
-  }
+  if (login_ != nullptr) log_off(by, reason);
   if (room_link_ != nullptr) std::exchange(room_link_, nullptr)->forget_room_waiter(*this);
   if (paused_link_ != nullptr) std::exchange(paused_link_, nullptr)->resume();
   login_flow_.reset();
@@ -275,23 +273,24 @@ void Session::tick(MonoTime now, WallTime) {
   const ProxyLimits& limits = shard_.limits();
   if (phase_ == Phase::closed) return;
   if (phase_ == Phase::handshake) {
-    if (now - accepted_ > limits.handshake_deadline) close("handshake deadline");
+    if (now - accepted_ > limits.handshake_deadline) close(EndedBy::protocol, "handshake deadline");
     return;
   }
-  if (login_ == nullptr && now - accepted_ > limits.login_deadline) return close("login deadline");
+  if (login_ == nullptr && now - accepted_ > limits.login_deadline)
+    return close(EndedBy::limits, "login deadline");
   const std::size_t held_back = replies_.bytes();
   if (held_back > 0 && (paused_link_ != nullptr || pause_ == Pause::output ||
                         phase_ == Phase::leaving || held_back > limits.output_soft)) {
     const bool others_wait = paused_link_ != nullptr && paused_link_->shared_with_others(this);
     if (now - progress_ > limits.stall_deadline || (others_wait && too_slow_to_share(now))) {
       shard_.metrics().stalled_clients.add();
-      return close("client does not read its replies");
+      return close(EndedBy::limits, "client does not read its replies");
     }
   }
   // While a command blocks and enough input waits behind it nothing is read: the client's end would
   // go unnoticed.
   if ((lent_ || held_) && in_flight_ > 0 && stream_->peer_ended()) {
-    return close("client closed the connection");
+    return close(EndedBy::client, "client closed the connection");
   }
   mind_break_glass(now);
   watch_end(now);

@@ -46,7 +46,7 @@ class Session final : public net::Turn::Member,
           const ListenerConfig& listener, SSL_CTX* tls);
   ~Session() override;
   void start();
-  void close(std::string_view reason);
+  void close(EndedBy by, std::string_view reason);
   // Once a second: deadlines of handshake, login, session end and stalled readers.
   void tick(MonoTime now, WallTime wall);
   // Ends the session as if its token expired now, by the table of docs/identity.md, but for good:
@@ -86,7 +86,7 @@ class Session final : public net::Turn::Member,
   void flush();
   void at_turn_end(net::Phase phase) override;
   void resume(Pause ended);
-  void leave(std::string_view reason);
+  void leave(EndedBy by, std::string_view reason);
   void relieve_link();
   [[nodiscard]] bool too_slow_to_share(MonoTime now) const;
   void maybe_reap();
@@ -121,7 +121,9 @@ class Session final : public net::Turn::Member,
   [[nodiscard]] bool renews(Args args) const;
   Step refuse_ended(Args args);
   [[nodiscard]] std::string_view ended_text() const;
+  [[nodiscard]] EndedBy ended_by() const;
   [[nodiscard]] std::string_view end_reason() const;
+  void note_near_end(bool near);
   void watch_end(MonoTime now);
   void leave_ended();
   void end_wait(std::string_view refusal, std::uint64_t ticket);
@@ -183,7 +185,7 @@ class Session final : public net::Turn::Member,
                                   std::uint64_t& ticket);
   void take_login(std::unique_ptr<Login> fresh);
   void join_roster(const std::string& principal);
-  void leave_roster();
+  void log_off(EndedBy by, std::string_view reason);
   void set_name(std::string_view name);
   void appear();
   Step select();
@@ -194,6 +196,8 @@ class Session final : public net::Turn::Member,
   Step unsubscribe_nothing();
   Step reset();
   Step queue(const policy::Permit& permit);
+  template <class Way>
+  Step forward(const policy::Permit& permit, Way& way, upstream::Link& link);
   Step forward(const policy::Permit& permit, upstream::Link& link);
   Step send_shared(const policy::Permit& permit);
   Step send_lent(const policy::Permit& permit);
@@ -271,6 +275,8 @@ class Session final : public net::Turn::Member,
   bool told_ = false;        // that it ended: it leaves when the input at hand was answered
   bool end_minded_ = false;  // the shard asks mind_end() often
   std::string end_detail_;   // why it was revoked
+  bool near_end_ = false;    // past most of its life
+  EndedBy left_by_ = EndedBy::client;
   std::string leave_reason_;
 
   resp::RequestParser parser_;

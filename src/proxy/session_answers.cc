@@ -119,7 +119,7 @@ void Session::on_lost(const upstream::Awaiting& awaiting, bool maybe_executed) {
   if (phase_ == Phase::closed) {
     maybe_reap();
   } else {
-    close("the connection to Redis ended");
+    close(EndedBy::redis, "the connection to Redis ended");
   }
 }
 
@@ -137,7 +137,7 @@ void Session::on_relay_down(const std::vector<upstream::Awaiting>& lost) {
   if (phase_ == Phase::closed) {
     maybe_reap();
   } else {
-    close("the connection to Redis ended");
+    close(EndedBy::redis, "the connection to Redis ended");
   }
 }
 
@@ -163,7 +163,7 @@ void Session::leave_relay() {
 
 // A link of ours died while nothing was awaited on it: a watch, or half a large request, went with
 // it.
-void Session::on_loan_lost() { close("the connection to Redis ended"); }
+void Session::on_loan_lost() { close(EndedBy::redis, "the connection to Redis ended"); }
 
 void Session::on_room() {
   room_link_ = nullptr;

@@ -51,7 +51,7 @@ Session::Step Session::judged(const policy::Permit& permit) {
     return Step::done;
   }
   if (!relay_carries()) {
-    close("rights changed while channels are subscribed");
+    close(EndedBy::policy, "rights changed while channels are subscribed");
     return Step::done;
   }
   if (starts_tracking(command_)) {
@@ -213,7 +213,7 @@ Session::Step Session::local(const policy::Permit&) {
       return Step::done;
     case Kind::quit:
       answer("+OK\r\n");
-      leave("quit");
+      leave(EndedBy::client, "quit");
       return Step::done;
     default:
       break;

@@ -3,6 +3,8 @@
 #include "proxy/session.h"
 #include "proxy/wire_errors.h"
 
+#include "keyward/base/log.h"
+
 namespace keyward::proxy {
 
 using command::Kind;
@@ -35,6 +37,7 @@ void Session::watch_end(MonoTime now) {
 
 bool Session::mind_end(MonoTime now) {
   if (phase_ == Phase::closed || login_ == nullptr) return end_minded_ = false;
+  if (ending_.near(now)) note_near_end(true);
   const UnderWay under_way{.waits = static_cast<bool>(waits_),
                            .answers = in_flight_ > 0 || pause_ == Pause::login,
                            .subscribed = relay_ != nullptr};
@@ -48,7 +51,7 @@ bool Session::mind_end(MonoTime now) {
       leave_ended();
       break;
     case EndStep::cut:
-      close(end_reason());
+      close(ended_by(), end_reason());
       break;
   }
   if (phase_ != Phase::closed && now + kNear >= ending_.begins()) return true;
@@ -92,19 +95,39 @@ std::string_view Session::ended_text() const {
                                                                    : wire::kRevoked;
 }
 
-// As the record of the end and the metric say it.
-std::string_view Session::end_reason() const {
+EndedBy Session::ended_by() const {
   switch (ending_.cause(shard_.clock().mono())) {
     case EndCause::revoked:
-      return "revoked";
+      return EndedBy::revoked;
     case EndCause::policy:
-      return "no grant under the new policy";
+      return EndedBy::policy;
     default:
-      return "session ended";
+      return EndedBy::expired;
   }
 }
 
-void Session::leave_ended() { leave(end_reason()); }
+// As the record of the end says it.
+std::string_view Session::end_reason() const {
+  const EndedBy by = ended_by();
+  return by == EndedBy::policy ? "no grant under the new policy"
+                               : kEndedBy[static_cast<std::size_t>(by)];
+}
+
+void Session::leave_ended() { leave(ended_by(), end_reason()); }
+
+// Who renews in time is never seen there: a client that does not renew at all shows before it is
+// cut.
+void Session::note_near_end(bool near) {
+  if (std::exchange(near_end_, near) == near) return;
+  Counter& gauge = shard_.metrics().sessions_near_end;
+  if (!near) return gauge.subtract();
+  gauge.add();
+  const auto left =
+      std::chrono::duration_cast<std::chrono::seconds>(ending_.expires() - shard_.clock().mono());
+  spdlog::debug("session {} of {} from {} ends in {} s and was not renewed",
+                account_.subject().session_id, log::printable(account_.subject().principal),
+                account_.subject().source_ip, left.count());
+}
 
 // Redis ends the wait: an element that was on its way is still delivered, none is lost. The first
 // refusal is the one its client gets. Asked for again while the wait goes on: Redis may have been

@@ -20,7 +20,7 @@ Session::Step Session::greet_first(Args args) {
     }
     if (info->kind == Kind::quit) {
       answer("+OK\r\n");
-      leave("quit");
+      leave(EndedBy::client, "quit");
       return Step::done;
     }
     if (info->kind == Kind::reset) return reset();
@@ -106,7 +106,8 @@ void Session::certificate_login_done(LoginResult result) {
   if (auto* fresh = std::get_if<std::unique_ptr<Login>>(&result)) {
     std::uint64_t ticket = 0;
     (void)adopt({}, std::move(*fresh), ticket);
-    if (login_ == nullptr) return close("the grant's limit of connections is reached");
+    if (login_ == nullptr)
+      return close(EndedBy::limits, "the grant's limit of connections is reached");
   } else if (const auto* refused = std::get_if<LoginRefused>(&result)) {
     shard_.metrics().logins_refused.add();
     shard_.login_failed(account_.subject().source_ip);
@@ -115,7 +116,7 @@ void Session::certificate_login_done(LoginResult result) {
     shard_.metrics().logins_undecided.add();
     const auto& undecided = std::get<LoginUndecided>(result);
     (void)account_.login_refused({undecided.reason, undecided.detail, "", ""});
-    return close("the certificate's login could not be decided");
+    return close(EndedBy::redis, "the certificate's login could not be decided");
   }
   resume(Pause::login);
   if (login_ != nullptr && outdated()) shard_.judge_soon(*this);
@@ -157,16 +158,15 @@ std::string Session::adopt(const GreetingRequest& request, std::unique_ptr<Login
     resp::write_error(reply, other ? wire::kOtherPrincipal : wire::kPinnedState);
     return reply;
   }
-  if (login_ == nullptr || other) {
+  const bool renewed = login_ != nullptr && !other;
+  if (!renewed) {
     std::shared_ptr<Usage> usage = shard_.usage_of(id);
     if (!usage->connect(fresh->grants->limits().connections)) {
       resp::write_error(reply, wire::kGrantConnections);
       return reply;
     }
     if (other) {
-      end_break_glass("another identity logged in");
-      account_.session_ended("another identity logged in");
-      leave_roster();
+      log_off(EndedBy::client, "another identity logged in");
     }
     usage_ = std::move(usage);
     join_roster(id);
@@ -175,6 +175,7 @@ std::string Session::adopt(const GreetingRequest& request, std::unique_ptr<Login
   take_login(std::move(fresh));
   ticket = account_.logged_in(*login_);
   shard_.metrics().logins.add();
+  if (renewed) shard_.metrics().sessions_renewed.add();
   if (request.protocol) protocol_ = *request.protocol;
   if (request.name) set_name(*request.name);
   appear();
@@ -191,7 +192,13 @@ void Session::join_roster(const std::string& principal) {
   usage_->roster().join(presence_);
 }
 
-void Session::leave_roster() {
+// Whoever is logged in is so no longer: told to the trail, to the metrics and to its other
+// sessions.
+void Session::log_off(EndedBy by, std::string_view reason) {
+  end_break_glass(reason);
+  account_.session_ended(reason, end_detail_);
+  shard_.metrics().sessions_ended[static_cast<std::size_t>(by)].add();
+  note_near_end(false);
   usage_->roster().leave(presence_);
   usage_->disconnect();
 }
@@ -224,9 +231,7 @@ Session::Step Session::reset() {
   watch_broken_ = false;
   transaction_.reset();
   if (login_ != nullptr) {
-    end_break_glass("reset");
-    account_.session_ended("reset");
-    leave_roster();
+    log_off(EndedBy::client, "reset");
     usage_.reset();
     account_.logged_out();
     login_.reset();

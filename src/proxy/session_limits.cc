@@ -91,7 +91,7 @@ bool Session::over_output_buffer() {
   spdlog::warn("client {}:{} ({}): closed, {} bytes of answers not taken, its grants allow {}",
                account_.subject().source_ip, account_.subject().source_port,
                log::printable(account_.subject().principal), replies_.bytes(), most);
-  close("more answers not taken than limits.output_buffer allows");
+  close(EndedBy::limits, "more answers not taken than limits.output_buffer allows");
   return true;
 }
 

@@ -142,13 +142,14 @@ void Session::end_break_glass(std::string_view reason) {
 // command that waits goes on only if the usual rights allow it; subscriptions end with their link.
 void Session::mind_break_glass(MonoTime now) {
   if (!break_glass_over()) return;
-  if (relay_ != nullptr && in_flight_ == 0) return close("break-glass ended");
+  if (relay_ != nullptr && in_flight_ == 0) return close(EndedBy::policy, "break-glass ended");
   if (in_flight_ == 0 && pause_ == Pause::none && upload_ == nullptr) return fall_back();
   if (waits_ && wait_refusal_.empty()) {
     const Shard::Rights usual = shard_.rights_of(login_->principal);
     if (usual.grants != nullptr) return judge_wait(*usual.grants);
   }
-  if (now - *break_glass_ends_ > shard_.limits().expiry_grace) close("break-glass ended");
+  if (now - *break_glass_ends_ > shard_.limits().expiry_grace)
+    close(EndedBy::policy, "break-glass ended");
 }
 
 // The usual rights, and a Redis user for them, are got with the next command.

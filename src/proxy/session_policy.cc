@@ -35,10 +35,12 @@ void Session::take_login(std::unique_ptr<Login> fresh) {
   // not land in another one.
   if (first && !login_->grants->may_select(db_))
     db_ = login_->grants->databases().empty() ? 0 : login_->grants->databases().front();
-  ending_.renewed(shard_.clock().mono() + (login_->ends - shard_.clock().wall()));
-  if (other_names) return leave("the namespace changed");
+  ending_.renewed(shard_.clock().mono() + (login_->ends - shard_.clock().wall()),
+                  login_->ends - login_->since);
+  note_near_end(false);
+  if (other_names) return leave(EndedBy::policy, "the namespace changed");
   if (relay_ != nullptr && !keeps_subscriptions(*login_->grants))
-    leave("a subscribed channel is no longer granted");
+    leave(EndedBy::policy, "a subscribed channel is no longer granted");
 }
 
 // What the version in force grants, with break-glass while it is active.
@@ -87,10 +89,10 @@ void Session::renewed(LoginResult result) {
   }
   if (std::holds_alternative<LoginUndecided>(result)) {
     answer_error(wire::kCannotDecide);
-    return leave("no Redis user for the new policy");
+    return leave(EndedBy::redis, "no Redis user for the new policy");
   }
   answer_error(wire::denied(kNothing, account_.request_id()));
-  leave("no grant under the new policy");
+  leave(EndedBy::policy, "no grant under the new policy");
 }
 
 // The new version grants the same: the session keeps its lease and its links, and its records name
@@ -133,7 +135,7 @@ void Session::judge_anew() {
   }
   if (relay_ != nullptr && !keeps_subscriptions(*now.grants)) {
     shard_.metrics().sessions_revoked.add();
-    return close("a subscribed channel is no longer granted");
+    return close(EndedBy::policy, "a subscribed channel is no longer granted");
   }
   if (upload_ != nullptr) return;  // its end is judged by the version in force then
   if (in_flight_ == 0) return give_up_rights();
@@ -181,6 +183,7 @@ void Session::refuse_wait(const policy::Denial& denial) {
 }
 
 bool Session::keeps_subscriptions(const policy::Grants& now) const {
+  // Messages are shown by the names of the rights that subscribed.
   if (now.name_space() != carrier().grants->name_space()) return false;
   const command::Catalog& catalog = shard_.policy().snapshot->catalog();
   const auto all_allowed = [&](std::string_view verb, const auto& names) {
@@ -191,9 +194,7 @@ bool Session::keeps_subscriptions(const policy::Grants& now) const {
              std::holds_alternative<policy::Permit>(now.decide(command, {.db = db_}));
     });
   };
-  // Messages are shown by the names of the rights that subscribed.
-  return now.name_space() == carrier().grants->name_space() &&
-         all_allowed("subscribe", relay_->channels()) &&
+  return all_allowed("subscribe", relay_->channels()) &&
          all_allowed("psubscribe", relay_->patterns()) &&
          all_allowed("ssubscribe", relay_->shards());
 }

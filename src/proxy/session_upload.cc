@@ -145,7 +145,7 @@ upstream::Link* Session::upload_link() {
 // The fence behind the rewriting: what left under one name never becomes a request with another.
 void Session::upload_renamed() {
   spdlog::error("a large '{}' was named differently at its end", command_.info->name);
-  close("a large request could not be named for Redis");
+  close(EndedBy::redis, "a large request could not be named for Redis");
 }
 
 std::string& Session::upload_target() { return upload_link()->encode_into(); }
@@ -154,7 +154,8 @@ void Session::upload_chunk(std::string_view bytes) {
   if (upload_->way == Upload::Way::collecting) return upload_->append_to_last(bytes);
   if (upload_->way != Upload::Way::streaming) return;
   upstream::Link* link = upload_link();
-  if (link == nullptr || link->down()) return close("the connection to Redis ended");
+  if (link == nullptr || link->down())
+    return close(EndedBy::redis, "the connection to Redis ended");
   link->encode_into().append(bytes);
   link->push();
   mind_room(*link);
@@ -170,7 +171,7 @@ void Session::upload_end_session() {
 void Session::upload_refused(const Upload& upload) {
   answer_error(upload.refusal, upload.ticket);
   if (login_ != nullptr && ended()) told_ = true;
-  if (upload.ends_session) leave("a large request was refused halfway");
+  if (upload.ends_session) leave(EndedBy::protocol, "a large request was refused halfway");
 }
 
 void Session::upload_end() {
@@ -194,7 +195,8 @@ void Session::upload_end() {
   const std::unique_ptr<Upload> judged = std::move(upload_);
   if (judged->way != Upload::Way::streaming) return upload_refused(*judged);
   upstream::Link* link = upload_link();
-  if (link == nullptr || link->down()) return close("the connection to Redis ended");
+  if (link == nullptr || link->down())
+    return close(EndedBy::redis, "the connection to Redis ended");
   if (!judged->write_pending(link->encode_into(), command_.args)) return upload_renamed();
   Draft* draft = account_.begin(command_, *permit, recording(), db_, judged->lengths());
   upstream::Awaiting awaiting{

@@ -142,7 +142,7 @@ bool Session::show_relay_frame(std::string_view frame, std::string& out) {
 void Session::on_relay_unreadable(const char* why) {
   spdlog::error("subscription of {}: {}", account_.subject().principal, why);
   account_.withheld(db_);
-  close(why);
+  close(EndedBy::redis, why);
 }
 
 // An answer that could not be shown is told to operators: Redis speaks otherwise than we know.

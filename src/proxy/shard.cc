@@ -67,7 +67,7 @@ Shard::Shard(boost::asio::io_context& io, ShardWiring wiring, upstream::LinkSett
 
 Shard::~Shard() {
   listeners_.clear();
-  for (auto& [pointer, session] : sessions_) session->close("shutting down");
+  for (auto& [pointer, session] : sessions_) session->close(EndedBy::shutdown, "shutting down");
   pool_.close_all();
   sessions_.clear();
 }
@@ -189,7 +189,7 @@ void Shard::publish_gauges() {
 }
 
 void Shard::close_sessions() {
-  for (auto& [pointer, session] : sessions_) session->close("shutting down");
+  for (auto& [pointer, session] : sessions_) session->close(EndedBy::shutdown, "shutting down");
 }
 
 void Shard::drain(std::function<void()> done) {

@@ -78,6 +78,10 @@ const std::vector<ShardMetric>& shard_metrics() {
        &M::sessions_judged_anew},
       {"keyward_sessions_revoked_total", "Sessions that a new policy version ended or interrupted",
        kCount, &M::sessions_revoked},
+      {"keyward_sessions_renewed_total", "Logins of the same identity on a session that goes on",
+       kCount, &M::sessions_renewed},
+      {"keyward_sessions_near_end", "Sessions that are past 80 % of their life", kGauge,
+       &M::sessions_near_end},
       {"keyward_output_overruns_total", "Clients closed over limits.output_buffer of their grants",
        kCount, &M::output_overruns},
       {"keyward_break_glass_total", "Times that break-glass was activated", kCount,
@@ -136,6 +140,20 @@ void add_logins(const MetricSources& sources, std::vector<MetricFamily>& familie
   families.push_back(std::move(family));
 }
 
+void add_sessions_ended(const MetricSources& sources, std::vector<MetricFamily>& families) {
+  MetricFamily family{
+      "keyward_sessions_ended_total", "Sessions that ended, by who or what ended them", kCount, {}};
+  for (std::size_t by = 0; by < proxy::kEndedBy.size(); ++by) {
+    for (std::size_t shard = 0; shard < sources.shards.size(); ++shard) {
+      const auto count = static_cast<double>(sources.shards[shard]->sessions_ended[by].get());
+      family.metric.push_back(
+          sample(kCount, count,
+                 {{"reason", std::string(proxy::kEndedBy[by])}, {"shard", std::to_string(shard)}}));
+    }
+  }
+  families.push_back(std::move(family));
+}
+
 void add_issuers(const MetricSources& sources, std::vector<MetricFamily>& families) {
   MetricFamily keys{"keyward_issuer_keys", "Usable keys of an issuer", kGauge, {}};
   MetricFamily fetches{"keyward_issuer_fetches_total", "Key fetches of an issuer", kCount, {}};
@@ -181,6 +199,7 @@ std::vector<MetricFamily> metric_families(const MetricSources& sources) {
   families.push_back(single("keyward_acl_drift_total",
                             "Refusals of leased users that Redis logged in ACL LOG", kCount,
                             static_cast<double>(leases.acl_drift)));
+  add_sessions_ended(sources, families);
   add_would_deny(sources, families);
   add_logins(sources, families);
   add_issuers(sources, families);

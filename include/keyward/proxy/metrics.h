@@ -8,8 +8,23 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <string_view>
 
 namespace keyward::proxy {
+
+// Who or what ended a session.
+enum class EndedBy : std::uint8_t {
+  client,    // it left, or logged in as somebody else
+  expired,   // the time of its credential or of its grant was over
+  policy,    // a version came into force that grants it nothing, or not what it was doing
+  revoked,   // somebody ended it
+  limits,    // it took more than it may, or did not take its answers
+  protocol,  // it did not keep to the protocol
+  redis,     // the connection to Redis that it needed ended
+  shutdown,
+};
+inline constexpr std::array<std::string_view, 8> kEndedBy{
+    "client", "expired", "policy", "revoked", "limits", "protocol", "redis", "shutdown"};
 
 class Counter {
  public:
@@ -76,6 +91,8 @@ struct Metrics {
   Counter audit_records, audit_bytes, audit_failures, audit_healthy;
   Counter stalled_clients, output_overruns;
   Counter sessions_judged_anew, sessions_revoked;
+  Counter sessions_renewed, sessions_near_end;
+  std::array<Counter, kEndedBy.size()> sessions_ended;  // by EndedBy
   Counter break_glass, break_glass_sessions;
   std::array<Counter, policy::kDenialReasons> would_deny;  // by DenialReason
   std::array<Durations, kLoginWays> logins_took;           // by LoginWay
