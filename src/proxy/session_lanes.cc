@@ -44,17 +44,23 @@ void Session::mind_room(upstream::Link& link) {
 }
 
 // The one door upstream: takes the permit, keeps what the record needs, encodes what was judged.
-Session::Step Session::forward(const policy::Permit& permit, upstream::Link& link) {
+// `way`: the link itself, or the relay on it.
+template <class Way>
+Session::Step Session::forward(const policy::Permit& permit, Way& way, upstream::Link& link) {
   Draft* draft = account_.begin(command_, permit, recording(), db_);
   const Place place = replies_.reserve();
-  const std::uint32_t discard = write_judged(permit, link.encode_into(), place);
-  link.expect(
+  const std::uint32_t discard = write_judged(permit, way.encode_into(), place);
+  way.expect(
       {.sink = this, .place = place, .tag = draft, .discard = discard, .shape = shape_for(permit)});
   if (command_.blocks) waits_.keep(command_.args);
   ++in_flight_;
   flight_link_ = &link;
   mind_room(link);
   return Step::done;
+}
+
+Session::Step Session::forward(const policy::Permit& permit, upstream::Link& link) {
+  return forward(permit, link, link);
 }
 
 Session::Step Session::send_shared(const policy::Permit& permit) {
@@ -108,16 +114,7 @@ Session::Step Session::send_relay(const policy::Permit& permit) {
     relay_->watch(false);
     watch_broken_ = false;
   }
-  Draft* draft = account_.begin(command_, permit, recording(), db_);
-  const Place place = replies_.reserve();
-  const std::uint32_t discard = write_judged(permit, relay_->encode_into(), place);
-  relay_->expect(
-      {.sink = this, .place = place, .tag = draft, .discard = discard, .shape = shape_for(permit)});
-  if (command_.blocks) waits_.keep(command_.args);
-  ++in_flight_;
-  flight_link_ = relay_->link();
-  mind_room(*flight_link_);
-  return Step::done;
+  return forward(permit, *relay_, *relay_->link());
 }
 
 // The link runs as the user of the rights of before: what those do not allow Redis would refuse. A

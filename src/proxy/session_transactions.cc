@@ -100,22 +100,18 @@ Session::Step Session::exec() {
     return Step::done;
   }
   settle_expiries();
-  if (transaction_->doomed()) {
+  if (transaction_->doomed() || watch_broken_) {
     if (held_ && !unwatch_held()) return Step::again;
     if (relay_ != nullptr && relay_->watches()) unwatch_relay(kNoPlace);
-    const std::unique_ptr<Transaction> doomed = std::move(transaction_);
+    const std::unique_ptr<Transaction> dropped = std::move(transaction_);
     watch_broken_ = false;
-    answer_error(doomed->why().empty() ? wire::kExecAbort : std::string_view(doomed->why()),
-                 doomed->ticket());
-    return Step::done;
-  }
-  if (watch_broken_) {
-    // As if a watched key had changed: whoever watches knows what to do.
-    if (held_ && !unwatch_held()) return Step::again;
-    if (relay_ != nullptr && relay_->watches()) unwatch_relay(kNoPlace);
-    transaction_.reset();
-    watch_broken_ = false;
-    answer(protocol_ == resp::Protocol::resp3 ? "_\r\n" : "*-1\r\n");
+    if (dropped->doomed()) {
+      answer_error(dropped->why().empty() ? wire::kExecAbort : std::string_view(dropped->why()),
+                   dropped->ticket());
+    } else {
+      // As if a watched key had changed: whoever watches knows what to do.
+      answer(protocol_ == resp::Protocol::resp3 ? "_\r\n" : "*-1\r\n");
+    }
     return Step::done;
   }
   if (relay_ != nullptr) return exec_on_relay();
