@@ -282,6 +282,21 @@ Verdict Authenticator::authenticate(const Credential& credential, bool second_tr
 
 std::uint64_t Authenticator::remembered() const { return state_->remembered; }
 
+Authenticator::Glance Authenticator::glance(std::string_view secret) {
+  if (secret.size() > kMaxToken) return {};
+  const auto* known = state_->cache.find(sha256(secret), state_->clock->wall());
+  if (known != nullptr) return {true, state_->issuers[known->issuer].config.alias};
+  if (is_sts_token(secret))
+    return {false, state_->aws ? state_->issuers[*state_->aws].config.alias : std::string()};
+  const auto parsed = parse_token(secret);
+  if (const auto* token = std::get_if<ParsedToken>(&parsed)) {
+    const auto place = state_->by_issuer.find(token->issuer);
+    if (place != state_->by_issuer.end())
+      return {false, state_->issuers[place->second].config.alias};
+  }
+  return {false, state_->opaque ? state_->issuers[*state_->opaque].config.alias : std::string()};
+}
+
 Verdict Authenticator::conclude(const Credential& credential, RemoteAnswer answer) const {
   if (auto* refusal = std::get_if<Refusal>(&answer)) return std::move(*refusal);
   if (auto* cannot = std::get_if<CannotDecide>(&answer)) return std::move(*cannot);

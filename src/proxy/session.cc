@@ -1,6 +1,8 @@
 // Bytes in and out, and the life of the connection.
 #include "proxy/session.h"
 
+#include "proxy/farewells.h"
+
 #include "keyward/base/log.h"
 
 #include <algorithm>
@@ -26,8 +28,9 @@ std::span<char> scratch() {
 }  // namespace
 
 Session::Session(Shard& shard, std::uint64_t id, Descriptor socket, const net::Peer& peer,
-                 const ListenerConfig& listener, SSL_CTX* tls)
+                 SourceSeat seat, const ListenerConfig& listener, SSL_CTX* tls)
     : shard_(shard),
+      seat_(std::move(seat)),
       id_(id),
       stream_(std::make_unique<net::Stream>(std::move(socket))),
       accepted_(shard.clock().mono()),
@@ -216,6 +219,7 @@ void Session::flush() {
   }
   if (phase_ == Phase::leaving && replies_.drained()) {
     stream_->shutdown();
+    shard_.farewells().take(std::move(stream_), shard_.clock().mono());
     close(left_by_, leave_reason_);
   }
 }
@@ -261,7 +265,7 @@ void Session::close(EndedBy by, std::string_view reason) {
   lent_.drop();
   held_.drop();
   if (relay_ != nullptr) relay_->close("its client left");
-  stream_->close();
+  if (stream_ != nullptr) stream_->close();
   maybe_reap();
 }
 

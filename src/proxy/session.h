@@ -42,7 +42,7 @@ class Session final : public net::Turn::Member,
                       private RateWaiter,
                       private RelayOwner {
  public:
-  Session(Shard& shard, std::uint64_t id, Descriptor socket, const net::Peer& peer,
+  Session(Shard& shard, std::uint64_t id, Descriptor socket, const net::Peer& peer, SourceSeat seat,
           const ListenerConfig& listener, SSL_CTX* tls);
   ~Session() override;
   void start();
@@ -177,6 +177,8 @@ class Session final : public net::Turn::Member,
   Step local(const policy::Permit& permit);
   Step greeting(bool hello);
   Step begin_login(const GreetingRequest& request);
+  [[nodiscard]] std::string_view login_obstacle(std::string_view secret, std::string issuer = {});
+  void note_refused(const LoginRefused& refused);
   void certificate_login();
   void certificate_login_done(LoginResult result);
   [[nodiscard]] Proof proof();
@@ -263,6 +265,7 @@ class Session final : public net::Turn::Member,
   void mind_room(upstream::Link& link);
 
   Shard& shard_;
+  SourceSeat seat_;
   const std::uint64_t id_;
   std::unique_ptr<net::Stream> stream_;
   Phase phase_ = Phase::open;

@@ -62,10 +62,8 @@ Session::Step Session::begin_login(const GreetingRequest& request) {
   // Rights change only while nothing is under way, so every command runs under the identity that
   // was there when it came.
   if (in_flight_ > 0) return wait_idle();
-  const std::string& address = account_.subject().source_ip;
-  if (!shard_.login_allowed(address)) {
-    shard_.metrics().logins_refused.add();
-    answer_error(wire::kTooManyLogins);
+  if (const std::string_view why = login_obstacle(request.secret); !why.empty()) {
+    answer_error(why);
     return Step::done;
   }
   pause_ = Pause::login;
@@ -83,6 +81,39 @@ Session::Step Session::begin_login(const GreetingRequest& request) {
   return Step::done;
 }
 
+// Why no credential of this address is judged now; empty = nothing. Those whose good verdict is
+// remembered, and those of an issuer that has nothing to do with it, do not suffer for the others.
+std::string_view Session::login_obstacle(std::string_view secret, std::string issuer) {
+  const MonoTime now = shard_.clock().mono();
+  const std::string source = source_of(account_.subject().source_ip);
+  if (!shard_.sources().may_try(source, now)) {
+    shard_.metrics().logins_refused.add();
+    return wire::kTooManyLogins;
+  }
+  if (!shard_.sources().suspicious(source, now)) return {};
+  if (!secret.empty()) {
+    identity::Authenticator::Glance glance = shard_.authenticator().glance(secret);
+    if (glance.remembered) return {};
+    issuer = std::move(glance.issuer_alias);
+  }
+  const Sources::Lock lock = shard_.sources().lock(source, issuer, now);
+  if (lock == Sources::Lock::open) return {};
+  shard_.metrics().logins_refused.add();
+  // One record for all of them: a flood must not become one of the trail.
+  if (lock == Sources::Lock::just_locked) {
+    (void)account_.login_refused({"too_many_failures",
+                                  "no login of this address is judged for the rest of the minute",
+                                  issuer, ""});
+  }
+  return wire::kTooManyFailures;
+}
+
+void Session::note_refused(const LoginRefused& refused) {
+  shard_.metrics().logins_refused.add();
+  shard_.sources().failed(source_of(account_.subject().source_ip), refused.issuer_alias,
+                          refused.evidence, shard_.clock().mono());
+}
+
 Proof Session::proof() {
   return {.source = account_.subject().source_ip,
           .certificate = certificate_ ? &*certificate_ : nullptr,
@@ -93,7 +124,7 @@ Proof Session::proof() {
 // means needs no AUTH. What comes meanwhile waits.
 void Session::certificate_login() {
   if (!certificate_ || client_identity_.empty() || phase_ != Phase::open) return;
-  if (!shard_.login_allowed(account_.subject().source_ip)) return;
+  if (!login_obstacle({}, client_identity_).empty()) return;
   pause_ = Pause::login;
   login_flow_ = std::make_unique<LoginFlow>(
       shard_, [this](LoginResult result) { certificate_login_done(std::move(result)); });
@@ -109,8 +140,7 @@ void Session::certificate_login_done(LoginResult result) {
     if (login_ == nullptr)
       return close(EndedBy::limits, "the grant's limit of connections is reached");
   } else if (const auto* refused = std::get_if<LoginRefused>(&result)) {
-    shard_.metrics().logins_refused.add();
-    shard_.login_failed(account_.subject().source_ip);
+    note_refused(*refused);
     (void)account_.login_refused(*refused);
   } else {
     shard_.metrics().logins_undecided.add();
@@ -129,8 +159,7 @@ void Session::login_done(const GreetingRequest& request, Place place, LoginResul
   if (auto* fresh = std::get_if<std::unique_ptr<Login>>(&result)) {
     reply = adopt(request, std::move(*fresh), ticket);
   } else if (const auto* refused = std::get_if<LoginRefused>(&result)) {
-    shard_.metrics().logins_refused.add();
-    shard_.login_failed(account_.subject().source_ip);
+    note_refused(*refused);
     ticket = account_.login_refused(*refused);
     resp::write_error(reply, wire::wrong_password(account_.request_id()));
   } else {
@@ -154,17 +183,22 @@ std::string Session::adopt(const GreetingRequest& request, std::unique_ptr<Login
   const bool other = login_ != nullptr && login_->principal->id != id;
   const bool other_names =
       login_ != nullptr && login_->grants->name_space() != fresh->grants->name_space();
-  if ((other || other_names || request.protocol.value_or(protocol_) != protocol_) && pinned()) {
-    resp::write_error(reply, other ? wire::kOtherPrincipal : wire::kPinnedState);
+  const auto refuse = [&](std::string_view reason, std::string_view text) {
+    shard_.metrics().logins_refused.add();
+    ticket = account_.login_refused({std::string(reason), std::string(text),
+                                     fresh->principal->issuer_alias, fresh->principal->evidence});
+    resp::write_error(reply, text);
     return reply;
-  }
+  };
+  if ((other || other_names || request.protocol.value_or(protocol_) != protocol_) && pinned())
+    return refuse("pinned", other ? wire::kOtherPrincipal : wire::kPinnedState);
+  if (!shard_.usage().may_log_in(id, shard_.limits().logins_per_identity, shard_.clock().mono()))
+    return refuse("login_rate", wire::kTooManyOfIdentity);
   const bool renewed = login_ != nullptr && !other;
   if (!renewed) {
     std::shared_ptr<Usage> usage = shard_.usage_of(id);
-    if (!usage->connect(fresh->grants->limits().connections)) {
-      resp::write_error(reply, wire::kGrantConnections);
-      return reply;
-    }
+    if (!usage->connect(fresh->grants->limits().connections))
+      return refuse("connections", wire::kGrantConnections);
     if (other) {
       log_off(EndedBy::client, "another identity logged in");
     }
@@ -173,6 +207,7 @@ std::string Session::adopt(const GreetingRequest& request, std::unique_ptr<Login
   }
   end_break_glass("a new login");
   take_login(std::move(fresh));
+  seat_.logged_in(true);
   ticket = account_.logged_in(*login_);
   shard_.metrics().logins.add();
   if (renewed) shard_.metrics().sessions_renewed.add();
@@ -235,10 +270,12 @@ Session::Step Session::reset() {
     usage_.reset();
     account_.logged_out();
     login_.reset();
+    seat_.logged_in(false);
+    // The time to log in begins anew; a RESET before any login buys none.
+    accepted_ = shard_.clock().mono();
     shared_ = {};
   }
   ending_.renewed(MonoTime::max());
-  accepted_ = shard_.clock().mono();
   protocol_ = resp::Protocol::resp2;
   db_ = 0;
   presence_.name.clear();

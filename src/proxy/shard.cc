@@ -1,6 +1,7 @@
 #include "keyward/proxy/shard.h"
 
 #include "proxy/draft.h"
+#include "proxy/farewells.h"
 #include "proxy/rate_waiters.h"
 #include "proxy/session.h"
 #include "proxy/wire_errors.h"
@@ -14,8 +15,6 @@ namespace keyward::proxy {
 
 namespace {
 
-constexpr std::chrono::minutes kFailureWindow{1};
-constexpr std::size_t kFailureAddresses = 10'000;
 constexpr std::uint32_t kHandshakesPerTurn = 4;
 
 }  // namespace
@@ -62,6 +61,7 @@ Shard::Shard(boost::asio::io_context& io, ShardWiring wiring, upstream::LinkSett
       drafts_(std::make_unique<Drafts>()),
       names_(std::make_unique<view::RequestNames>()),
       rate_waiters_(std::make_unique<RateWaiters>(io)),
+      farewells_(std::make_unique<Farewells>()),
       next_id_(wiring_.first_id),
       timer_(io) {}
 
@@ -105,8 +105,11 @@ void Shard::start() {
 
 void Shard::accepted(Listener& listener, Descriptor socket, const net::Peer& peer) {
   metrics_.connections_total.add();
-  if (wiring_.connections->fetch_add(1, std::memory_order_relaxed) >=
-      static_cast<std::int64_t>(limits().connections)) {
+  // Of the process first: what is refused there leaves no trace anywhere else.
+  const bool fits = wiring_.connections->fetch_add(1, std::memory_order_relaxed) <
+                    static_cast<std::int64_t>(limits().connections);
+  SourceSeat seat = fits ? wiring_.sources->arrive(source_of(peer.address)) : SourceSeat();
+  if (!seat) {
     wiring_.connections->fetch_sub(1, std::memory_order_relaxed);
     metrics_.connections_refused.add();
     return;  // the socket closes: a TLS client could not read a text anyway
@@ -114,8 +117,8 @@ void Shard::accepted(Listener& listener, Descriptor socket, const net::Peer& pee
   metrics_.connections.add();
   const std::uint64_t id = next_id_;
   next_id_ += wiring_.id_step;
-  auto session = std::make_unique<Session>(*this, id, std::move(socket), peer, listener.config,
-                                           listener.tls.get());
+  auto session = std::make_unique<Session>(*this, id, std::move(socket), peer, std::move(seat),
+                                           listener.config, listener.tls.get());
   Session* pointer = session.get();
   sessions_.emplace(pointer, std::move(session));
   pointer->start();
@@ -131,23 +134,6 @@ void Shard::reap(Session& session) {
 bool Shard::may_shake_hands() {
   if (std::exchange(handshake_turn_, turn_.number()) != turn_.number()) handshakes_ = 0;
   return ++handshakes_ <= kHandshakesPerTurn;
-}
-
-bool Shard::login_allowed(const std::string& address) {
-  const auto found = failures_.find(address);
-  if (found == failures_.end()) return true;
-  if (clock().mono() - found->second.since > kFailureWindow) {
-    failures_.erase(found);
-    return true;
-  }
-  return found->second.count < limits().failed_logins_per_minute;
-}
-
-void Shard::login_failed(const std::string& address) {
-  if (failures_.size() >= kFailureAddresses) failures_.clear();
-  Failures& failures = failures_[address];
-  if (failures.count == 0) failures.since = clock().mono();
-  ++failures.count;
 }
 
 void Shard::arm_tick() {
@@ -166,8 +152,7 @@ void Shard::tick() {
   sessions.reserve(sessions_.size());
   for (auto& [pointer, session] : sessions_) sessions.push_back(pointer);
   for (Session* session : sessions) session->tick(now, wall);
-  std::erase_if(failures_,
-                [&](const auto& entry) { return now - entry.second.since > kFailureWindow; });
+  farewells_->tick(now);
   pool_.tick(now);
   // A trail that could not be written is tried again, also when nobody asks for anything.
   if (!journal_->healthy()) turn_.add(net::Phase::journal, *journal_member_);

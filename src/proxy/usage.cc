@@ -71,4 +71,15 @@ std::shared_ptr<Usage> UsageRegistry::of(const std::string& principal) {
   return usage;
 }
 
+// Counted apart from Usage: who connects and leaves again and again has none in between.
+bool UsageRegistry::may_log_in(const std::string& principal, std::uint32_t most, MonoTime now) {
+  if (most == 0) return true;
+  const std::lock_guard lock(mutex_);
+  if (logins_.size() >= sweep_above_) {
+    std::erase_if(logins_, [&](const auto& entry) { return entry.second.over(now); });
+    sweep_above_ = std::max<std::size_t>(1024, 2 * logins_.size());
+  }
+  return logins_[principal].take(most, now);
+}
+
 }  // namespace keyward::proxy

@@ -50,8 +50,12 @@ inline constexpr std::string_view kAuditDown =
     "ERR the audit trail cannot be written at the moment; state-changing commands are refused "
     "until it can";
 inline constexpr std::string_view kTooManyClients = "ERR max number of clients reached";
-inline constexpr std::string_view kTooManyLogins =
+inline constexpr std::string_view kTooManyFailures =
     "ERR too many failed logins from this address; wait a minute before the next attempt";
+inline constexpr std::string_view kTooManyLogins =
+    "ERR too many logins from this address; wait a minute before the next attempt";
+inline constexpr std::string_view kTooManyOfIdentity =
+    "ERR too many logins of this identity; keep connections open, or wait a minute";
 inline constexpr std::string_view kGrantConnections =
     "ERR max number of clients reached for this identity (limits.connections of its grant)";
 inline constexpr std::string_view kCannotDecide =

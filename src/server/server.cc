@@ -143,6 +143,7 @@ Result<> Server::State::build_shards() {
             },
         .connections = connections,
         .usage = usage,
+        .sources = addresses,
         .first_id = index + 1,
         .id_step = config.shards};
     thread->shard = std::make_unique<proxy::Shard>(

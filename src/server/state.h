@@ -91,6 +91,7 @@ struct Server::State {
   std::shared_ptr<std::atomic<std::int64_t>> connections =
       std::make_shared<std::atomic<std::int64_t>>(0);
   std::shared_ptr<proxy::UsageRegistry> usage = std::make_shared<proxy::UsageRegistry>();
+  std::shared_ptr<proxy::Sources> addresses = std::make_shared<proxy::Sources>(config.limits);
   std::vector<std::unique_ptr<ShardThread>> shards;
   std::unique_ptr<admin::AdminServer> admin;
   std::unique_ptr<asio::signal_set> signals;

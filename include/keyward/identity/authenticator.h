@@ -63,6 +63,12 @@ class Authenticator {
   void set_denials(std::shared_ptr<const DenyList> denials);
   // `second_try`: the keys were just refreshed; an unknown kid is now a Refusal.
   [[nodiscard]] Verdict authenticate(const Credential& credential, bool second_try = false);
+  // What can be said of a credential without judging it, for limits on logins.
+  struct Glance {
+    bool remembered = false;   // its good verdict is: judging it again costs one hash
+    std::string issuer_alias;  // that it claims to be of, or that judges its kind; empty = none
+  };
+  [[nodiscard]] Glance glance(std::string_view secret);
   // What is judged here after the answer came: the user name, and the certificate a token is bound
   // to.
   [[nodiscard]] Verdict conclude(const Credential& credential, RemoteAnswer answer) const;

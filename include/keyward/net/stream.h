@@ -52,6 +52,8 @@ class Stream final : private Turn::Source {
 
   // From here on `turn` watches the socket, until close(). Both must outlive that.
   void attach(Turn& turn, User& user);
+  // From here on another one is told. Not from within a call of the first.
+  void hand_over(User& user) { user_ = &user; }
   // Told once more in the next turn, though nothing new happens: for who stopped before the end.
   void again();
 

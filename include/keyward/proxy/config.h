@@ -23,7 +23,11 @@ struct ListenerConfig {
 
 struct ProxyLimits {
   std::uint32_t connections = 20'000;  // of the process; beyond: refused with Redis's own text
-  std::uint32_t failed_logins_per_minute = 60;           // per source address
+  std::uint32_t connections_per_source = 0;     // of one address; 0 = no limit
+  std::uint32_t waiting_logins = 10'000;        // connections that are not logged in
+  std::uint32_t failed_logins_per_minute = 60;  // per address and issuer, by credential
+  std::uint32_t logins_per_source = 0;          // a minute, good and bad ones; 0 = no limit
+  std::uint32_t logins_per_identity = 0;        // a minute; 0 = no limit
   std::chrono::milliseconds handshake_deadline{10'000};  // TLS
   std::chrono::milliseconds login_deadline{10'000};      // from accept to a successful AUTH
   std::chrono::milliseconds stall_deadline{

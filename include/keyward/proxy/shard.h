@@ -13,6 +13,7 @@
 #include "keyward/policy/in_force.h"
 #include "keyward/proxy/config.h"
 #include "keyward/proxy/metrics.h"
+#include "keyward/proxy/sources.h"
 #include "keyward/proxy/usage.h"
 #include "keyward/upstream/pool.h"
 
@@ -34,6 +35,7 @@ namespace keyward::proxy {
 
 class Session;
 class Drafts;
+class Farewells;
 class RateWaiters;
 
 // What the control thread knows about Redis; published to the shards as a value.
@@ -59,6 +61,7 @@ struct ShardWiring {
   // Connections of the whole process, for limits.connections.
   std::shared_ptr<std::atomic<std::int64_t>> connections;
   std::shared_ptr<UsageRegistry> usage;
+  std::shared_ptr<Sources> sources;
   // Connection ids of this shard: first, first + step, ...
   std::uint64_t first_id = 1, id_step = 1;
 };
@@ -132,9 +135,9 @@ class Shard {
   // of new clients does not stop those who are there. Asking takes one of them.
   [[nodiscard]] bool may_shake_hands();
 
-  // Failed logins per source address, a minute's window.
-  [[nodiscard]] bool login_allowed(const std::string& address);
-  void login_failed(const std::string& address);
+  [[nodiscard]] Sources& sources() { return *wiring_.sources; }
+  [[nodiscard]] Farewells& farewells() { return *farewells_; }
+  [[nodiscard]] UsageRegistry& usage() { return *wiring_.usage; }
   [[nodiscard]] std::shared_ptr<Usage> usage_of(const std::string& principal) {
     return wiring_.usage->of(principal);
   }
@@ -178,13 +181,9 @@ class Shard {
   std::unique_ptr<Drafts> drafts_;
   std::unique_ptr<view::RequestNames> names_;
   std::unique_ptr<RateWaiters> rate_waiters_;
+  std::unique_ptr<Farewells> farewells_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::unordered_map<Session*, std::unique_ptr<Session>> sessions_;
-  struct Failures {
-    MonoTime since;
-    std::uint32_t count = 0;
-  };
-  std::unordered_map<std::string, Failures> failures_;
   std::uint64_t next_id_;
   std::uint64_t handshake_turn_ = 0;
   std::uint32_t handshakes_ = 0;  // in that turn

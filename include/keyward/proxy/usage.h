@@ -4,6 +4,7 @@
 
 #include "keyward/base/clock.h"
 #include "keyward/proxy/roster.h"
+#include "keyward/proxy/sources.h"
 
 #include <atomic>
 #include <chrono>
@@ -56,10 +57,14 @@ class Usage {
 class UsageRegistry {
  public:
   [[nodiscard]] std::shared_ptr<Usage> of(const std::string& principal);
+  // A login of it. False: it had `most` of them in this minute (0 = no limit).
+  [[nodiscard]] bool may_log_in(const std::string& principal, std::uint32_t most, MonoTime now);
 
  private:
   std::mutex mutex_;
   std::unordered_map<std::string, std::weak_ptr<Usage>> all_;
+  std::unordered_map<std::string, MinuteCount> logins_;  // while there is a limit
+  std::size_t sweep_above_ = 1024;
 };
 
 }  // namespace keyward::proxy
