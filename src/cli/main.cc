@@ -8,9 +8,11 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <string_view>
 
 namespace keyward::cli {
 namespace {
@@ -21,6 +23,9 @@ void add_verbs(CLI::App& app, Chosen& chosen) {
   add_check(app, chosen);
   add_policy(app, chosen);
   add_audit(app, chosen);
+  add_agent(app, chosen);
+  add_exec(app, chosen);
+  add_redis_cli(app, chosen);
   add_token(app, chosen);
   add_version(app, chosen);
 }
@@ -33,8 +38,11 @@ int parse_and_run(int argc, char** argv) {
   app.footer("Start here:\n  keyward dev\nEvery verb has --help with an example.");
   Chosen chosen;
   add_verbs(app, chosen);
+  // What stands behind "--" is another program's command line.
+  const auto dashes = std::find(argv, argv + argc, std::string_view("--"));
+  if (dashes != argv + argc) chosen.behind_dashes.assign(dashes + 1, argv + argc);
   try {
-    app.parse(argc, argv);
+    app.parse(static_cast<int>(dashes - argv), argv);
   } catch (const CLI::ParseError& error) {
     // Help and version are answers; everything else is a wrong command line.
     return app.exit(error) == 0 ? kDone : kUsage;

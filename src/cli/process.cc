@@ -15,6 +15,13 @@ void forbid_core_dumps() {
 #endif
   const rlimit none{0, 0};
   if (setrlimit(RLIMIT_CORE, &none) != 0) spdlog::warn("core dumps: {}", std::strerror(errno));
+  forbid_own_core_dump();
+}
+
+void forbid_own_core_dump() {
+#ifdef __SANITIZE_ADDRESS__
+  return;
+#endif
   if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) spdlog::warn("dumpable: {}", std::strerror(errno));
 }
 

@@ -5,6 +5,8 @@
 #include <CLI/App.hpp>
 
 #include <functional>
+#include <string>
+#include <vector>
 
 namespace keyward::cli {
 
@@ -15,6 +17,7 @@ inline constexpr int kUsage = 2;
 // The verb that the command line chose; it runs after all of it was read.
 struct Chosen {
   std::function<int()> run;
+  std::vector<std::string> behind_dashes;  // the words behind "--"
 };
 
 void add_dev(CLI::App& app, Chosen& chosen);
@@ -35,6 +38,9 @@ void add_audit(CLI::App& app, Chosen& chosen);  // verify, tail
 void add_audit_verify(CLI::App& audit, Chosen& chosen);
 void add_audit_tail(CLI::App& audit, Chosen& chosen);
 void add_token(CLI::App& app, Chosen& chosen);
+void add_agent(CLI::App& app, Chosen& chosen);
+void add_exec(CLI::App& app, Chosen& chosen);
+void add_redis_cli(CLI::App& app, Chosen& chosen);
 void add_version(CLI::App& app, Chosen& chosen);
 
 }  // namespace keyward::cli

@@ -6,6 +6,7 @@
 #include "identity/jwt.h"
 
 #include "keyward/base/hash.h"
+#include "keyward/identity/sts_credential.h"
 
 #include <string>
 #include <string_view>
@@ -14,9 +15,6 @@
 #include <vector>
 
 namespace keyward::identity {
-
-inline constexpr std::string_view kStsPrefix = "kw-aws-v1.";
-inline constexpr std::string_view kStsAudienceHeader = "x-keyward-audience";
 
 [[nodiscard]] inline bool is_sts_token(std::string_view credential) {
   return credential.starts_with(kStsPrefix);
@@ -45,8 +43,5 @@ struct StsRequest {
                                                                 const StsRequest& request,
                                                                 const IssuerConfig& rules,
                                                                 WallTime now);
-
-// As credentials have it: the prefix and the URL in base64url.
-[[nodiscard]] std::string make_sts_token(std::string_view url);
 
 }  // namespace keyward::identity

@@ -72,6 +72,16 @@ bool permitted(const address_v6& address, bool allow_private) {
 
 }  // namespace
 
+bool metadata_service(const boost::asio::ip::address& address) {
+  static const std::array<boost::asio::ip::address, 5> known{
+      boost::asio::ip::make_address("169.254.169.254"),
+      boost::asio::ip::make_address("169.254.170.2"),
+      boost::asio::ip::make_address("169.254.170.23"),
+      boost::asio::ip::make_address("fd00:ec2::254"),
+      boost::asio::ip::make_address("fd00:ec2::23")};
+  return std::find(known.begin(), known.end(), address) != known.end();
+}
+
 bool address_permitted(const boost::asio::ip::address& address, bool allow_private) {
   return address.is_v4() ? permitted(address.to_v4(), allow_private)
                          : permitted(address.to_v6(), allow_private);

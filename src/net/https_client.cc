@@ -151,7 +151,10 @@ asio::awaitable<std::optional<Error>> connect_to(Exchange& exchange, const Targe
   error_code last = asio::error::host_not_found;
   for (const auto& entry : found) {
     const tcp::endpoint endpoint = entry.endpoint();
-    if (!address_permitted(endpoint.address(), exchange.request.allow_private)) continue;
+    const bool permitted =
+        address_permitted(endpoint.address(), exchange.request.allow_private) ||
+        (exchange.request.allow_metadata && metadata_service(endpoint.address()));
+    if (!permitted) continue;
     if (exchange.over() || ++tried > kMaxAddresses) break;
     error_code ignored;
     exchange.socket.close(ignored);

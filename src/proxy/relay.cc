@@ -12,40 +12,7 @@ namespace {
 
 constexpr std::size_t kKeep = 64UL * 1024;  // memory that a large message may leave behind
 
-// The first element of an array or push frame, when it is a bulk string that is all there; nullopt:
-// more bytes are needed.
-std::optional<std::string_view> first_word(std::string_view frame) {
-  const std::size_t head = frame.find("\r\n");
-  if (head == std::string_view::npos) return std::nullopt;
-  std::string_view rest = frame.substr(head + 2);
-  const std::size_t length_end = rest.find("\r\n");
-  if (length_end == std::string_view::npos) return std::nullopt;
-  if (rest.empty() || rest[0] != '$') return std::string_view();
-  std::size_t length = 0;
-  for (const char c : rest.substr(1, length_end - 1)) {
-    if (c < '0' || c > '9' || length > 64) return std::string_view();
-    length = length * 10 + static_cast<std::size_t>(c - '0');
-  }
-  rest.remove_prefix(length_end + 2);
-  if (length > 64) return std::string_view();
-  if (rest.size() < length) return std::nullopt;
-  return rest.substr(0, length);
-}
-
 }  // namespace
-
-FrameKind frame_kind(std::string_view start, resp::Protocol protocol) {
-  if (start.empty()) return FrameKind::unknown_yet;
-  const char type = protocol == resp::Protocol::resp3 ? '>' : '*';
-  if (start[0] != type) return FrameKind::answer;
-  const auto word = first_word(start);
-  if (!word) return FrameKind::unknown_yet;
-  if (*word == "message" || *word == "pmessage" || *word == "smessage") return FrameKind::message;
-  if (word->ends_with("subscribe")) return FrameKind::confirmation;
-  // RESP3: any other push ("invalidate") is a message; RESP2: an array that is neither is the
-  // answer to PING.
-  return protocol == resp::Protocol::resp3 ? FrameKind::message : FrameKind::answer;
-}
 
 // Up to its first special byte a pattern is plain text, and hears only names that begin with it.
 bool hears_keyspace(std::string_view name, bool pattern) {

@@ -7,6 +7,7 @@
 
 #include "keyward/base/ring.h"
 #include "keyward/command/command.h"
+#include "keyward/resp/frame_kind.h"
 #include "keyward/upstream/pool.h"
 
 #include <functional>
@@ -17,11 +18,8 @@
 
 namespace keyward::proxy {
 
-// What a frame of a subscribed connection is. Source: redis pubsub.c; in RESP3 pushes carry '>', in
-// RESP2 all look like arrays.
-enum class FrameKind : std::uint8_t { message, confirmation, answer, unknown_yet };
-// `start` = the frame's first bytes; unknown_yet = more of them are needed.
-[[nodiscard]] FrameKind frame_kind(std::string_view start, resp::Protocol protocol);
+using resp::frame_kind;
+using resp::FrameKind;
 
 // A subscription to it may be told of keyspace events, which name keys of everybody.
 [[nodiscard]] bool hears_keyspace(std::string_view name, bool pattern);

@@ -1,4 +1,4 @@
-"""Sends work and looks at what comes back: celery_driver.py suite | flood COUNT. Prints `done` when all of it held."""
+"""Sends work and looks at what comes back: celery_driver.py suite | flood COUNT | steady SECONDS. Prints `done` when all of it held."""
 import sys
 import time
 
@@ -116,7 +116,22 @@ def flood(count):
     print(f'{count} tasks, none lost')
 
 
-if sys.argv[1] == 'suite':
+def steady(seconds):
+    """Work and pauses for that long, over connections that stay: every result comes, and none twice."""
+    total_sent, end = 0, time.time() + seconds
+    while time.time() < end:
+        assert group(add.s(total_sent + i, i) for i in range(20))().get(PATIENCE) == [total_sent + 2 * i for i in range(20)]
+        assert app.control.inspect(['w@test'], timeout=10).ping()
+        total_sent += 20
+        time.sleep(0.2)
+    ran = sum(list(app.control.inspect(['w@test'], timeout=10).stats().values())[0]['total'].values())
+    assert ran == total_sent, f'{total_sent} tasks were sent and {ran} run'
+    print(f'{total_sent} tasks')
+
+
+if sys.argv[1] == 'steady':
+    steady(float(sys.argv[2]))
+elif sys.argv[1] == 'suite':
     for part in (single, groups, chords, retries, countdown, revoke, inspect, events, housekeeping):
         began = time.time()
         part()

@@ -26,6 +26,8 @@ struct HttpRequest {
   bool allow_plain = false;  // http:// for tests and loopback admin only
   // Private and loopback addresses; link-local and metadata addresses are never allowed.
   bool allow_private = false;
+  // The clouds' credential services (metadata_service()), for URLs that are ours or the platform's.
+  bool allow_metadata = false;
   std::size_t max_body = 512UL * 1024;
   std::chrono::milliseconds deadline{5000};
 };
@@ -38,6 +40,10 @@ struct HttpResponse {
 // unspecified and reserved addresses, also when wrapped in IPv6 (mapped, NAT64, 6to4). Private,
 // shared (100.64/10) and loopback ones only when `allow_private`.
 [[nodiscard]] bool address_permitted(const boost::asio::ip::address& address, bool allow_private);
+
+// 169.254.169.254, 169.254.170.2, 169.254.170.23, fd00:ec2::254, fd00:ec2::23: instance and container
+// credentials of AWS.
+[[nodiscard]] bool metadata_service(const boost::asio::ip::address& address);
 
 // `done` runs exactly once on the io_context's thread, never from inside the call. Resolves once
 // and connects to that address.

@@ -37,5 +37,13 @@ TEST(AddressPolicy, PublicAlways) {
   }
 }
 
+TEST(AddressPolicy, MetadataServicesAreKnownOneByOne) {
+  const auto known = [](const char* text) {
+    return metadata_service(boost::asio::ip::make_address(text));
+  };
+  EXPECT_TRUE(known("169.254.169.254") && known("169.254.170.2") && known("fd00:ec2::254"));
+  EXPECT_FALSE(known("169.254.169.253") || known("fe80::1") || known("127.0.0.1"));
+}
+
 }  // namespace
 }  // namespace keyward::net

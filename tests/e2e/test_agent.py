@@ -1,0 +1,285 @@
+"""`keyward agent`, `exec` and `redis-cli`: plain clients live longer than many tokens behind it."""
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import redis as redis_py
+
+from rig.agent import Agent
+from rig.keyward import BINARY, run
+from rig.process import Process, until
+from rig.resp import Client, Closed, RespError, connect
+from rig.token_file import TokenFile
+
+HERE = Path(__file__).parent
+LIFE = 4  # of a token, in seconds
+LIVES = int(os.environ.get('KEYWARD_TOKEN_LIVES', '4'))
+
+
+@pytest.fixture
+def token_file(tmp_path, issuer):
+    files = []
+
+    def make(subject='app-1', groups=('app',), life=LIFE):
+        files.append(TokenFile(tmp_path / f'token-{len(files)}', lambda ttl: issuer.token(subject, list(groups), ttl), life))
+        return files[-1]
+
+    yield make
+    for file in files:
+        file.stop()
+
+
+@pytest.fixture
+def make_agent(tmp_path):
+    agents = []
+
+    def make(server, *arguments, **options):
+        agents.append(Agent(tmp_path / f'agent-{len(agents)}', server, arguments, **options))
+        return agents[-1]
+
+    yield make
+    for agent in agents:
+        agent.stop()
+
+
+def on_unix(agent, timeout=20):
+    sock = socket.socket(socket.AF_UNIX)
+    sock.connect(str(agent.socket))
+    client = Client.__new__(Client)
+    client.sock, client.held = sock, b''
+    sock.settimeout(timeout)
+    return client
+
+
+def test_sockets_are_ones_own(keyward, make_agent, token_file):
+    agent = make_agent(keyward, '--token-file', token_file().path).start()
+    assert agent.socket.stat().st_mode & 0o777 == 0o600
+    for client in (on_unix(agent), connect(agent.port, plain=True)):
+        with client:
+            assert client('AUTH', 'whatever', 'it says') == b'OK'
+            assert client('SET', 'app:k', 'v') == b'OK' and client('GET', 'app:k') == b'v'
+            assert client('HELLO', 3, 'AUTH', 'default', 'x', 'SETNAME', 'me')[b'proto'] == 3
+            assert client('GET', 'other:k').prefix == 'NOPERM'
+    assert 'loopback' in run('agent', '--upstream', f'rediss://localhost:{keyward.port}', '--token-file', 'x', '--listen',
+                             '0.0.0.0:7000').stderr
+    assert 'TLS' in run('agent', '--upstream', f'redis://localhost:{keyward.port}', '--token-file', 'x', '--listen',
+                        '127.0.0.1:7000').stderr
+    assert agent.stop() == 0
+    assert not agent.socket.exists()
+    tokens = Path(agent.process.argv[agent.process.argv.index('--token-file') + 1]).read_text()
+    assert tokens not in agent.process.text()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason='needs another user to connect as')
+def test_other_users_are_turned_away(keyward, make_agent, token_file, tmp_path):
+    nobody = ("import os,socket,sys; os.setgid(65534); os.setuid(65534); s=socket.create_connection(('127.0.0.1', int(sys.argv[1]))); "
+              "s.sendall(b'PING\\r\\n'); print(s.recv(100))")
+    for allowed, answer in ((), b''), (('--allow-uid', '65534'), b'+PONG'):
+        agent = make_agent(keyward, '--token-file', token_file().path, *allowed).start()
+        ended = subprocess.run([sys.executable, '-c', nobody, str(agent.port)], capture_output=True, text=True, timeout=20)
+        said = ended.stdout + ended.stderr
+        assert answer.decode() in said if answer else "b''" in said or 'reset' in said.lower(), said
+        assert agent.socket.stat().st_mode & 0o777 == (0o666 if allowed else 0o600)
+        assert agent.stop() == 0
+
+
+def test_connections_outlive_tokens_in_every_state(keyward, make_agent, token_file):
+    """Idle, in MULTI, watching, subscribed in RESP2 and RESP3: none of them is closed or hears of a renewal."""
+    file = token_file()
+    agent = make_agent(keyward, '--token-file', file.path).start()
+    clients = {name: connect(agent.port, plain=True) for name in ('idle', 'multi', 'watch', 'resp2', 'resp3', 'busy')}
+    assert clients['idle']('SET', 'app:n', 0) == b'OK'
+    assert clients['watch']('WATCH', 'app:w') == b'OK'
+    clients['resp3']('HELLO', 3)
+    for name in ('resp2', 'resp3'):
+        assert clients[name]('SUBSCRIBE', 'app:c')[0] == b'subscribe'
+    count, began = 0, time.monotonic()
+    while time.monotonic() < began + LIFE * LIVES:
+        assert clients['busy']('INCR', 'app:n') == (count := count + 1)
+        assert clients['multi']('MULTI') == b'OK' and clients['multi']('INCR', 'app:m') == b'QUEUED'
+        assert clients['multi']('EXEC') == [count]
+        assert clients['busy']('PUBLISH', 'app:c', count) == 2
+        for name in ('resp2', 'resp3'):
+            assert clients[name].read() == [b'message', b'app:c', b'%d' % count]
+        assert clients['resp2']('PING') == [b'pong', b'']
+        time.sleep(0.01)
+    assert clients['idle']('GET', 'app:n') == b'%d' % count
+    assert clients['watch']('MULTI') == b'OK' and clients['watch']('EXEC') == []
+    assert clients['resp2']('UNSUBSCRIBE')[0] == b'unsubscribe'
+    assert clients['resp2']('GET', 'app:n') == b'%d' % count
+    status = agent.status()
+    assert status['renewals'] >= (LIVES - 1) * 5 and status['renewals_refused'] == 0, status
+    for client in clients.values():
+        client.close()
+
+
+def test_what_cannot_be_served_is_said_and_closed(make_keyward, make_agent, token_file, tmp_path):
+    server = make_keyward().start()
+    file = token_file(life=60)
+    config = tmp_path / 'agent.yaml'
+    agent = make_agent(server, '--token-file', file.path).start()
+    with connect(agent.port, plain=True) as client:
+        assert client('PING') == b'PONG'
+        server.kill()
+        with pytest.raises(Closed):
+            client('PING')
+    with connect(agent.port, plain=True) as client:
+        began = time.monotonic()
+        answer = client('PING')
+        assert isinstance(answer, RespError) and answer.prefix == 'LOADING' and time.monotonic() - began < 8
+        assert client.closed_within(1)
+    server.start()
+    with connect(agent.port, plain=True) as client:
+        assert client('PING') == b'PONG'
+    config.write_text('upstream: {url: redis://x:1}\ntoken: {file: a, command: [b]}\nlisteners: [{listen: 0.0.0.0:1}]\nnothing: 1\n')
+    ended = run('agent', '--config', config)
+    assert ended.returncode == 2
+    for part in ('agent.yaml:1:', 'agent.yaml:2:', 'agent.yaml:3:', 'agent.yaml:4:'):
+        assert part in ended.stderr, ended.stderr
+
+
+def test_drains(keyward, make_agent, token_file):
+    agent = make_agent(keyward, '--token-file', token_file().path).start()
+    with connect(agent.port, plain=True) as waiting, connect(agent.port, plain=True) as idle, connect(agent.port, plain=True) as other:
+        assert idle('PING') == b'PONG' and other('PING') == b'PONG'
+        other('MULTI')
+        waiting.send('BRPOP', 'app:q', 3)
+        time.sleep(0.3)
+        agent.process.signal(signal.SIGTERM)
+        assert idle.closed_within(2)
+        assert waiting.read() is None
+        assert other('EXEC') == []
+        assert other.closed_within(2)
+    agent.process.popen.wait(15)
+    assert agent.process.popen.returncode == 0
+
+
+def test_password_of_a_listener(keyward, make_agent, token_file, tmp_path):
+    secret = tmp_path / 'local.password'
+    secret.write_text('open sesame\n')
+    agent = make_agent(keyward, '--token-file', token_file().path, '--password-file', secret).start()
+    with connect(agent.port, plain=True) as client:
+        assert client('PING').prefix == 'NOAUTH'
+        assert client('AUTH', 'wrong').prefix == 'WRONGPASS'
+        assert client('AUTH', 'open sesame') == b'OK'
+        assert client('PING') == b'PONG'
+
+
+def source_arguments(keyward, token):
+    return ['--upstream', f'rediss://localhost:{keyward.port}', '--ca', str(keyward.authority.ca), '--token-file', str(token)]
+
+
+def test_exec_and_redis_cli(keyward, token_file, tmp_path):
+    file = token_file()
+    arguments = source_arguments(keyward, file.path)
+    script = 'redis-cli -u $REDIS_URL SET app:e 1; redis-cli -s $KEYWARD_SOCKET GET app:e; env; exit 7'
+    ended = run('exec', *arguments, '--', 'sh', '-c', script)
+    assert ended.returncode == 7 and ended.stdout.startswith('OK\n1\n') and ended.stderr == '', ended
+    assert file.path.read_text() not in ended.stdout
+    ended = run('redis-cli', *arguments, 'GET', 'app:e')
+    assert (ended.returncode, ended.stdout) == (0, '1\n'), ended
+    assert run('exec', *arguments, '--', 'sh', '-c', 'kill -9 $$').returncode == 137
+    assert run('exec', *arguments, '--', 'keyward-no-such-program').returncode == 127
+    assert run('exec', *arguments, '--nonsense', 'x').returncode == 2
+    wrong = run('exec', *source_arguments(keyward, tmp_path / 'nothing'), '--', 'true')
+    assert wrong.returncode == 1 and 'cannot be read' in wrong.stderr
+
+
+def test_exec_forwards_signals(keyward, token_file, tmp_path):
+    script = 'trap "echo term; exit 3" TERM; echo up; while :; do sleep 0.1; done'
+    process = Process([BINARY, 'exec', *source_arguments(keyward, token_file().path), '--', 'sh', '-c', script], tmp_path / 'log')
+    process.expect(lambda: 'up' in process.text(), 10, 'the program')
+    process.signal(signal.SIGTERM)
+    assert process.popen.wait(10) == 3 and process.text() == 'up\nterm\n'
+
+
+def test_a_redis_py_subscriber_in_resp2(keyward, make_agent, token_file):
+    """An unmodified redis-py with `redis://`: every message once, in order, over many token lives and without a reconnect."""
+    agent = make_agent(keyward, '--token-file', token_file().path).start()
+    publisher = redis_py.Redis.from_url(agent.url, protocol=2)
+    subscriber = redis_py.Redis.from_url(f'unix://{agent.socket}', protocol=2).pubsub(ignore_subscribe_messages=True)
+    subscriber.subscribe('app:news')
+    subscriber.psubscribe('app:n*')
+    subscriber.get_message(timeout=2), subscriber.get_message(timeout=2)
+    heard, stop, accepted = [], threading.Event(), agent.status()['accepted']
+
+    def listen():
+        while not stop.is_set():
+            if message := subscriber.get_message(timeout=0.2):
+                heard.append((message['type'], int(message['data'])))
+    listener = threading.Thread(target=listen)
+    listener.start()
+    sent, began = 0, time.monotonic()
+    while time.monotonic() < began + LIFE * LIVES:
+        assert publisher.publish('app:news', sent) == 2
+        sent += 1
+        time.sleep(0.005)
+    until(lambda: len(heard) == 2 * sent, 5, 'the last message')
+    stop.set()
+    listener.join()
+    for kind in ('message', 'pmessage'):
+        assert [n for k, n in heard if k == kind] == list(range(sent))
+    status = agent.status()
+    assert status['accepted'] <= accepted + 2 and status['renewals'] >= LIVES - 1, status  # the status itself connects
+
+
+QUEUES = '''
+apiVersion: keyward/v1
+team: queues
+owners: [e2e@example.com]
+grants:
+  - name: worker
+    who: [{issuer: local, groups: [app]}]
+    allow:
+      - commands: ["@all", "-@dangerous", "+info"]
+        keys: ["*"]
+        channels: ["*"]
+'''
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_bullmq_unmodified(make_keyward, make_agent, token_file):
+    server = make_keyward(policies={'q.yaml': QUEUES}).start()
+    file = token_file()
+    agent = make_agent(server, '--token-file', file.path).start()
+    modules = Path(os.environ.get('KEYWARD_NODE_MODULES', HERE / 'node_modules'))
+    ended = subprocess.run(['node', HERE / 'clients/bullmq.mjs', str(modules), str(agent.port), str(LIFE * LIVES)],
+                           capture_output=True, text=True, timeout=LIFE * LIVES + 60)
+    assert ended.returncode == 0, ended.stdout + ended.stderr + agent.process.text()
+    print(ended.stdout)
+    facts = json.loads(ended.stdout.strip().splitlines()[-1])
+    assert facts['added'] == facts['done'] == facts['completed'] > 0 and facts['twice'] == 0 and facts['errors'] == [], facts
+    assert file.written >= LIVES and agent.status()['renewals_refused'] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize('python', ['debian12'])
+def test_celery_unmodified(python, make_keyward, make_agent, token_file, old_python, tmp_path):
+    """Workers with a plain redis:// URL; with Debian 12 the kombu of its time, which cannot renew anything."""
+    server = make_keyward(policies={'q.yaml': QUEUES}).start()
+    file = token_file()
+    agent = make_agent(server, '--token-file', file.path).start()
+    interpreter = old_python if python == 'debian12' else sys.executable
+    env = {'APP_URL': agent.url, 'PYTHONDONTWRITEBYTECODE': '1', 'NO_COLOR': '1'}
+    worker = Process([interpreter, '-m', 'celery', '-A', 'celery_app', 'worker', '-c', '2', '-E', '--loglevel', 'INFO', '-n', 'w@test'],
+                     tmp_path / 'worker.log', env=env, cwd=HERE)
+    try:
+        worker.expect(lambda: ' ready.' in worker.text(), 40, 'the worker being ready')
+        ended = subprocess.run([interpreter, 'celery_driver.py', 'steady', str(LIFE * LIVES)], capture_output=True, text=True,
+                               timeout=LIFE * LIVES + 120, cwd=HERE, env=dict(os.environ, **env), stdin=subprocess.DEVNULL)
+        assert ended.returncode == 0 and ended.stdout.rstrip().endswith('done'), ended.stdout + ended.stderr + worker.text()[-3000:]
+        print(ended.stdout)
+    finally:
+        worker.stop(20)
+    for trouble in ('Connection to broker lost', 'ConnectionError', 'AuthenticationError', 'Traceback'):
+        assert trouble not in worker.text(), worker.text()[-3000:]
+    assert file.written >= LIVES and agent.status()['renewals_refused'] == 0
