@@ -21,7 +21,7 @@ WallTime session_end(const identity::Principal& principal, const policy::Limits&
 }  // namespace
 
 void LoginFlow::authenticate(std::string user, Secret token, const Proof& proof) {
-  began_ = shard_.clock().mono();
+  began_ = SystemClock().mono();
   user_ = std::move(user);
   token_ = std::move(token);
   source_ = proof.source;
@@ -139,7 +139,7 @@ void LoginFlow::finish(LoginResult result) {
   Durations& took = shard.metrics().logins_took[static_cast<std::size_t>(way_)];
   const Done done = std::move(done_);  // may destroy this
   done(std::move(result));
-  if (counts) took.add(shard.clock().mono() - began);
+  if (counts) took.add(SystemClock().mono() - began);
 }
 
 }  // namespace keyward::proxy

@@ -68,7 +68,9 @@ class LoginFlow {
   Done done_;
   std::string user_;
   Secret token_;
-  MonoTime began_ = MonoTime::max();  // of the AUTH; max() for renew(), which nobody waits for
+  // By the system's clock, since the shard's stands still within a turn; max() for renew(), which
+  // nobody waits for.
+  MonoTime began_ = MonoTime::max();
   LoginWay way_ = LoginWay::remembered;
   bool break_glass_ = false;
   std::string source_;
