@@ -13,3 +13,10 @@ find_library(HIREDIS_LIBRARY hiredis REQUIRED)
 add_library(hiredis::hiredis INTERFACE IMPORTED)
 target_include_directories(hiredis::hiredis SYSTEM INTERFACE ${HIREDIS_INCLUDE})
 target_link_libraries(hiredis::hiredis INTERFACE ${HIREDIS_LIBRARY})
+
+# libzstd's pkg-config file and its CMake package differ between distributions; the header and the library do not.
+find_path(ZSTD_INCLUDE zstd.h REQUIRED)
+find_library(ZSTD_LIBRARY zstd REQUIRED)
+add_library(zstd::zstd INTERFACE IMPORTED)
+target_include_directories(zstd::zstd SYSTEM INTERFACE ${ZSTD_INCLUDE})
+target_link_libraries(zstd::zstd INTERFACE ${ZSTD_LIBRARY})

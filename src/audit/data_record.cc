@@ -42,6 +42,8 @@ static_assert(kWentWell.starts_with(kDataOpening));
 std::string_view beginning_of(const Event& event) {
   if (event.kind == Kind::denial)
     return R"({"class_uid":6005,"category_uid":6,"severity_id":3,"status_id":2,"action_id":2,"disposition_id":2)";
+  if (event.kind == Kind::intent)
+    return R"({"class_uid":6005,"category_uid":6,"severity_id":1,"status_id":99,"status":"Intent")";
   switch (event.outcome) {
     case Outcome::ok:
       return kWentWell;
@@ -149,8 +151,9 @@ char* DataRecords::write(char* at, const Event& event, const Place& place,
   at = put(at, R"(,"time_us":)");
   const std::uint64_t time = microseconds(place.time);
   at = put(at, time);
-  at = put(at, event.kind == Kind::denial ? std::string_view(R"(,"kind":"denial")")
-                                          : R"(,"kind":"command")");
+  at = put(at, event.kind == Kind::denial   ? std::string_view(R"(,"kind":"denial")")
+               : event.kind == Kind::intent ? R"(,"kind":"intent")"
+                                            : R"(,"kind":"command")");
   at = put_facts(at, event, place);
   at = put(at, "}}");
   at = put(at, activity_text(request.activity));

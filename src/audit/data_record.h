@@ -36,7 +36,7 @@ class DataRecords {
 
 // True for the kinds of records that this writes.
 [[nodiscard]] constexpr bool about_data(Kind kind) {
-  return kind == Kind::command || kind == Kind::denial;
+  return kind == Kind::command || kind == Kind::denial || kind == Kind::intent;
 }
 
 // True when the line begins with the opening, byte for byte.

@@ -2,16 +2,20 @@
 
 #include "audit/chain.h"
 #include "audit/data_record.h"
+#include "audit/head.h"
+#include "audit/json_text.h"
 #include "audit/line_buffer.h"
 #include "audit/line_head.h"
 #include "audit/ocsf.h"
 #include "audit/previous_run.h"
 #include "audit/seal.h"
 #include "audit/stream_file.h"
+#include "audit/syncer.h"
 #include "audit/trail_files.h"
 
 #include <algorithm>
 #include <atomic>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <span>
 #include <system_error>
@@ -29,6 +33,7 @@ constexpr auto kNameCheckInterval = std::chrono::seconds(1);
 // What is given up first when nothing can be written: records whose loss hides no change of data or
 // rights.
 bool may_be_shed(const Event& event) {
+  if (event.subject != nullptr && event.subject->durability == Durability::async) return true;
   switch (event.kind) {
     case Kind::login:
     case Kind::login_refused:
@@ -79,12 +84,18 @@ struct Journal::State {
   WallTime wall{};
   Descriptor lock;
   StreamFile file;
+  std::uint64_t number = 0;      // of the segment
+  std::uint64_t file_size = 0;   // with what waits for it
+  std::uint64_t file_first = 0;  // sequence of its first record
+  MonoTime opened{};
+  MonoTime next_rotation_try{};
 
   LineBuffer buffer;  // the first `written` bytes are with the kernel
   std::size_t written = 0;
   std::uint64_t durable = 0;
   Counters counters;
   bool closed = false;
+  std::shared_ptr<Head> head = std::make_shared<Head>();
 
   struct Trouble {
     WallTime since{};
@@ -93,47 +104,146 @@ struct Journal::State {
   };
   Trouble trouble;
   bool failing = false;
+
+  std::unique_ptr<Syncer> syncer;  // once a record asked for it
+  std::function<void()> on_synced;
+  std::uint64_t sync_wanted = 0;  // the last record that asked for it
+  std::uint64_t sync_requested = 0;
+  std::optional<MonoTime> sync_since;  // since when something is waited for
+  bool sync_late = false;
   MonoTime next_name_check{};
 
   Result<> start();
   [[nodiscard]] Place next_place();
   void added(const char* begin, const char* end);
-  std::uint64_t put(const Event& event, std::string_view extra);
+  using Sign = std::function<void(std::span<char> line)>;
+  std::uint64_t put(const Event& event, std::string_view extra, const Sign& sign = {});
   std::uint64_t put_data(const Event& event);
   const Opening& opening_of(const Subject& subject, std::uint32_t db);
   bool write_out();
   void fail(int error);
   void recover();
-  [[nodiscard]] bool file_is_gone();
+  void publish();
+  void mind_sync(MonoTime now);
+  Result<> enter_segment(const PreviousRun& previous, Kind kind);
+  [[nodiscard]] bool outlived(MonoTime now) const;
+  void rotate(MonoTime now);
+  [[nodiscard]] bool file_is_gone(MonoTime now);
 };
 
-// Writes the start record as the first line of a new file.
 Result<> Journal::State::start() {
   auto files = files_of(config);
   if (!files) return files.error();
   PreviousRun previous;
-  std::uint64_t number = 1;
   if (!files->empty()) {
     auto run = read_previous_run(files->back());
     if (!run) return run.error();
     previous = *std::move(run);
-    number = files->back().number + 1;
+    number = files->back().number;
   }
   chain.resume(previous.sequence, previous.hash);
   last_time = WallTime(std::chrono::microseconds(previous.time_us));
-  const std::string name = file_name(config.instance, config.stream, clock.wall(), number);
+  return enter_segment(previous, Kind::start);
+}
+
+// Makes the next segment with its first record; when that cannot be, nothing has changed.
+Result<> Journal::State::enter_segment(const PreviousRun& previous, Kind kind) {
+  const Chain before = chain;
+  const Counters counted = counters;
+  const std::string name = file_name(config.instance, config.stream, clock.wall(), number + 1);
   Event event;
-  event.kind = Kind::start;
-  put(event, previous.claim(name));
+  event.kind = kind;
+  std::string extra = previous.claim(name);
+  if (kind == Kind::start && !config.signed_by.empty()) {
+    append_filled(extra, 2 * kTextLimit * kGrowth,
+                  [&](char* at) { return put_text(at, "signed_by", config.signed_by); });
+  }
+  put(event, extra);
   auto created = StreamFile::create(config.directory, name,
                                     config.instance + "." + config.stream + ".new", buffer.view());
-  if (!created) return created.error();
-  file = *std::move(created);
+  const std::uint64_t size = buffer.size();
   buffer.clear(kKeepCapacity);
-  durable = chain.sequence();
-  ++counters.flushes;
   clock_read = false;
+  if (!created) {
+    chain = before;
+    counters = counted;
+    return created.error();
+  }
+  file = *std::move(created);
+  if (syncer) syncer->enter(file.descriptor());
+  ++number;
+  file_size = size;
+  file_first = durable = chain.sequence();
+  opened = clock.mono();
+  ++counters.flushes;
+  publish();
   return {};
+}
+
+void Journal::State::publish() {
+  HeadState state;
+  state.sequence = durable;
+  state.number = number;
+  state.denied = counters.denied;
+  state.lost = counters.shed;
+  state.open = closed ? 0 : 1;
+  chain.last().copy(state.hash.data(), state.hash.size());
+  head->store(state);
+}
+
+// Asks for the sync of what was written, and tells a disk that takes too long from one that does
+// not. The record that says so waits for nothing.
+void Journal::State::mind_sync(MonoTime now) {
+  if (sync_wanted == 0) return;
+  if (!syncer) {
+    const Descriptor folder(::open(config.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    syncer = std::make_unique<Syncer>(folder.number(), on_synced);
+    syncer->enter(file.descriptor());
+  }
+  const std::uint64_t reached = std::min(sync_wanted, durable);
+  if (reached > sync_requested) {
+    sync_requested = durable;
+    syncer->request(durable);
+    if (!sync_since) sync_since = now;
+  }
+  const std::uint64_t synced = syncer->synced();
+  if (synced >= sync_requested) {
+    sync_since.reset();
+  } else if (!sync_late && now - *sync_since >= config.sync_limit) {
+    sync_late = true;
+    ++counters.late_syncs;
+  }
+  if (!sync_late || sync_since || syncer->error() != 0) return;
+  sync_late = false;
+  Event event;
+  event.kind = Kind::gap;
+  event.reason = "the trail could not be brought to the disk in time; no record was lost";
+  put(event, R"(,"lost":0)");
+}
+
+// A segment that holds nothing but its first record is kept, however old.
+bool Journal::State::outlived(MonoTime now) const {
+  if (chain.sequence() == file_first) return false;
+  if (config.rotate.size > 0 && file_size >= config.rotate.size) return true;
+  return config.rotate.every.count() > 0 && now - opened >= config.rotate.every;
+}
+
+// Everything is with the kernel. While no new segment can be made, the old one goes on.
+void Journal::State::rotate(MonoTime now) {
+  if (now < next_rotation_try) return;
+  PreviousRun previous;
+  previous.file = file.path().substr(file.path().rfind('/') + 1);
+  previous.sequence = chain.sequence();
+  chain.last().copy(previous.hash.data(), previous.hash.size());
+  previous.rotated = true;
+  if (!enter_segment(previous, Kind::segment)) {
+    ++counters.failures;
+    next_rotation_try = now + kNameCheckInterval;
+    return;
+  }
+  ++counters.rotations;
+  chapter = new_chapter();
+  chapter_ends = counters.bytes + kChapterSize;
 }
 
 // The clock is read once between two flushes, which is once a turn of the loop.
@@ -146,14 +256,17 @@ Place Journal::State::next_place() {
 void Journal::State::added(const char* begin, const char* end) {
   buffer.commit(end);
   ++counters.records;
-  counters.bytes += static_cast<std::uint64_t>(end - begin);
+  const auto size = static_cast<std::uint64_t>(end - begin);
+  counters.bytes += size;
+  file_size += size;
 }
 
-std::uint64_t Journal::State::put(const Event& event, std::string_view extra) {
+std::uint64_t Journal::State::put(const Event& event, std::string_view extra, const Sign& sign) {
   char* const begin = buffer.room(kLineLimit + 1);
   char* end = writer.write(begin, event, next_place(), extra);
   const std::span<char> line(begin, end);
   if (event.kind == Kind::stop) seal(line);
+  if (sign) sign(line);
   chain.add({line.data(), line.size()});
   *end++ = '\n';
   added(begin, end);
@@ -199,6 +312,7 @@ bool Journal::State::write_out() {
     durable = chain.sequence();
     buffer.clear(kKeepCapacity);
     written = 0;
+    publish();
     return true;
   }
   const std::string_view gone = rest.substr(0, done.bytes);
@@ -235,8 +349,7 @@ void Journal::State::recover() {
 }
 
 // Looked up once a second: a removed file swallows records without an error.
-bool Journal::State::file_is_gone() {
-  const MonoTime now = clock.mono();
+bool Journal::State::file_is_gone(MonoTime now) {
   if (now < next_name_check) return false;
   next_name_check = now + kNameCheckInterval;
   return !file.still_named();
@@ -269,13 +382,25 @@ std::uint64_t Journal::append(const Event& event) {
     ++state.counters.shed;
     return 0;
   }
-  return about_data(event.kind) ? state.put_data(event) : state.put(event, {});
+  if (event.kind == Kind::denial) ++state.counters.denied;
+  const std::uint64_t ticket =
+      about_data(event.kind) ? state.put_data(event) : state.put(event, {});
+  if (event.subject != nullptr && event.subject->durability >= Durability::synced)
+    state.sync_wanted = ticket;
+  return ticket;
+}
+
+std::uint64_t Journal::append_signed(const Event& event, std::string_view extra,
+                                     const std::function<void(std::span<char> line)>& sign) {
+  return state_->closed ? kNever : state_->put(event, extra, sign);
 }
 
 Receipt Journal::flush() {
   State& state = *state_;
-  if (!state.closed && pending()) {
-    if (state.file_is_gone()) {
+  if (state.closed) return receipt();
+  const MonoTime now = state.clock.mono();
+  if (pending()) {
+    if (state.file_is_gone(now)) {
       state.fail(ENOENT);
       state.next_name_check =
           {};  // until a restart: what is written there is lost, so nothing may count as written
@@ -284,15 +409,41 @@ Receipt Journal::flush() {
       if (state.write_out() && was_failing) state.recover();
     }
   }
+  state.mind_sync(now);
   state.clock_read = false;
+  if (!state.failing && !pending() && state.outlived(now)) state.rotate(now);
   return receipt();
 }
 
-Receipt Journal::receipt() const { return make_receipt(state_->durable); }
+Receipt Journal::receipt(Durability level) const {
+  const State& state = *state_;
+  if (level == Durability::async) return make_receipt(kNever - 1);
+  if (level == Durability::written) return make_receipt(state.durable);
+  // What was there before anything asked for a sync was covered by the first one that did.
+  return make_receipt(state.syncer ? std::min(state.syncer->synced(), state.durable) : 0);
+}
 
-bool Journal::healthy() const { return !state_->failing && !state_->closed; }
+bool Journal::healthy() const {
+  const State& state = *state_;
+  return !state.failing && !state.closed && !state.sync_late &&
+         (!state.syncer || state.syncer->error() == 0);
+}
+
+bool Journal::ready(Durability level) const {
+  if (level == Durability::async) return true;
+  return level == Durability::written ? !state_->failing && !state_->closed : healthy();
+}
+
+void Journal::on_synced(std::function<void()> done) { state_->on_synced = std::move(done); }
 
 bool Journal::pending() const { return state_->written < state_->buffer.size(); }
+
+bool Journal::outlived() const {
+  const State& state = *state_;
+  return !state.closed && !state.failing && state.outlived(state.clock.mono());
+}
+
+std::shared_ptr<const Head> Journal::head() const { return state_->head; }
 
 void Journal::close(std::string_view reason) {
   State& state = *state_;
@@ -300,9 +451,12 @@ void Journal::close(std::string_view reason) {
   Event event;
   event.kind = Kind::stop;
   event.reason = reason;
+  state.config.rotate = {0, std::chrono::milliseconds(0)};  // the stop record is the last
   state.put(event, open_seal());
   flush();
   state.closed = true;
+  if (!state.failing) state.publish();
+  state.syncer.reset();
   state.file.sync();
   state.lock.reset();
 }

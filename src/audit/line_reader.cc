@@ -3,9 +3,7 @@
 #include "audit/line_head.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
-#include <unistd.h>
 
 namespace keyward::audit {
 namespace {
@@ -13,9 +11,10 @@ constexpr std::size_t kBlock = std::size_t{4} << 20;
 static_assert(kBlock > 2 * kLineLimit);
 }  // namespace
 
-LineReader::LineReader(int fd, std::uint64_t end, std::function<void(std::uint64_t)> progress)
-    : fd_(fd), end_(end), progress_(std::move(progress)) {
-  block_.resize(std::min<std::uint64_t>(kBlock, end + 1));
+LineReader::LineReader(Segment& segment, std::uint64_t end,
+                       std::function<void(std::uint64_t)> progress, std::uint64_t begin)
+    : segment_(&segment), at_(begin), end_(end), progress_(std::move(progress)) {
+  block_.resize(std::min<std::uint64_t>(kBlock, end + 1 - begin));
 }
 
 // Moves the unread rest to the front and reads behind it.
@@ -26,10 +25,7 @@ bool LineReader::fill() {
   begin_ = 0;
   const std::size_t wanted = std::min<std::uint64_t>(block_.size() - filled_, end_ - at_);
   if (wanted == 0) return false;
-  ssize_t count = 0;
-  do {
-    count = ::pread(fd_, block_.data() + filled_, wanted, static_cast<off_t>(at_));
-  } while (count < 0 && errno == EINTR);
+  const ssize_t count = segment_->read(block_.data() + filled_, wanted, at_);
   if (count <= 0) {
     failed_ = count < 0;
     return false;

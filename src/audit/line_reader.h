@@ -1,5 +1,7 @@
-// Reads a file line by line in large blocks, with bounded memory.
+// Reads a segment line by line in large blocks, with bounded memory.
 #pragma once
+
+#include "audit/segment.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -12,8 +14,10 @@ namespace keyward::audit {
 
 class LineReader {
  public:
-  // Reads the first `end` bytes. `progress` hears of every block.
-  LineReader(int fd, std::uint64_t end, std::function<void(std::uint64_t)> progress);
+  // Reads its text from `begin` up to `end`. `progress` hears of every block. The segment must
+  // outlive it.
+  LineReader(Segment& segment, std::uint64_t end, std::function<void(std::uint64_t)> progress,
+             std::uint64_t begin = 0);
 
   // The next line that ends in a newline, without it; valid until the next call. A line longer than
   // kLineLimit comes cut at the limit, which no record is.
@@ -27,8 +31,8 @@ class LineReader {
  private:
   bool fill();
 
-  int fd_;
-  std::uint64_t at_ = 0, end_;
+  Segment* segment_;
+  std::uint64_t at_, end_;
   std::function<void(std::uint64_t)> progress_;
   std::string block_;
   std::size_t begin_ = 0, scanned_ = 0, filled_ = 0;

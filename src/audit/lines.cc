@@ -1,15 +1,11 @@
 #include "keyward/audit/lines.h"
 
 #include "audit/line_reader.h"
+#include "audit/segment.h"
 #include "audit/trail_files.h"
 
-#include "keyward/base/descriptor.h"
-
 #include <algorithm>
-#include <cerrno>
-#include <fcntl.h>
 #include <filesystem>
-#include <sys/stat.h>
 #include <system_error>
 
 namespace keyward::audit {
@@ -23,11 +19,15 @@ struct Source {
 };
 
 Result<> add_file(const std::string& path, std::vector<Source>& out) {
-  std::error_code code;
-  const auto size = fs::file_size(path, code);
-  if (code) return Error(Errc::io, "trail " + path + ": " + code.message());
-  out.push_back({path, size});
+  const auto segment = Segment::open(path);
+  if (!segment) return segment.error();
+  out.push_back({path, segment->size()});
   return {};
+}
+
+bool may_be_segment(const fs::path& path) {
+  return path.extension() == ".jsonl" ||
+         (path.extension() == kCompressedEnding && path.stem().extension() == ".jsonl");
 }
 
 // A folder of copies may hold files under other names: any *.jsonl will do there.
@@ -40,7 +40,7 @@ Result<> add_folder(const std::string& path, std::vector<Source>& out) {
     std::error_code code;
     for (fs::directory_iterator entry(path, code); !code && entry != fs::directory_iterator();
          entry.increment(code)) {
-      if (entry->path().extension() == ".jsonl") names.push_back(entry->path().string());
+      if (may_be_segment(entry->path())) names.push_back(entry->path().string());
     }
     std::sort(names.begin(), names.end());
   }
@@ -58,7 +58,7 @@ struct TrailLines::State {
   Progress progress;
   std::uint64_t total = 0, done = 0;
   std::size_t opened = 0;
-  Descriptor fd;
+  std::optional<Segment> segment;
   std::optional<LineReader> reader;
   std::vector<std::string> failed;
 
@@ -66,12 +66,13 @@ struct TrailLines::State {
     reader.reset();
     if (opened == sources.size()) return false;
     const Source& source = sources[opened++];
-    fd.reset(::open(source.path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!fd.open()) {
-      failed.push_back(source.path + ": " + std::generic_category().message(errno));
+    auto from = Segment::open(source.path);
+    if (!from) {
+      failed.push_back(from.error().message());
       return open_next();
     }
-    reader.emplace(fd.number(), source.size, [this](std::uint64_t count) {
+    segment.emplace(*std::move(from));
+    reader.emplace(*segment, source.size, [this](std::uint64_t count) {
       done += count;
       if (progress) progress(done, total);
     });

@@ -20,7 +20,7 @@ struct Shape {
   unsigned severity_id;
 };
 
-constexpr std::array<Shape, 15> kShapes{{
+constexpr std::array<Shape, 18> kShapes{{
     {"login", 3002, 3, 1, {}, 1},
     {"login_refused", 3002, 3, 1, {}, 3},
     {"session_end", 3002, 3, 2, {}, 1},
@@ -36,6 +36,9 @@ constexpr std::array<Shape, 15> kShapes{{
     {"session", 3003, 3, 1, {}, 1},
     {"break_glass", 3003, 3, 1, {}, 4},
     {"break_glass_end", 3003, 3, 99, "Revoke Privileges", 2},
+    {"segment", 6002, 6, 99, "Audit segment", 1},
+    {"checkpoint", 6002, 6, 99, "Audit checkpoint", 1},
+    {"intent", 6005, 6, 0, {}, 1},  // see data_record.cc
 }};
 
 const Shape& shape_of(Kind kind) { return kShapes[static_cast<std::size_t>(kind)]; }

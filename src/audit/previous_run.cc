@@ -2,16 +2,11 @@
 
 #include "audit/json_text.h"
 #include "audit/line_head.h"
-
-#include "keyward/base/descriptor.h"
+#include "audit/segment.h"
 
 #include <boost/json.hpp>
 
 #include <algorithm>
-#include <cerrno>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <system_error>
 
 namespace keyward::audit {
 namespace {
@@ -20,21 +15,6 @@ namespace json = boost::json;
 
 // A crash cuts at most what one flush held; more damage than this is a case for a person.
 constexpr std::uint64_t kTailLimit = std::uint64_t{128} << 20;
-
-Result<std::string> read_range(int fd, std::uint64_t begin, std::uint64_t end) {
-  std::string bytes(end - begin, '\0');
-  std::size_t filled = 0;
-  while (filled < bytes.size()) {
-    const ssize_t count = ::pread(fd, bytes.data() + filled, bytes.size() - filled,
-                                  static_cast<off_t>(begin + filled));
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0)
-      return Error(Errc::io,
-                   count < 0 ? std::generic_category().message(errno) : "file became shorter");
-    filled += static_cast<std::size_t>(count);
-  }
-  return bytes;
-}
 
 // The last whole record that lies entirely in `tail`; `from_start` when the tail is the whole file.
 bool find_last_record(std::string_view tail, bool from_start, PreviousRun& run) {
@@ -90,6 +70,7 @@ bool read_previous(const json::value& value, PreviousRun& run) {
   if (from == nullptr || !read_text(*from, "file", run.file) || !read_text(*from, "end", end))
     return false;
   run.stopped = end == "stop";
+  run.rotated = end == "rotated";
   if (!read_number(*from, "sequence", run.sequence) || !read_hash(*from, "hash", run.hash))
     return false;
   if (!from->contains("torn_bytes")) return true;
@@ -105,7 +86,8 @@ std::string PreviousRun::claim(std::string_view own_file) const {
     at = put_text(at, "file", own_file);
     if (file.empty()) return put(at, ",\"previous\":null");
     at = put(at, R"(,"previous":{"end":)");
-    at = put_text(put(at, stopped ? "\"stop\"" : "\"crash\""), "file", file);
+    at = put(at, rotated ? "\"rotated\"" : stopped ? "\"stop\"" : "\"crash\"");
+    at = put_text(at, "file", file);
     at = put_text(put_number(at, "sequence", sequence), "hash", view(hash));
     if (torn_bytes > 0) {
       at = put_text(put_number(at, "torn_bytes", torn_bytes), "torn_sha256", view(torn_hash));
@@ -116,18 +98,14 @@ std::string PreviousRun::claim(std::string_view own_file) const {
 }
 
 Result<PreviousRun> read_previous_run(const TrailFile& file) {
-  const Descriptor fd(::open(file.path.c_str(), O_RDONLY | O_CLOEXEC));
-  struct stat facts {};
-  if (!fd.open() || ::fstat(fd.number(), &facts) != 0) {
-    return Error(Errc::io,
-                 "audit file " + file.path + ": " + std::generic_category().message(errno));
-  }
-  const auto size = static_cast<std::uint64_t>(facts.st_size);
+  auto segment = Segment::open(file.path);
+  if (!segment) return segment.error();
+  const std::uint64_t size = segment->size();
   PreviousRun run;
   run.file = file.name;
   for (std::uint64_t window = 64 << 10;; window *= 8) {
     const std::uint64_t begin = size > window ? size - window : 0;
-    auto tail = read_range(fd.number(), begin, size);
+    auto tail = read_range(*segment, begin, size);
     if (!tail) return Error(Errc::io, "audit file " + file.path + ": " + tail.error().message());
     if (find_last_record(*tail, begin == 0, run)) return run;
     if (begin == 0 || window > kTailLimit) break;
@@ -140,7 +118,7 @@ Result<PreviousRun> read_previous_run(const TrailFile& file) {
 
 std::optional<StartClaim> parse_claim(std::string_view line) {
   const auto head = parse_head(line);
-  if (!head || head->kind != "start") return {};
+  if (!head || (head->kind != "start" && head->kind != "segment")) return {};
   json::error_code error;
   const json::value whole = json::parse(line, error);
   if (error) return {};
@@ -148,8 +126,10 @@ std::optional<StartClaim> parse_claim(std::string_view line) {
   const json::object* fields = keyward == nullptr ? nullptr : keyward->if_object();
   StartClaim claim;
   if (fields == nullptr || !read_text(*fields, "file", claim.own_file)) return {};
+  if (fields->contains("signed_by") && !read_text(*fields, "signed_by", claim.signed_by)) return {};
   const json::value* previous = fields->if_contains("previous");
   if (previous == nullptr || !read_previous(*previous, claim.previous)) return {};
+  if (claim.previous.rotated != (head->kind == "segment")) return {};
   return claim;
 }
 

@@ -1,5 +1,4 @@
-// Where an earlier run of a stream ended: what the next run continues and vouches for in its start
-// record.
+// Where the segment before ended: what the next one continues and vouches for in its first record.
 #pragma once
 
 #include "audit/chain.h"
@@ -19,10 +18,11 @@ struct PreviousRun {
   HexDigest hash = kNoHash;      // of that record
   std::uint64_t time_us = 0;     // of that record
   bool stopped = false;          // that record is a stop record and nothing follows it
+  bool rotated = false;          // the same run goes on in the next segment
   std::uint64_t torn_bytes = 0;  // what follows it: a line that a crash cut, or damage
   HexDigest torn_hash = kNoHash;
 
-  // ,"file":"<own>","previous":{...} (or null) for unmapped.keyward of the start record.
+  // ,"file":"<own>","previous":{...} (or null) for unmapped.keyward of a segment's first record.
   [[nodiscard]] std::string claim(std::string_view own_file) const;
 };
 
@@ -30,9 +30,11 @@ struct PreviousRun {
 // continued.
 [[nodiscard]] Result<PreviousRun> read_previous_run(const TrailFile& file);
 
-// What a start record says about the file before; nullopt when the line is no start record.
+// What the first record of a segment says about the one before; nullopt when the line is no such
+// record.
 struct StartClaim {
   std::string own_file;
+  std::string signed_by;  // the key of the checkpoints; only a start record says it
   PreviousRun previous;
 };
 [[nodiscard]] std::optional<StartClaim> parse_claim(std::string_view line);

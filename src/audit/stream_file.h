@@ -37,6 +37,7 @@ class StreamFile {
   [[nodiscard]] bool still_named() const;
   void sync();
   [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] int descriptor() const { return fd_.number(); }
 
  private:
   Descriptor fd_;

@@ -1,19 +1,18 @@
 #include "keyward/audit/tail.h"
 
 #include "audit/line_head.h"
+#include "audit/segment.h"
 #include "audit/trail_files.h"
 
-#include "keyward/base/descriptor.h"
 #include "keyward/base/log.h"
 
 #include <boost/json.hpp>
 
 #include <algorithm>
 #include <cerrno>
-#include <fcntl.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
+#include <set>
 #include <system_error>
 
 namespace keyward::audit {
@@ -22,6 +21,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kBlock = std::size_t{8} << 20;
+constexpr std::uint64_t kReadToItsEnd = ~std::uint64_t{0};
 
 std::string_view text(const json::object& from, std::string_view name) {
   const json::value* found = from.if_contains(name);
@@ -69,40 +69,33 @@ std::string who_of(const json::value& whole, const json::object& fields, bool se
 // A command that says nothing else went well.
 std::string_view outcome_of(const json::object& fields, std::string_view kind) {
   if (kind == "denial") return "denied";
+  if (kind == "intent") return "about to";
   const std::string_view outcome = text(fields, "outcome");
   return outcome.empty() ? "ok" : outcome;
 }
 
 // The complete lines of `file` behind `offset`, at most a block of them.
 Result<> read_lines(const TrailFile& file, std::uint64_t& offset, std::vector<std::string>& lines) {
-  const Descriptor fd(::open(file.path.c_str(), O_RDONLY | O_CLOEXEC));
-  struct stat facts {};
-  if (!fd.open() || ::fstat(fd.number(), &facts) != 0) {
-    return Error(Errc::io,
-                 "audit file " + file.path + ": " + std::generic_category().message(errno));
-  }
-  const auto size = static_cast<std::uint64_t>(facts.st_size);
-  if (size <= offset) return {};
-  std::string block(std::min<std::uint64_t>(kBlock, size - offset), '\0');
-  const ssize_t count =
-      ::pread(fd.number(), block.data(), block.size(), static_cast<off_t>(offset));
-  if (count < 0)
-    return Error(Errc::io,
-                 "audit file " + file.path + ": " + std::generic_category().message(errno));
-  std::string_view rest = std::string_view(block).substr(0, static_cast<std::size_t>(count));
-  for (std::size_t end = rest.find('\n'); end != std::string_view::npos; end = rest.find('\n')) {
-    lines.emplace_back(rest.substr(0, end));
-    rest.remove_prefix(end + 1);
-    offset += end + 1;
+  auto segment = Segment::open(file.path);
+  if (!segment) return segment.error();
+  if (segment->size() <= offset) return {};
+  const std::uint64_t end = std::min(segment->size(), offset + kBlock);
+  const auto block = read_range(*segment, offset, end);
+  if (!block) return Error(Errc::io, "audit file " + file.path + ": " + block.error().message());
+  std::string_view rest = *block;
+  for (std::size_t at = rest.find('\n'); at != std::string_view::npos; at = rest.find('\n')) {
+    lines.emplace_back(rest.substr(0, at));
+    rest.remove_prefix(at + 1);
+    offset += at + 1;
   }
   if (rest.size() == kBlock) offset += rest.size();  // no record is that long: step over the damage
   return {};
 }
 
-// What a session is, for the records that follow; not an event.
-bool introduces_session(const std::string& line) {
+// What a session is, for the records that follow, and what the trail says of itself; not events.
+bool serves_the_trail(const std::string& line) {
   const auto head = parse_head(line);
-  return head && head->kind == "session";
+  return head && (head->kind == "session" || head->kind == "segment" || head->kind == "checkpoint");
 }
 
 std::uint64_t time_of(const std::string& line) {
@@ -146,18 +139,25 @@ std::string format_row(std::string_view line, bool colour) {
 Follower::Follower(std::string directory, std::size_t last, Show show)
     : directory_(std::move(directory)), last_(last), show_(show) {}
 
-// Places the offsets so that about the last `last_` lines of each newest file remain.
+// Places the offsets so that about the last `last_` lines of each newest segment, and of the one
+// before it, remain; all older ones count as read.
 Result<> Follower::skip_to_newest() {
   auto files = list_trail(directory_);
   if (!files) return files.error();
-  for (const TrailFile& file : *files) {
-    struct stat facts {};
-    if (::stat(file.path.c_str(), &facts) != 0) continue;
-    const auto size = static_cast<std::uint64_t>(facts.st_size);
-    const std::uint64_t window =
-        std::min<std::uint64_t>(size, std::max<std::uint64_t>(last_, 1) * 4096);
-    std::uint64_t offset = size - std::min<std::uint64_t>(window, kBlock);
-    if (offset > 0) {  // to the next line's beginning
+  for (std::size_t index = 0; index < files->size(); ++index) {
+    const TrailFile& file = (*files)[index];
+    auto segment = Segment::open(file.path);
+    if (!segment) continue;
+    const std::uint64_t size = segment->size();
+    const bool old = index + 2 < files->size() && (*files)[index + 2].stream == file.stream &&
+                     (*files)[index + 2].instance == file.instance;
+    std::uint64_t offset = size;
+    if (!old) {
+      const std::uint64_t window =
+          std::min<std::uint64_t>(size, std::max<std::uint64_t>(last_, 1) * 4096);
+      offset = size - std::min<std::uint64_t>(window, kBlock);
+    }
+    if (offset > 0 && offset < size) {  // to the next line's beginning
       --offset;
       std::vector<std::string> partial;
       std::uint64_t end = offset;
@@ -178,10 +178,20 @@ Result<std::vector<std::string>> Follower::poll() {
   auto files = list_trail(directory_);
   if (!files) return files.error();
   std::vector<std::string> lines;
-  for (const TrailFile& file : *files) {
-    if (auto read = read_lines(file, offsets_[file.name], lines); !read) return read.error();
+  std::set<std::string, std::less<>> there;
+  for (std::size_t index = 0; index < files->size(); ++index) {
+    const TrailFile& file = (*files)[index];
+    there.insert(file.name);
+    std::uint64_t& offset = offsets_[file.name];
+    if (offset == kReadToItsEnd) continue;
+    const std::uint64_t before = offset;
+    if (auto read = read_lines(file, offset, lines); !read) return read.error();
+    const bool closed = index + 1 < files->size() && (*files)[index + 1].stream == file.stream &&
+                        (*files)[index + 1].instance == file.instance;
+    if (closed && offset == before) offset = kReadToItsEnd;
   }
-  if (show_ == Show::events) std::erase_if(lines, introduces_session);
+  std::erase_if(offsets_, [&](const auto& entry) { return !there.contains(entry.first); });
+  if (show_ == Show::events) std::erase_if(lines, serves_the_trail);
   sort_by_time(lines);
   if (first && lines.size() > last_)
     lines.erase(lines.begin(), lines.end() - static_cast<std::ptrdiff_t>(last_));

@@ -1,5 +1,7 @@
 #include "audit/trail_files.h"
 
+#include "audit/segment.h"
+
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
@@ -46,6 +48,8 @@ std::string file_name(std::string_view instance, std::string_view stream, WallTi
 }
 
 std::optional<TrailFile> parse_file_name(std::string_view name) {
+  const bool compressed = name.ends_with(kCompressedEnding);
+  if (compressed) name.remove_suffix(kCompressedEnding.size());
   if (!name.ends_with(kEnding)) return {};
   std::string_view rest = name.substr(0, name.size() - kEnding.size());
   const std::size_t dash = rest.rfind('-');
@@ -59,6 +63,7 @@ std::optional<TrailFile> parse_file_name(std::string_view name) {
   if (dot == std::string_view::npos || !is_stamp(stamp)) return {};
   TrailFile file;
   file.name = name;
+  file.compressed = compressed;
   file.instance = rest.substr(0, dot);
   file.stream = rest.substr(dot + 1);
   if (number.size() < 6 || !digits(number) || !valid_instance(file.instance) ||
@@ -83,9 +88,12 @@ Result<std::vector<TrailFile>> list_trail(const std::string& directory) {
   }
   if (error) return Error(Errc::io, "audit directory " + directory + ": " + error.message());
   std::sort(files.begin(), files.end(), [](const TrailFile& a, const TrailFile& b) {
-    return std::tie(a.instance, a.stream, a.number, a.name) <
-           std::tie(b.instance, b.stream, b.number, b.name);
+    return std::tie(a.instance, a.stream, a.number, a.name, a.compressed) <
+           std::tie(b.instance, b.stream, b.number, b.name, b.compressed);
   });
+  files.erase(std::unique(files.begin(), files.end(),
+                          [](const TrailFile& a, const TrailFile& b) { return a.name == b.name; }),
+              files.end());
   return files;
 }
 

@@ -1,5 +1,6 @@
-// The files of a trail: <directory>/<instance>.<stream>.<YYYYMMDDTHHMMSSZ>-<number>.jsonl, numbered
-// from 1 in each stream. The number, not the time, gives the order: clocks step.
+// The segments of a trail: <directory>/<instance>.<stream>.<YYYYMMDDTHHMMSSZ>-<number>.jsonl,
+// numbered from 1 in each stream. The number, not the time, gives the order: clocks step. With .zst
+// behind the name it is compressed.
 #pragma once
 
 #include "keyward/base/clock.h"
@@ -14,9 +15,11 @@
 namespace keyward::audit {
 
 struct TrailFile {
-  std::string path, name;
+  std::string path;  // where it is now
+  std::string name;  // in records and reports: without .zst
   std::string instance, stream;
   std::uint64_t number = 0;
+  bool compressed = false;
 };
 
 [[nodiscard]] bool valid_instance(
@@ -27,7 +30,9 @@ struct TrailFile {
                                     WallTime started, std::uint64_t number);
 [[nodiscard]] std::optional<TrailFile> parse_file_name(std::string_view name);
 
-// All files of all streams, sorted by instance, stream, number, name. Other files are none of ours.
+// All segments of all streams, sorted by instance, stream, number, name. Other files are none of
+// ours. One that is there plain and compressed counts once, as the plain one: the other may be
+// unfinished.
 [[nodiscard]] Result<std::vector<TrailFile>> list_trail(const std::string& directory);
 
 }  // namespace keyward::audit

@@ -1,255 +1,239 @@
 #include "keyward/audit/verify.h"
 
-#include "audit/chain.h"
-#include "audit/line_head.h"
-#include "audit/line_reader.h"
-#include "audit/ocsf.h"
-#include "audit/previous_run.h"
-#include "audit/seal.h"
-#include "audit/trail_files.h"
-
-#include "keyward/base/descriptor.h"
-
-#include <boost/json.hpp>
+#include "audit/key_ring.h"
+#include "audit/marks.h"
+#include "audit/parallel.h"
+#include "audit/segment_check.h"
+#include "audit/walk.h"
 
 #include <algorithm>
-#include <fcntl.h>
-#include <sys/stat.h>
+#include <map>
+#include <mutex>
+#include <set>
 
 namespace keyward::audit {
 namespace {
 
-using Progress = std::function<void(std::uint64_t)>;
+constexpr std::uint64_t kLeastLagUs = 60'000'000;  // of checkpoints behind the records they cover
 
-struct Spot {
-  std::string file;
-  std::uint64_t line = 0, sequence = 0;
+struct Stream {
+  StreamReport report;
+  std::vector<Listed> files;
+  std::vector<SegmentFacts> facts;
+  bool says_signed = false;
+  std::uint64_t time_us = 0;  // of its last record
 };
 
-std::uint64_t size_of(int fd) {
-  struct stat facts {};
-  return ::fstat(fd, &facts) == 0 ? static_cast<std::uint64_t>(facts.st_size) : 0;
-}
-
-Descriptor open_file(const std::string& path) {
-  return Descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-}
-
-// What the start record of a file says; nullopt when there is none, which the walk reports when it
-// gets there.
-std::optional<StartClaim> claim_of(const TrailFile& file) {
-  const Descriptor fd = open_file(file.path);
-  if (!fd.open()) return {};
-  LineReader reader(fd.number(), std::min<std::uint64_t>(size_of(fd.number()), 2 * kLineLimit), {});
-  const auto line = reader.next();
-  return line ? parse_claim(*line) : std::nullopt;
-}
-
-// One stream, file after file, record after record; stops at the first bad place.
-class Walk {
- public:
-  Walk(StreamReport& report, std::vector<TrailFile> files, const Progress& progress)
-      : report_(report), files_(std::move(files)), progress_(progress) {}
-
-  void run() {
-    for (std::size_t index = 0; index < files_.size() && report_.whole; ++index) check_file(index);
-    if (!report_.whole) return;
-    boost::json::error_code error;
-    static_cast<void>(boost::json::parse(last_line_, error));
-    const bool stopped = last_kind_ == "stop";
-    const bool sound = !error && known_kind(last_kind_) && (!stopped || sealed(last_line_));
-    if (!sound) return fail("altered", previous_);
-    report_.running = !stopped || report_.torn_bytes > 0;
-  }
-
- private:
-  void fail(std::string_view problem, const Spot& spot) {
-    report_.whole = false;
-    report_.problem = problem;
-    report_.file = spot.file;
-    report_.line = spot.line;
-    report_.sequence = spot.sequence;
-  }
-
-  void check_file(std::size_t index) {
-    const TrailFile& file = files_[index];
-    here_ = Spot{file.name, 1, 0};
-    if (!check_number(index)) return;
-    const Descriptor fd = open_file(file.path);
-    if (!fd.open()) return fail("unreadable", here_);
-    const std::uint64_t size = size_of(fd.number());
-    std::uint64_t end = size;
-    // The next run vouches for what it found behind the last whole record.
-    const bool followed = index + 1 < files_.size() && files_[index + 1].number == file.number + 1;
-    if (const auto next = followed ? claim_of(files_[index + 1]) : std::nullopt;
-        next && next->previous.file == file.name && next->previous.torn_bytes > 0) {
-      if (next->previous.torn_bytes > size) return fail("truncated", here_);
-      end = size - next->previous.torn_bytes;
-      if (!torn_as_claimed(fd.number(), end, size, next->previous.torn_hash)) return;
-    }
-    LineReader reader(fd.number(), end, progress_);
-    check_lines(reader, file);
-    if (!report_.whole) return;
-    if (reader.failed()) return fail("unreadable", here_);
-    if (here_.line == 1) return fail("truncated", here_);  // not one record in it
-    ++report_.files;
-    if (reader.rest().empty()) return;
-    if (followed) return fail("altered", here_);  // the next run did not vouch for this
-    if (index + 1 < files_.size()) return;        // a file is missing or forked: said there
-    if (!may_become_next(reader.rest())) return fail("altered", here_);
-    report_.torn_bytes = reader.rest().size();
-  }
-
-  // False when the beginning of a record shows another place than the next one in the chain.
-  [[nodiscard]] bool linked_if_it_says(std::string_view rest) const {
-    const auto agrees = [](std::string_view text, std::string_view expected) {
-      const std::size_t common = std::min(text.size(), expected.size());
-      return text.substr(0, common) == expected.substr(0, common);
-    };
-    const auto chain = find_chain(rest);
-    if (!chain) {
-      return agrees(rest, kDataOpening) ||
-             (rest.starts_with('{') && agrees(rest.substr(1), kChainOpening));
-    }
-    std::string place(view(last_));
-    place.append(R"(","sequence":)").append(std::to_string(sequence_ + 1)).append(",");
-    return agrees(rest.substr(*chain), place);
-  }
-
-  // What stands behind the last newline of the newest file can only be the beginning of the next
-  // record.
-  [[nodiscard]] bool may_become_next(std::string_view rest) const {
-    if (last_kind_ == "stop" || !linked_if_it_says(rest)) return false;
-    boost::json::stream_parser parser;
-    boost::json::error_code error;
-    return parser.write_some(rest.data(), rest.size(), error) == rest.size() && !error;
-  }
-
-  bool check_number(std::size_t index) {
-    const std::uint64_t expected = index == 0 ? 1 : files_[index - 1].number + 1;
-    if (files_[index].number == expected) return true;
-    fail(files_[index].number < expected ? "forked" : "missing file", here_);
-    return false;
-  }
-
-  // Damage may lie behind the last whole record of a run, if the next run found it just so.
-  bool torn_as_claimed(int fd, std::uint64_t begin, std::uint64_t end, const HexDigest& hash) {
-    Sha256 sum;
-    std::string block(std::size_t{1} << 20, '\0');
-    while (begin < end) {
-      const ssize_t count =
-          ::pread(fd, block.data(), std::min<std::uint64_t>(block.size(), end - begin),
-                  static_cast<off_t>(begin));
-      if (count <= 0) break;
-      sum.add(std::string_view(block).substr(0, static_cast<std::size_t>(count)));
-      begin += static_cast<std::uint64_t>(count);
-      if (progress_) progress_(static_cast<std::uint64_t>(count));
-    }
-    if (sum.finish() == hash) return true;
-    fail("truncated", here_);
-    return false;
-  }
-
-  // `here_.line` is left one past the last line.
-  void check_lines(LineReader& reader, const TrailFile& file) {
-    while (const auto line = reader.next()) {
-      const auto head = parse_head(*line);
-      here_.sequence = head ? head->sequence : sequence_ + 1;
-      if (!head) return fail("altered", here_);
-      const bool linked = head->prev == view(last_) && head->sequence == sequence_ + 1;
-      if (!linked) return explain(*line, *head, reader);
-      if ((here_.line == 1) != (head->kind == "start")) return fail("altered", here_);
-      if (here_.line == 1 && !check_claim(*line, file)) return;
-      last_ = hash_of(*line);
-      sequence_ = head->sequence;
-      last_kind_ = head->kind;
-      last_line_.assign(*line);
-      previous_ = here_;
-      ++report_.records;
-      ++here_.line;
-    }
-  }
-
-  // A start record that is linked in the chain must also tell the truth about the files.
-  bool check_claim(std::string_view line, const TrailFile& file) {
-    const auto claim = parse_claim(line);
-    const bool known =
-        claim && claim->own_file == file.name && claim->previous.file == previous_.file;
-    const bool agrees =
-        known && claim->previous.sequence == sequence_ && claim->previous.hash == last_;
-    const bool stopped = last_kind_ == "stop" && claim && claim->previous.torn_bytes == 0;
-    if (!agrees || (!previous_.file.empty() && claim->previous.stopped != stopped)) {
-      fail("altered", here_);
-      return false;
-    }
-    if (!previous_.file.empty() && !stopped) ++report_.crashes;
-    return true;
-  }
-
-  // Names what broke the link in front of this line. The line's own successor shows which of the
-  // two was altered.
-  void explain(std::string_view line, const LineHead& head, LineReader& reader) {
-    const bool first_line = here_.line == 1;
-    const bool linked_hash = head.prev == view(last_);
-    if (head.sequence == sequence_ + 1 || linked_hash) {
-      if (linked_hash || previous_.file.empty()) return fail("altered", here_);
-      const HexDigest hash = hash_of(line);
-      const auto next = reader.next();
-      const auto next_head = next ? parse_head(*next) : std::nullopt;
-      const bool this_line = next_head && next_head->prev != view(hash);
-      return fail("altered", this_line ? here_ : previous_);
-    }
-    if (head.sequence > sequence_ + 1) {
-      if (!first_line || head.kind != "start") return fail("gap", here_);
-      if (previous_.file.empty()) return fail("missing file", here_);
-      previous_.line += 1;
-      previous_.sequence += 1;
-      return fail("truncated", previous_);
-    }
-    fail(first_line ? "forked" : "repeated", here_);
-  }
-
-  StreamReport& report_;
-  std::vector<TrailFile> files_;
-  const Progress& progress_;
-  HexDigest last_ = kNoHash;
-  std::uint64_t sequence_ = 0;
-  std::string last_kind_, last_line_;
-  Spot here_, previous_;
+struct Instance {
+  Result<KeyRing> ring = KeyRing();
+  std::string ring_file;
+  InstanceMarks marks;
 };
+
+using Instances = std::map<std::string, Instance, std::less<>>;
+
+std::vector<TrailFile> checkpoints_of(const std::vector<TrailFile>& files,
+                                      std::string_view instance) {
+  std::vector<TrailFile> out;
+  std::copy_if(files.begin(), files.end(), std::back_inserter(out), [&](const TrailFile& file) {
+    return file.instance == instance && file.stream == kCheckpointStream;
+  });
+  return out;
+}
+
+// Checkpoints are read before anything that they speak of is listed: what is written meanwhile is
+// newer than they are.
+Result<Instances> read_marks(const std::string& directory, const std::vector<TrailFile>& files,
+                             const VerifyOptions& options, VerifyReport& report) {
+  std::string trusted;
+  if (!options.trusted_key.empty()) {
+    const auto key = PublicKey::load(options.trusted_key);
+    if (!key) return key.error();
+    trusted = key->id();
+  }
+  Instances instances;
+  for (const TrailFile& file : files) {
+    auto [at, fresh] = instances.try_emplace(file.instance);
+    if (!fresh) continue;
+    Instance& instance = at->second;
+    instance.ring_file = key_ring_file(directory, file.instance);
+    instance.ring = KeyRing::load(instance.ring_file);
+    instance.marks = gather_marks(checkpoints_of(files, file.instance), instance.ring,
+                                  file.instance + ".keys", trusted, options.threads);
+    if (!instance.ring) continue;
+    for (const std::string& path : options.against) {
+      auto copy = gather_copy(path, file.instance, *instance.ring, instance.marks);
+      if (!copy) return copy.error();
+      report.copies.push_back(*std::move(copy));
+    }
+  }
+  return instances;
+}
+
+std::vector<Stream> group(std::vector<TrailFile> files) {
+  std::vector<Stream> streams;
+  for (TrailFile& file : files) {
+    const auto segment = Segment::open(file.path);
+    if (streams.empty() || streams.back().report.instance != file.instance ||
+        streams.back().report.stream != file.stream) {
+      Stream& stream = streams.emplace_back();
+      stream.report.instance = file.instance;
+      stream.report.stream = file.stream;
+      stream.report.first = 1;
+    }
+    streams.back().files.push_back({std::move(file), segment ? segment->size() : 0});
+  }
+  for (Stream& stream : streams) stream.facts.resize(stream.files.size());
+  return streams;
+}
+
+const Marks* marks_of(const Instances& instances, const StreamReport& stream) {
+  const auto instance = instances.find(stream.instance);
+  if (instance == instances.end()) return nullptr;
+  const auto marks = instance->second.marks.streams.find(stream.stream);
+  return marks == instance->second.marks.streams.end() ? nullptr : &marks->second;
+}
+
+// Every segment of every stream, on all cores.
+void check_segments(std::vector<Stream>& streams, const Instances& instances,
+                    const VerifyOptions& options, std::uint64_t total) {
+  std::vector<std::pair<Stream*, std::size_t>> jobs;
+  for (Stream& stream : streams) {
+    for (std::size_t index = 0; index < stream.files.size(); ++index)
+      jobs.emplace_back(&stream, index);
+  }
+  std::mutex mutex;
+  std::uint64_t done = 0;
+  const auto progress = [&](std::uint64_t bytes) {
+    if (!options.progress) return;
+    const std::lock_guard held(mutex);
+    done += bytes;
+    options.progress(std::min(done, total), total);
+  };
+  in_parallel(jobs.size(), options.threads, [&](std::size_t job) {
+    const auto [stream, index] = jobs[job];
+    stream->facts[index] =
+        check_segment(stream->files[index], marks_of(instances, stream->report), progress);
+  });
+  if (options.progress) options.progress(total, total);
+}
+
+// Holds the segments against each other; from the first that does not fit, or was not sound, the
+// walk says what is wrong, if anything is: the end of an open stream is for it to judge.
+void stitch(Stream& stream, const Marks* marks) {
+  Standing standing;
+  std::size_t index = 0;
+  for (; index < stream.files.size(); ++index) {
+    const SegmentFacts& facts = stream.facts[index];
+    const TrailFile& file = stream.files[index].file;
+    if (!facts.sound) break;
+    if (index == 0) {
+      const Origin* origin = marks != nullptr ? marks->origin(file.number) : nullptr;
+      if (origin == nullptr && file.number != 1) break;
+      if (origin != nullptr) {
+        standing.sequence = origin->sequence - 1;
+        standing.hash = origin->prev;
+        stream.report.first = origin->sequence;
+      }
+    } else if (file.number != stream.files[index - 1].file.number + 1) {
+      break;
+    }
+    if (facts.prev != standing.hash || facts.first != standing.sequence + 1 ||
+        !claim_holds(*facts.claim, file, standing))
+      break;
+    const PreviousRun& previous = facts.claim->previous;
+    // Said to be torn, but it was read as whole.
+    if (previous.torn_bytes > 0 && index > 0) break;
+    if (!previous.file.empty() && !previous.stopped && !previous.rotated) ++stream.report.crashes;
+    stream.says_signed = stream.says_signed || !facts.claim->signed_by.empty();
+    stream.report.records += facts.lines;
+    ++stream.report.files;
+    stream.time_us = facts.time_us;
+    standing = facts.last;
+  }
+  Walk walk(stream.report, stream.files, index, standing, marks);
+  if (index == stream.files.size()) return walk.judge_end(standing);
+  walk.run();
+  for (; index < stream.files.size(); ++index) {
+    const auto claim = claim_of(stream.files[index].file);
+    stream.says_signed = stream.says_signed || (claim && !claim->signed_by.empty());
+    stream.time_us = std::max(stream.time_us, stream.facts[index].time_us);
+  }
+}
+
+void blame(StreamReport& report, std::string_view problem, std::string file) {
+  if (!report.whole) return;
+  report.whole = false;
+  report.problem = problem;
+  report.file = std::move(file);
+}
+
+// What only checkpoints tell: that they, or whole streams, are not there.
+void hold_against_marks(std::vector<Stream>& streams, const Instances& instances) {
+  std::set<std::pair<std::string, std::string>> there;
+  std::map<std::string, std::uint64_t, std::less<>> signing_until;  // by instance
+  for (const Stream& stream : streams) {
+    if (stream.report.stream == kCheckpointStream)
+      signing_until[stream.report.instance] = stream.time_us;
+  }
+  for (Stream& stream : streams) {
+    StreamReport& report = stream.report;
+    there.emplace(report.instance, report.stream);
+    const Instance& instance = instances.find(report.instance)->second;
+    const InstanceMarks& marks = instance.marks;
+    if (const Marks* own = marks_of(instances, report)) report.signed_to = own->newest();
+    const std::uint64_t lag = std::max(kLeastLagUs, 6000 * marks.every_ms);
+    const auto until = signing_until.find(report.instance);
+    const bool missing = until == signing_until.end() || stream.time_us > until->second + lag;
+    if (stream.says_signed && missing && report.stream != kCheckpointStream)
+      blame(report, "missing checkpoint", stream.files.back().file.name);
+    if (report.stream == kCheckpointStream && !marks.problem.empty()) {
+      blame(report, marks.problem, marks.file);
+      if (report.file != marks.file || report.problem != marks.problem) continue;
+      report.line = marks.line;
+      report.sequence = marks.sequence;
+    }
+  }
+  for (const auto& [name, instance] : instances) {
+    for (const auto& [stream, marks] : instance.marks.streams) {
+      if (there.contains({name, stream}) || marks.newest() == 0) continue;
+      Stream& missing = streams.emplace_back();
+      missing.report.instance = name;
+      missing.report.stream = stream;
+      missing.report.signed_to = marks.newest();
+      blame(missing.report, "missing file", name + "." + stream);
+    }
+  }
+}
 
 }  // namespace
 
 bool VerifyReport::whole() const {
   return std::all_of(streams.begin(), streams.end(),
-                     [](const StreamReport& stream) { return stream.whole; });
+                     [](const StreamReport& stream) { return stream.whole; }) &&
+         std::all_of(copies.begin(), copies.end(),
+                     [](const CopyReport& copy) { return copy.problem.empty(); });
 }
 
-Result<VerifyReport> verify(const std::string& directory,
-                            const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
+Result<VerifyReport> verify(const std::string& directory, const VerifyOptions& options) {
   auto files = list_trail(directory);
   if (!files) return files.error();
   if (files->empty()) return Error(Errc::not_found, "no audit trail in " + directory);
-  std::uint64_t total = 0, done = 0;
-  for (const TrailFile& file : *files) {
-    const Descriptor fd = open_file(file.path);
-    if (fd.open()) total += size_of(fd.number());
-  }
-  const Progress count = [&](std::uint64_t bytes) {
-    done += bytes;
-    if (progress) progress(std::min(done, total), total);
-  };
   VerifyReport report;
-  for (auto begin = files->begin(); begin != files->end();) {
-    const auto end = std::find_if(begin, files->end(), [&](const TrailFile& file) {
-      return file.instance != begin->instance || file.stream != begin->stream;
-    });
-    StreamReport& stream = report.streams.emplace_back();
-    stream.instance = begin->instance;
-    stream.stream = begin->stream;
-    Walk(stream, std::vector<TrailFile>(begin, end), count).run();
-    begin = end;
+  const auto instances = read_marks(directory, *files, options, report);
+  if (!instances) return instances.error();
+  files = list_trail(directory);
+  if (!files) return files.error();
+  std::vector<Stream> streams = group(*std::move(files));
+  for (const Stream& stream : streams) {
+    for (const Listed& listed : stream.files) report.bytes += listed.size;
   }
+  check_segments(streams, *instances, options, report.bytes);
+  in_parallel(streams.size(), options.threads, [&](std::size_t index) {
+    stitch(streams[index], marks_of(*instances, streams[index].report));
+  });
+  hold_against_marks(streams, *instances);
+  for (Stream& stream : streams) report.streams.push_back(std::move(stream.report));
   return report;
 }
 

@@ -78,6 +78,18 @@ std::string hex(std::string_view bytes) {
 
 std::string hex(const Digest& digest) { return hex_of(digest.data(), digest.size()); }
 
+std::optional<std::string> unhex(std::string_view text) {
+  if (text.size() % 2 != 0) return std::nullopt;
+  std::string out;
+  out.reserve(text.size() / 2);
+  for (std::size_t at = 0; at < text.size(); at += 2) {
+    const std::size_t high = kHexDigits.find(text[at]), low = kHexDigits.find(text[at + 1]);
+    if (high == std::string_view::npos || low == std::string_view::npos) return std::nullopt;
+    out += static_cast<char>(high * 16 + low);
+  }
+  return out;
+}
+
 std::string short_hash(std::string_view bytes, std::size_t digits) {
   std::string all = hex(sha256(bytes));
   if (digits < all.size()) all.resize(digits);

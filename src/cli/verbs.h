@@ -34,9 +34,10 @@ void add_policy_diff(CLI::App& policy, Chosen& chosen);
 void add_policy_access(CLI::App& policy, Chosen& chosen);
 void add_policy_replay(CLI::App& policy, Chosen& chosen);
 void add_policy_fmt(CLI::App& policy, Chosen& chosen);
-void add_audit(CLI::App& app, Chosen& chosen);  // verify, tail
+void add_audit(CLI::App& app, Chosen& chosen);  // verify, tail, key, rotate-key
 void add_audit_verify(CLI::App& audit, Chosen& chosen);
 void add_audit_tail(CLI::App& audit, Chosen& chosen);
+void add_audit_key(CLI::App& audit, Chosen& chosen);
 void add_token(CLI::App& app, Chosen& chosen);
 void add_agent(CLI::App& app, Chosen& chosen);
 void add_exec(CLI::App& app, Chosen& chosen);

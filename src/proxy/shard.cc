@@ -154,8 +154,9 @@ void Shard::tick() {
   for (Session* session : sessions) session->tick(now, wall);
   farewells_->tick(now);
   pool_.tick(now);
-  // A trail that could not be written is tried again, also when nobody asks for anything.
-  if (!journal_->healthy()) turn_.add(net::Phase::journal, *journal_member_);
+  // A trail that could not be written is tried again, and a segment that is old enough is closed,
+  // also when nobody asks for anything.
+  if (!journal_->healthy() || journal_->outlived()) turn_.add(net::Phase::journal, *journal_member_);
   publish_gauges();
   if (draining_ && now > drain_until_) close_sessions();
 }

@@ -54,6 +54,7 @@ class LineParser {
     const json::object* fields = keyward(whole);
     if (fields == nullptr) return false;
     const std::string_view kind = text(*fields, "kind");
+    intent_ = kind == "intent";
     if (kind != "command" && kind != "denial") return false;
     out.kind = kind == "denial" ? Record::Kind::denial : Record::Kind::command;
     read_outcome(*fields, out);
@@ -80,6 +81,10 @@ class LineParser {
     }
     return !out.command.empty();
   }
+
+  // What was refused by read_data() is a command that was only about to be sent: its outcome has a
+  // record of its own.
+  [[nodiscard]] bool intent() const { return intent_; }
 
   [[nodiscard]] static std::string_view session_of(const json::object& whole) {
     const json::object* actor = object(whole, "actor");
@@ -204,6 +209,7 @@ class LineParser {
   json::monotonic_resource memory_{block_.data(), block_.size()};
   json::parser parser_;
   json::value value_;
+  bool intent_ = false;
   std::deque<std::string>& decoded_;  // names that are not as they stand in the line
 };
 
@@ -247,7 +253,7 @@ struct TrailReader::State {
     }
     if (kind == nullptr) return bad();
     if (!kind->is_int64() || kind->get_int64() != 6005) return false;
-    if (!parser.read_data(*whole, out)) return bad();
+    if (!parser.read_data(*whole, out)) return parser.intent() ? false : bad();
     return join(LineParser::session_of(*whole), out);
   }
 

@@ -62,22 +62,6 @@ void read_policies(const yaml::Node& root, const Folder& folder, Config& config)
   config.policies = std::move(path);
 }
 
-void read_audit(const yaml::Node& root, const Folder& folder, Config& config) {
-  const yaml::Node audit = root.need("audit");
-  if (!audit.present()) return;
-  audit.only({"directory"});
-  const yaml::Node node = audit.need("directory");
-  std::string path;
-  read_path(node, folder, path);
-  if (path.empty()) return;
-  std::error_code ignored;
-  const std::filesystem::path place(path);
-  if (std::filesystem::exists(place, ignored) && !std::filesystem::is_directory(place, ignored)) {
-    node.error("this is not a folder", "a folder; it is made when it does not exist");
-  }
-  config.audit_directory = std::move(path);
-}
-
 // HTTPS with the certificate of the first TLS listener, unless the section says otherwise.
 void read_admin(const yaml::Node& root, const Folder& folder, Config& config) {
   auto& out = config.admin;

@@ -19,6 +19,7 @@ void read_secret(const yaml::Node& section, const std::string& name, std::string
                  const Folder& folder, SecretFrom& out);
 void read_upstream(const yaml::Node& root, const Folder& folder, Config& config);
 void read_issuers(const yaml::Node& root, const Folder& folder, Config& config);
+void read_audit(const yaml::Node& root, const Folder& folder, Config& config);
 void read_limits(const yaml::Node& root, Config& config);
 
 }  // namespace keyward::server

@@ -170,6 +170,21 @@ void add_issuers(const MetricSources& sources, std::vector<MetricFamily>& famili
   families.push_back(std::move(failures));
 }
 
+void add_trail(const audit::Keeper::Counters& trail, std::vector<MetricFamily>& families) {
+  families.push_back(single("keyward_audit_checkpoints_total", "Checkpoints signed", kCount,
+                            static_cast<double>(trail.checkpoints)));
+  families.push_back(single("keyward_audit_last_checkpoint_timestamp_seconds",
+                            "When the newest checkpoint was signed", kGauge,
+                            static_cast<double>(trail.last_us) / 1e6));
+  families.push_back(
+      single("keyward_audit_upkeep_failures_total",
+             "Checkpoints that could not be written or copied, segments that could not be "
+             "compressed or removed",
+             kCount, static_cast<double>(trail.failures)));
+  families.push_back(single("keyward_audit_stored_bytes", "Bytes of the trail on the disk", kGauge,
+                            static_cast<double>(trail.stored_bytes)));
+}
+
 }  // namespace
 
 std::vector<MetricFamily> metric_families(const MetricSources& sources) {
@@ -202,6 +217,7 @@ std::vector<MetricFamily> metric_families(const MetricSources& sources) {
   add_sessions_ended(sources, families);
   add_would_deny(sources, families);
   add_logins(sources, families);
+  add_trail(sources.trail, families);
   add_issuers(sources, families);
   families.push_back(single("keyward_redis_up", "1 while the control connection to Redis is up",
                             kGauge, sources.redis_up ? 1 : 0));

@@ -1,6 +1,7 @@
 // The process's numbers as Prometheus families.
 #pragma once
 
+#include "keyward/audit/keeper.h"
 #include "keyward/base/clock.h"
 #include "keyward/identity/key_fetcher.h"
 #include "keyward/lease/lease_service.h"
@@ -21,6 +22,7 @@ struct MetricSources {
   std::string policy_version;
   bool policy_last_ok = true;
   WallTime policy_loaded_at{};
+  audit::Keeper::Counters trail;
 };
 
 [[nodiscard]] std::vector<prometheus::MetricFamily> metric_families(const MetricSources& sources);

@@ -106,6 +106,7 @@ void Server::State::put_in_force(const PolicyAttempt& attempt) {
   if (const std::string note = static_user_note(*policy, config.lease.static_user); !note.empty())
     spdlog::warn("{}", note);
   in_force.publish(policy);
+  keeper->set_policy_version(policy->version());
   for (auto& thread : shards) {
     asio::post(thread->io, [shard = thread->shard.get()] { shard->policy_changed(); });
   }
@@ -195,6 +196,7 @@ void Server::State::poll_info() {
   timer->expires_after(kInfoEvery);
   timer->async_wait([this](const boost::system::error_code& error) {
     if (error || stopping) return;
+    if (journal->outlived()) (void)journal->flush();
     control->call({"INFO"}, [this](Result<upstream::ControlReply> reply) {
       if (!reply || reply->type != upstream::ControlReply::Type::string) return;
       auto fresh = std::make_shared<const proxy::ServerFacts>(reduce_info(reply->text));
@@ -243,6 +245,7 @@ std::vector<prometheus::MetricFamily> Server::State::metrics() const {
   sources.policy_version = policy->version();
   sources.policy_last_ok = !last_attempt.diagnostics.failed();
   sources.policy_loaded_at = policy_loaded_at;
+  sources.trail = keeper->counters();
   return metric_families(sources);
 }
 

@@ -80,14 +80,34 @@ Result<> Server::State::build() {
 }
 
 Result<> Server::State::open_journals() {
-  auto opened = audit::Journal::open({.directory = config.audit_directory,
+  auto keeping = audit::Keeper::open({.directory = config.audit_directory,
                                       .instance = config.instance,
-                                      .stream = "control",
-                                      .redis_label = config.upstream.endpoint.text()},
+                                      .every = config.audit.checkpoint_every,
+                                      .key_file = config.audit.signing_key,
+                                      .rotate = config.audit.rotate,
+                                      .compress = config.audit.compress,
+                                      .retention = config.audit.retention},
                                      clock);
+  if (!keeping) return keeping.error();
+  keeper = std::move(*keeping);
+  for (const std::string& path : config.audit.checkpoint_copies)
+    keeper->copy_to(audit::checkpoint_file(path));
+  auto opened = open_journal("control");
   if (!opened) return opened.error();
   journal = std::move(*opened);
   return {};
+}
+
+Result<std::unique_ptr<audit::Journal>> Server::State::open_journal(const std::string& stream) {
+  auto opened = audit::Journal::open({.directory = config.audit_directory,
+                                      .instance = config.instance,
+                                      .stream = stream,
+                                      .redis_label = config.upstream.endpoint.text(),
+                                      .rotate = config.audit.rotate,
+                                      .signed_by = keeper->key_id()},
+                                     clock);
+  if (opened) keeper->watch(stream, (*opened)->head());
+  return opened;
 }
 
 Result<> Server::State::build_shards() {
@@ -97,11 +117,7 @@ Result<> Server::State::build_shards() {
   }
   for (std::size_t index = 0; index < config.shards; ++index) {
     auto thread = std::make_unique<ShardThread>();
-    auto opened = audit::Journal::open({.directory = config.audit_directory,
-                                        .instance = config.instance,
-                                        .stream = "shard-" + std::to_string(index),
-                                        .redis_label = config.upstream.endpoint.text()},
-                                       clock);
+    auto opened = open_journal("shard-" + std::to_string(index));
     if (!opened) return opened.error();
     auto client = std::make_unique<lease::LeaseClient>(thread->io, io, *leases);
     lease::LeaseClient* leases_of_shard = client.get();
@@ -295,6 +311,7 @@ int Server::run(std::function<void()> on_ready) {
   state.timer = std::make_unique<asio::steady_timer>(state.io);
   state.poll_info();
   state.watch_policies();
+  state.keeper->start();
   state.start_threads();
   state.keys->start();
   asio::post(state.io, [&state] {
@@ -312,6 +329,7 @@ int Server::run(std::function<void()> on_ready) {
   state.admin.reset();
   state.shards.clear();
   state.journal->close("stopped");
+  state.keeper->finish();
   if (!state.config.pid_file.empty()) std::filesystem::remove(state.config.pid_file);
   return 0;
 }

@@ -7,6 +7,7 @@
 
 #include "keyward/admin/admin_server.h"
 #include "keyward/audit/journal.h"
+#include "keyward/audit/keeper.h"
 #include "keyward/base/clock.h"
 #include "keyward/fleet/store.h"
 #include "keyward/identity/key_fetcher.h"
@@ -49,6 +50,7 @@ struct Server::State {
 
   Result<> build();
   Result<> open_journals();
+  Result<std::unique_ptr<audit::Journal>> open_journal(const std::string& stream);
   Result<> load_policy();
   Result<> build_shards();
   Result<> listen(ShardThread& thread, bool first);
@@ -77,6 +79,7 @@ struct Server::State {
   const Clock& clock;
   asio::io_context io{1};  // the control thread
   asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
+  std::unique_ptr<audit::Keeper> keeper;  // ends after all journals
   std::unique_ptr<audit::Journal> journal;
   net::SslContext upstream_tls;
   std::unique_ptr<upstream::Control> control;

@@ -242,7 +242,7 @@ def many_connections(load, count):
 
 def judged_by(server):
     """Of every command and refusal of the trail: the key, whether it was allowed, and the version its session named last."""
-    for path in sorted(p for p in server.trail.folder.rglob('*') if p.is_file()):
+    for path in sorted(server.trail.folder.rglob('*.jsonl')):
         versions = {}
         for line in path.read_text(errors='replace').splitlines():
             if not line.startswith('{'):

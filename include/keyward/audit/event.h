@@ -28,6 +28,9 @@ enum class Kind : std::uint8_t {
             // the journal itself
   break_glass,  // 3003: grants for emergencies are in force, and no longer
   break_glass_end,
+  segment,     // 6002: the stream goes on here after a rotation
+  checkpoint,  // 6002: the heads of all streams, signed
+  intent,      // 6005: a command that is about to be sent; its outcome follows
 };
 
 enum class Outcome : std::uint8_t { ok, error, denied, unknown, not_executed };

@@ -1,5 +1,5 @@
-// Proof that every record up to a sequence number is as durable as its journal promises. Only
-// Journal makes one.
+// Proof that every record up to a sequence number is as durable as was asked. Only Journal makes
+// one.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,7 @@
 // Who an event is about, for the life of a connection.
 #pragma once
 
+#include "keyward/audit/durability.h"
 #include "keyward/base/clock.h"
 
 #include <cstdint>
@@ -34,6 +35,7 @@ struct Subject {
   std::uint64_t connection_id = 0;
   std::string session_id;
   WallTime session_started{}, session_expires{};
+  Durability durability = Durability::written;  // of its records
 
   // To be called after any of the fields changed: what was said of the session no longer holds, and
   // the next record of a command is preceded by a new `session` record.

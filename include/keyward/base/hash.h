@@ -16,6 +16,8 @@ using Digest = std::array<std::uint8_t, 32>;
 [[nodiscard]] Digest sha256(std::string_view bytes);
 [[nodiscard]] std::string hex(std::string_view bytes);
 [[nodiscard]] std::string hex(const Digest& digest);
+// Of lower-case digits, as hex() writes them; nullopt for anything else.
+[[nodiscard]] std::optional<std::string> unhex(std::string_view text);
 // Lower-case hex of the first `digits` half-bytes of SHA-256(bytes).
 [[nodiscard]] std::string short_hash(std::string_view bytes, std::size_t digits);
 // Lower-case hex; Redis's own name for a script, nothing that security may rest on by itself.

@@ -1,6 +1,8 @@
 // keyward.yaml as a value. Loaded with all errors at once; secrets only by reference.
 #pragma once
 
+#include "keyward/audit/journal.h"
+#include "keyward/audit/retention.h"
 #include "keyward/base/diagnostics.h"
 #include "keyward/fleet/store.h"
 #include "keyward/identity/authenticator.h"
@@ -22,6 +24,15 @@ struct AdminConfig {
   std::string token_file;  // what /v1/ asks for; empty = none, loopback only
 };
 
+struct AuditConfig {
+  audit::Rotation rotate{};
+  bool compress = true;
+  audit::Retention retention{};
+  std::chrono::milliseconds checkpoint_every = std::chrono::seconds(10);
+  std::string signing_key;  // a private key's file; empty = beside the trail, made when missing
+  std::vector<std::string> checkpoint_copies;  // files
+};
+
 struct Config {
   std::string instance;    // default: host name and the first listener's port
   std::size_t shards = 0;  // 0 = one per core
@@ -33,6 +44,7 @@ struct Config {
   std::vector<std::string> policy_signers;  // public key files; empty = the folder is not signed
   bool watch_policies = false;
   std::string audit_directory;
+  AuditConfig audit;
   AdminConfig admin;
   lease::LeaseConfig lease;
   fleet::StoreConfig fleet;  // without a secret: that of the admin user

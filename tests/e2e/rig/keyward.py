@@ -26,7 +26,7 @@ class Trail:
         self.folder = Path(folder)
 
     def lines(self):
-        for path in sorted(p for p in self.folder.rglob('*') if p.is_file()):
+        for path in sorted(self.folder.rglob('*.jsonl')):
             for line in path.read_text(errors='replace').splitlines():
                 if line.startswith('{') and line.endswith('}'):
                     yield line

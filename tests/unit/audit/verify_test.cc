@@ -265,11 +265,12 @@ TEST_F(VerifyTest, SaysHowFarItIs) {
   write_trail(directory_, trail_);
   std::uint64_t last = 0, whole = 0, expected = 0;
   for (const auto& [name, content] : trail_) expected += content.size();
-  static_cast<void>(verify(directory_.path(), [&](std::uint64_t done, std::uint64_t total) {
-    EXPECT_GE(done, last);
-    last = done;
-    whole = total;
-  }));
+  static_cast<void>(
+      verify(directory_.path(), {.progress = [&](std::uint64_t done, std::uint64_t total) {
+               EXPECT_GE(done, last);
+               last = done;
+               whole = total;
+             }}));
   EXPECT_EQ(last, expected);
   EXPECT_EQ(whole, expected);
 }
