@@ -1,6 +1,7 @@
 #include "command/refusals.h"
 
 #include "keyward/base/ascii.h"
+#include "keyward/base/credential_text.h"
 
 namespace keyward::command {
 namespace {
@@ -15,12 +16,13 @@ constexpr std::size_t kShown = 128;
 
 std::string unknown_text(const Catalog& catalog, std::span<const std::string_view> args) {
   const CommandInfo* container = args.size() > 1 ? catalog.top(args[0]) : nullptr;
-  if (container != nullptr) {
+  if (container != nullptr && !looks_like_credential(args[1])) {
     return "unknown subcommand '" + std::string(c_text(args[1], kShown)) + "'. Try " +
            uppered(args[0]) + " HELP.";
   }
   std::string shown;
   for (std::size_t i = 1; i < args.size() && shown.size() < kShown; ++i) {
+    if (looks_like_credential(args[i])) break;  // a mistyped AUTH
     const std::string_view text = c_text(args[i], kShown - shown.size());
     shown.append("'").append(text).append("' ");
   }

@@ -3,6 +3,7 @@
 #include "proxy/wire_errors.h"
 
 #include "keyward/base/ascii.h"
+#include "keyward/base/credential_text.h"
 
 #include <algorithm>
 #include <cctype>
@@ -57,8 +58,8 @@ GreetingRequest parse_greeting(std::span<const std::string_view> args, bool hell
       if (!valid_client_name(*request.name)) return refuse(wire::kClientName);
       i += 1;
     } else {
-      return refuse("ERR Syntax error in HELLO option '" + std::string(args[i].substr(0, 64)) +
-                    "'");
+      const std::string_view shown = looks_like_credential(args[i]) ? "" : args[i].substr(0, 64);
+      return refuse("ERR Syntax error in HELLO option '" + std::string(shown) + "'");
     }
   }
   return request;

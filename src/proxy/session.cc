@@ -2,8 +2,11 @@
 #include "proxy/session.h"
 
 #include "proxy/farewells.h"
+#include "proxy/login_input.h"
 
 #include "keyward/base/log.h"
+
+#include <openssl/crypto.h>
 
 #include <algorithm>
 #include <array>
@@ -48,6 +51,7 @@ Session::Session(Shard& shard, std::uint64_t id, Descriptor socket, const net::P
   presence_.address = peer.address + ":" + std::to_string(peer.port);
   if (tls != nullptr) {
     stream_->set_ssl(net::make_server_ssl(*tls));
+    wipe_input(stream_->ssl(), true);
     phase_ = Phase::handshake;
   }
 }
@@ -109,7 +113,9 @@ void Session::on_readable() {
     if (result.status != net::IoStatus::ok)
       return close(EndedBy::client, "client closed the connection");
     shard_.metrics().bytes_in.add(result.bytes);
+    const bool before_login = login_ == nullptr;
     take_input({into.data(), result.bytes});
+    if (before_login) OPENSSL_cleanse(into.data(), result.bytes);
     budget -= std::min(budget, result.bytes);
   }
 }

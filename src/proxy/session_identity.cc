@@ -1,6 +1,9 @@
 // Who the session is: AUTH, HELLO, RESET.
+#include "proxy/login_input.h"
 #include "proxy/session.h"
 #include "proxy/wire_errors.h"
+
+#include <openssl/crypto.h>
 
 namespace keyward::proxy {
 
@@ -58,6 +61,26 @@ Session::Step Session::greeting(bool hello) {
   return Step::done;
 }
 
+// OpenSSL wipes what it has handed over, each time its whole buffer: dear, so only before a login.
+void wipe_input(SSL* ssl, bool on) {
+  if (ssl == nullptr) return;
+  if (on) {
+    SSL_set_options(ssl, SSL_OP_CLEANSE_PLAINTEXT);
+  } else {
+    SSL_clear_options(ssl, SSL_OP_CLEANSE_PLAINTEXT);
+  }
+}
+
+namespace {
+
+// The input lies in buffers of this thread or session, that nobody else reads: what was shown as a
+// credential goes no further than to its copy, and is not left there for the next core or bug.
+void wipe(std::string_view shown) {
+  OPENSSL_cleanse(const_cast<char*>(shown.data()), shown.size());
+}
+
+}  // namespace
+
 Session::Step Session::begin_login(const GreetingRequest& request) {
   // Rights change only while nothing is under way, so every command runs under the identity that
   // was there when it came.
@@ -76,8 +99,9 @@ Session::Step Session::begin_login(const GreetingRequest& request) {
         if (name) kept.name = *name;
         login_done(kept, place, std::move(result));
       });
-  login_flow_->authenticate(std::string(request.user), Secret(std::string(request.secret)),
-                            proof());
+  Secret secret{std::string(request.secret)};
+  wipe(request.secret);
+  login_flow_->authenticate(std::string(request.user), std::move(secret), proof());
   return Step::done;
 }
 
@@ -135,6 +159,7 @@ void Session::certificate_login() {
 // now comes again.
 void Session::certificate_login_done(LoginResult result) {
   if (auto* fresh = std::get_if<std::unique_ptr<Login>>(&result)) {
+    wipe_input(stream_->ssl(), false);
     std::uint64_t ticket = 0;
     (void)adopt({}, std::move(*fresh), ticket);
     if (login_ == nullptr)
@@ -157,6 +182,7 @@ void Session::login_done(const GreetingRequest& request, Place place, LoginResul
   std::string reply;
   std::uint64_t ticket = 0;
   if (auto* fresh = std::get_if<std::unique_ptr<Login>>(&result)) {
+    wipe_input(stream_->ssl(), false);
     reply = adopt(request, std::move(*fresh), ticket);
   } else if (const auto* refused = std::get_if<LoginRefused>(&result)) {
     note_refused(*refused);

@@ -3,7 +3,6 @@
 KEYWARD_RENEWAL_MINUTES=30 is the long form, on tokens of 60 s; by default half a minute on tokens of a few seconds."""
 import json
 import os
-import subprocess
 import sys
 from collections import Counter
 
@@ -49,51 +48,88 @@ def files(tmp_path, issuer):
         file.stop()
 
 
+class CeleryRun:
+    """A worker, and who sends numbered tasks; each task that ran is in `notes`."""
+
+    def __init__(self, name, python, folder, seconds, url, backend, prefix='', **env):
+        self.name, self.notes = name, folder / f'{name}.notes'
+        env = {'APP_URL': url, 'APP_BACKEND': backend, 'APP_PREFIX': prefix, 'APP_NOTES': str(self.notes), 'NO_COLOR': '1',
+               'PYTHONDONTWRITEBYTECODE': '1', 'PYTHONPATH': f'{ROOT / "deploy/python"}:{HERE}', **env}
+        self.worker = Process([python, '-m', 'celery', '-A', 'celery_app', 'worker', '-c', '2', '--loglevel', 'INFO', '-n', 'w@test'],
+                              folder / f'{name}.worker.log', env=env, cwd=HERE)
+        self.worker.expect(lambda: ' ready.' in self.worker.text(), 60, 'the worker being ready')
+        self.process = Process([python, HERE / 'clients/celery_steady.py', seconds, PAUSE], folder / f'{name}.out', env=env, cwd=HERE)
+
+    def check(self, told):
+        executed = Counter(self.notes.read_text().split())
+        print(f'{self.name}: executed {len(executed)}')
+        assert not told['trouble'] and not told['wrong']
+        assert told['published'] == told['received'] == len(executed) == sum(executed.values())
+        for word in ('Connection to broker lost', 'Traceback', 'Refreshing Redis pub/sub', 'not renewed', 'in place failed'):
+            assert word not in self.worker.text(), self.worker.text()[-4000:]
+
+    def stop(self):
+        self.process.stop()
+        self.worker.stop()
+
+
+class BullRun:
+    def __init__(self, name, folder, seconds, **connection):
+        given = {'name': name, 'seconds': seconds, 'pause': 1000 * PAUSE, 'drain': 5 if LONG else 1, **connection}
+        self.name = name
+        self.process = Process(['node', HERE / 'clients/bullmq_steady.mjs', json.dumps(given)], folder / f'{name}.out')
+
+    def check(self, told):
+        assert not told['trouble'] and told['executedTwice'] == told['heardTwice'] == 0
+        assert told['connects'] == told['warm']
+        assert told['published'] == told['executed'] == told['heard']
+
+    def stop(self):
+        self.process.stop()
+
+
+class NewsRun:
+    """Subscribers of redis-py, and all else that renewal.py does."""
+
+    def __init__(self, name, folder, seconds, server, file):
+        self.name = name
+        self.process = Process([sys.executable, HERE / 'clients/renewal.py', server.port, server.authority.ca, file.path, seconds, 3, name],
+                               folder / f'{name}.out', env={'PYTHONPATH': str(ROOT / 'deploy/python')})
+
+    def check(self, told):
+        count = told['count']
+        assert not told['trouble'] and told['connects'] == told['warm']
+        assert count['published'] == count['listened'] == count['polled'] and count['pushed'] == count['popped']
+
+    def stop(self):
+        self.process.stop()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(MINUTES * 60 + 300)
-def test_nothing_is_lost_or_doubled(make_keyward, issuer, issuer_config, files, tmp_path):
+def test_nothing_is_lost_or_doubled(make_keyward, issuer_config, files, tmp_path):
     configs, celery_groups = airflow_issuer(issuer_config)
     server = make_keyward(policies={'airflow.yaml': TEMPLATE.read_text(), 'steady.yaml': POLICY.replace('ISSUER', configs[0]['alias'])},
                           issuers=configs).start()
-    seconds, notes = MINUTES * 60, tmp_path / 'notes'
-    celery = files('celery', celery_groups)
-    url = (f'rediss://localhost:{server.port}/0?ssl_cert_reqs=CERT_REQUIRED&ssl_ca_certs={server.authority.ca}'
-           '&credential_provider=keyward_redis.from_environment')
-    env = {'APP_URL': url, 'APP_BACKEND': f'keyward_redis.CeleryBackend+{url}', 'APP_PREFIX': 'airflow:', 'APP_NOTES': str(notes),
-           'KEYWARD_TOKEN_FILE': str(celery.path), 'PYTHONPATH': f'{ROOT / "deploy/python"}:{HERE}', 'NO_COLOR': '1'}
-    worker = Process([sys.executable, '-m', 'celery', '-A', 'celery_app', 'worker', '-c', '2', '--loglevel', 'INFO', '-n', 'w@test'],
-                     tmp_path / 'worker.log', env=env, cwd=HERE)
-    worker.expect(lambda: ' ready.' in worker.text(), 60, 'the worker being ready')
-    bull = {'seconds': seconds, 'pause': 1000 * PAUSE, 'drain': 5 if LONG else 1, 'port': server.port, 'caFile': str(server.authority.ca),
-            'tokenFile': str(files('bull', ['bull']).path), 'module': str(node_example('ioredis', tmp_path))}
-    runs = {
-        'celery': Process([sys.executable, HERE / 'clients/celery_steady.py', seconds, PAUSE], tmp_path / 'celery.out', env=env),
-        'bullmq': Process(['node', HERE / 'clients/bullmq_steady.mjs', json.dumps(bull)], tmp_path / 'bullmq.out'),
-        'redis-py': Process([sys.executable, HERE / 'clients/renewal.py', server.port, server.authority.ca, files('news', ['news']).path,
-                             seconds, 3, 'news'], tmp_path / 'redis-py.out', env={'PYTHONPATH': str(ROOT / 'deploy/python')}),
-    }
+    seconds, runs = MINUTES * 60, []
     try:
-        for name, process in runs.items():
-            assert process.popen.wait(seconds + 120) == 0, f'{name}:\n{process.text()[-3000:]}'
-        told = {name: last_json(process, name) for name, process in runs.items()}
-        executed = Counter(notes.read_text().split())
-        print(f'{MINUTES:g} minutes, tokens of {TTL} s: {[f.written for f in files.made.values()]}; Celery executed {len(executed)}')
-        celery_told, bull_told, news = told['celery'], told['bullmq'], told['redis-py']
-        assert not celery_told['trouble'] and not celery_told['wrong']
-        assert celery_told['published'] == celery_told['received'] == len(executed) == sum(executed.values())
-        assert not bull_told['trouble'] and bull_told['executedTwice'] == bull_told['heardTwice'] == 0
-        assert bull_told['connects'] == bull_told['warm']
-        assert bull_told['published'] == bull_told['executed'] == bull_told['heard']
-        assert not news['trouble'] and news['connects'] == news['warm']
-        count = news['count']
-        assert count['published'] == count['listened'] == count['polled'] and count['pushed'] == count['popped']
-        for word in ('Connection to broker lost', 'Traceback', 'Refreshing Redis pub/sub', 'not renewed', 'in place failed'):
-            assert word not in worker.text(), worker.text()[-4000:]
+        url = (f'rediss://localhost:{server.port}/0?ssl_cert_reqs=CERT_REQUIRED&ssl_ca_certs={server.authority.ca}'
+               '&credential_provider=keyward_redis.from_environment')
+        runs.append(CeleryRun('celery', sys.executable, tmp_path, seconds, url, f'keyward_redis.CeleryBackend+{url}', 'airflow:',
+                              KEYWARD_TOKEN_FILE=str(files('celery', celery_groups).path)))
+        runs.append(BullRun('bullmq', tmp_path, seconds, port=server.port, caFile=str(server.authority.ca),
+                            tokenFile=str(files('bull', ['bull']).path), module=str(node_example('ioredis', tmp_path))))
+        runs.append(NewsRun('news', tmp_path, seconds, server, files('news', ['news'])))
+        for run in runs:
+            assert run.process.popen.wait(seconds + 120) == 0, f'{run.name}:\n{run.process.text()[-3000:]}'
+        for run in runs:
+            run.check(last_json(run.process, run.name))
+        print(f'{MINUTES:g} minutes, tokens of {TTL} s, so many each: {[file.written for file in files.made.values()]}')
     finally:
-        [process.stop() for process in (worker, *runs.values())]
+        [run.stop() for run in runs]
     denied = server.trail.denials()
     assert not denied, json.dumps(denied[0])[:1000]
-    everything = server.trail.text() + server.process.text() + worker.text()
+    everything = server.trail.text() + server.process.text() + ''.join(log.read_text() for log in tmp_path.glob('*.log'))
     for file in files.made.values():
         assert file.written > 4 and not any(token in everything for token in file.tokens)
     assert server.stop() == 0

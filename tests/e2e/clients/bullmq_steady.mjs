@@ -1,5 +1,5 @@
-// A BullMQ queue, a worker and its events for a while: bullmq_steady.mjs '{"seconds", "pause", "connection": {...} | "port", "caFile",
-// "tokenFile"}'. Numbered jobs; prints one line of JSON: how often each was executed, and how often each result was heard.
+// A BullMQ queue, a worker and its events for a while: bullmq_steady.mjs '{"seconds", "pause", "name", "connection": {...} | "port",
+// "caFile", "tokenFile", "module"}'. Numbered jobs; prints one line of JSON: how often each was executed, and how often each result was heard.
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 
@@ -32,13 +32,13 @@ const executed = new Map();
 const heard = new Map();
 const add = (map, n) => map.set(n, (map.get(n) ?? 0) + 1);
 
-const events = watch('events', new QueueEvents('steady', options()));
+const events = watch('events', new QueueEvents(given.name, options()));
 events.on('completed', ({ returnvalue }) => add(heard, Number(returnvalue)));
 await events.waitUntilReady();
-const worker = watch('worker', new Worker('steady', async (job) => { add(executed, job.data.n); return job.data.n; },
+const worker = watch('worker', new Worker(given.name, async (job) => { add(executed, job.data.n); return job.data.n; },
   { ...options(), concurrency: 4, drainDelay: given.drain ?? 5 }));
 await worker.waitUntilReady();
-const queue = watch('queue', new Queue('steady', options()));
+const queue = watch('queue', new Queue(given.name, options()));
 await queue.waitUntilReady();
 const warm = connects;
 
@@ -46,7 +46,7 @@ const end = Date.now() + given.seconds * 1000;
 let published = 0;
 while (Date.now() < end) {
   published += 1;
-  await queue.add('steady', { n: published }, { removeOnComplete: 1000 });
+  await queue.add(given.name, { n: published }, { removeOnComplete: 1000 });
   await new Promise((resolve) => setTimeout(resolve, given.pause));
 }
 for (let waited = 0; waited < 200 && (executed.size < published || heard.size < published); waited += 1) {

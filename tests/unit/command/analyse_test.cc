@@ -218,6 +218,15 @@ TEST(Analyse, TellsUnknownCommandsAsRedisDoes) {
   EXPECT_EQ(Judged({std::string("get\0", 4), "a"}).analysis.verdict, Verdict::unknown);
 }
 
+TEST(Analyse, ShowsNoCredentialOfAMistypedLogin) {
+  EXPECT_EQ(judge("AUHT default eyJhbGciOiJFUzI1NiJ9.e30.AA x").analysis.text,
+            "ERR unknown command 'AUHT', with args beginning with: 'default' ");
+  EXPECT_EQ(judge("AUHT kw-aws-v1.aHR0cHM").analysis.text,
+            "ERR unknown command 'AUHT', with args beginning with: ");
+  EXPECT_EQ(judge("CONFIG eyJhbGciOiJFUzI1NiJ9.e30.AA").analysis.text,
+            "ERR unknown command 'CONFIG', with args beginning with: ");
+}
+
 TEST(Analyse, TellsWrongArityAsRedisDoes) {
   EXPECT_EQ(judge("GET").analysis.text, "ERR wrong number of arguments for 'get' command");
   EXPECT_EQ(judge("config").analysis.text, "ERR wrong number of arguments for 'config' command");
