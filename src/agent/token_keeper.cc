@@ -3,6 +3,8 @@
 #include "keyward/base/hash.h"
 #include "keyward/base/log.h"
 
+#include <openssl/crypto.h>
+
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -12,6 +14,10 @@ namespace keyward::agent {
 namespace {
 
 using std::chrono::microseconds;
+
+bool same(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
 
 constexpr microseconds kGlance = std::chrono::seconds(1),
                        kQuickGlance = std::chrono::milliseconds(50);
@@ -111,7 +117,7 @@ void TokenKeeper::take(Result<Token> token) {
   trouble_.clear();
   schedule_.fetched(*token, wall, clock_.mono());
   expires_ = token->expires;
-  if (token_ && token_->reveal() == token->value.reveal()) return;
+  if (token_ && same(token_->reveal(), token->value.reveal())) return;
   ++fetched_;
   token_ = std::make_shared<const Secret>(std::move(token->value));
   on_token_();
