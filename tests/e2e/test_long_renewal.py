@@ -1,4 +1,5 @@
-"""Celery, BullMQ and a redis-py subscriber at once, for many lifetimes of their tokens, without a lost or doubled result.
+"""Celery, BullMQ and a redis-py subscriber at once, for many lifetimes of their tokens, without a lost or doubled result: by
+renewal in place, and a Celery and a BullMQ that cannot renew behind `keyward agent`.
 
 KEYWARD_RENEWAL_MINUTES=30 is the long form, on tokens of 60 s; by default half a minute on tokens of a few seconds."""
 import json
@@ -8,13 +9,14 @@ from collections import Counter
 
 import pytest
 
+from rig.agent import Agent
 from rig.examples import node_example
 from rig.process import ROOT, Process, last_json
 from rig.token_file import TokenFile
-from test_celery import TEMPLATE, airflow_issuer
+from test_celery import NAMED, TEMPLATE, airflow_issuer
 
 HERE = ROOT / 'tests/e2e'
-MINUTES = float(os.environ.get('KEYWARD_RENEWAL_MINUTES', '0.3'))
+MINUTES = float(os.environ.get('KEYWARD_RENEWAL_MINUTES', '0.25'))
 LONG = MINUTES >= 2
 TTL = 60 if LONG else 5
 PAUSE = 0.1 if LONG else 0.02
@@ -107,11 +109,18 @@ class NewsRun:
 
 @pytest.mark.slow
 @pytest.mark.timeout(MINUTES * 60 + 300)
-def test_nothing_is_lost_or_doubled(make_keyward, issuer_config, files, tmp_path):
+def test_nothing_is_lost_or_doubled(make_keyward, issuer_config, files, tmp_path, old_python):
     configs, celery_groups = airflow_issuer(issuer_config)
-    server = make_keyward(policies={'airflow.yaml': TEMPLATE.read_text(), 'steady.yaml': POLICY.replace('ISSUER', configs[0]['alias'])},
-                          issuers=configs).start()
-    seconds, runs = MINUTES * 60, []
+    alias = configs[0]['alias']
+    old_names = (NAMED % {'team': 'old'}).replace('issuer: local', f'issuer: {alias}')  # Celery 5.2 has no prefix of its own
+    server = make_keyward(policies={'airflow.yaml': TEMPLATE.read_text(), 'steady.yaml': POLICY.replace('ISSUER', alias),
+                                    'old.yaml': old_names}, issuers=configs).start()
+    seconds, runs, agents = MINUTES * 60, [], []
+
+    def agent_for(name, groups):
+        """Who cannot renew goes through an agent, with a URL that has no password."""
+        agents.append(Agent(tmp_path / f'{name}.agent', server, ['--token-file', files(name, groups).path]))
+        return agents[-1].start()
     try:
         url = (f'rediss://localhost:{server.port}/0?ssl_cert_reqs=CERT_REQUIRED&ssl_ca_certs={server.authority.ca}'
                '&credential_provider=keyward_redis.from_environment')
@@ -119,17 +128,22 @@ def test_nothing_is_lost_or_doubled(make_keyward, issuer_config, files, tmp_path
                               KEYWARD_TOKEN_FILE=str(files('celery', celery_groups).path)))
         runs.append(BullRun('bullmq', tmp_path, seconds, port=server.port, caFile=str(server.authority.ca),
                             tokenFile=str(files('bull', ['bull']).path), module=str(node_example('ioredis', tmp_path))))
+        old = agent_for('celery-5.2', ['old'])
+        runs.append(CeleryRun('celery-5.2', old_python, tmp_path, seconds, old.url, old.url))
+        runs.append(BullRun('bullmq-agent', tmp_path, seconds, connection={'host': '127.0.0.1', 'port': agent_for('plain', ['bull']).port}))
         runs.append(NewsRun('news', tmp_path, seconds, server, files('news', ['news'])))
         for run in runs:
             assert run.process.popen.wait(seconds + 120) == 0, f'{run.name}:\n{run.process.text()[-3000:]}'
         for run in runs:
             run.check(last_json(run.process, run.name))
+        for agent in agents:
+            print('agent:', agent.status())
         print(f'{MINUTES:g} minutes, tokens of {TTL} s, so many each: {[file.written for file in files.made.values()]}')
     finally:
-        [run.stop() for run in runs]
+        [one.stop() for one in (*runs, *agents)]
     denied = server.trail.denials()
     assert not denied, json.dumps(denied[0])[:1000]
-    everything = server.trail.text() + server.process.text() + ''.join(log.read_text() for log in tmp_path.glob('*.log'))
+    everything = server.trail.text() + server.process.text() + ''.join(log.read_text() for log in tmp_path.rglob('*.log'))
     for file in files.made.values():
         assert file.written > 4 and not any(token in everything for token in file.tokens)
     assert server.stop() == 0
