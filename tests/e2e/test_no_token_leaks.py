@@ -2,7 +2,6 @@
 import json
 import re
 import socket
-import subprocess
 import threading
 import time
 from pathlib import Path
@@ -10,9 +9,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from rig.agent import Agent
 from rig.process import until
 from rig.redis_server import ADMIN_PASSWORD, ADMIN_USER, RedisServer
-from rig.resp import Client, Closed, RespError
+from rig.resp import Client, Closed, RespError, connect
+from rig.token_file import TokenFile
 from rig.tokens import Issuer
 
 GRANTS = '''
@@ -211,6 +212,35 @@ def test_case_73_a_credential_is_seen_nowhere(world, loud_redis, issuer, sts, tm
     assert re.search(r'Max core file size +0 +0 ', limits), 'a crash would write memory to a file'
     print(f'{len(shown.secrets)} credentials, {len(shown.answers)} answers, searched: ' +
           ', '.join(f'{place} {len(text)}' for place, text in told.items()))
+
+
+def test_case_73_the_agent_shows_none_either(keyward, issuer, tmp_path):
+    made = []
+
+    def make(ttl):
+        made.append(issuer.token('app-1', ['app'], ttl=ttl))
+        return made[-1]
+    file = TokenFile(tmp_path / 'token', make, 4)
+    password = tmp_path / 'password'
+    password.write_text('the-local-password-of-this-test\n')
+    password.chmod(0o600)
+    agent = Agent(tmp_path / 'agent', keyward, ['--token-file', file.path, '--password-file', password]).start()
+    told = []
+    try:
+        with connect(agent.port, plain=True) as client:
+            told += [client('AUTH', 'the-local-password-of-nobody'), client('AUTH', 'the-local-password-of-this-test')]
+            assert told == [told[0], b'OK'] and told[0].prefix == 'WRONGPASS'
+            until(lambda: client("INCR", "app:n") > 0 and file.written > 2, 20, 'renewals')
+            told += [client('KEYWARD', 'AGENT'), client('CLIENT', 'INFO'), client('AUHT', made[-1])]
+        told.append(agent.status())
+        seen = {name: Path(f'/proc/{agent.process.pid}/{name}').read_bytes().decode(errors='replace') for name in ('cmdline', 'environ')}
+        assert re.search(r'Max core file size +0 +0 ', Path(f'/proc/{agent.process.pid}/limits').read_text())
+    finally:
+        agent.stop()
+        file.stop()
+    seen.update({'answers': repr(told), 'log': agent.process.text(), 'log of keyward': keyward.process.text(), 'trail': keyward.trail.text()})
+    leaks = [f'{place}: {piece!r}' for place, text in seen.items() for secret in made for piece in pieces(secret) if piece.decode() in text]
+    assert not leaks and not [place for place, text in seen.items() if 'the-local-password-of' in text], leaks
 
 
 def test_case_73_memory_after_the_clients_left(world, issuer, sts, tmp_path):
