@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
+import contextlib
 import inspect
 import json
 import logging
@@ -214,7 +215,7 @@ class Provider(_Base):
 
     def _forget_clients(self):
         """Also in a forked child: the parent's sockets are not the child's to write to, and its thread is not there."""
-        self._lock = threading.Lock()
+        self._lock, self._taking = threading.Lock(), threading.Lock()
         self._pools, self._async_pools, self._singles = weakref.WeakSet(), weakref.WeakSet(), []
         self._subscribers = weakref.WeakSet()
         self._loop, self._thread, self._wake, self._closed = None, None, threading.Event(), False
@@ -223,7 +224,9 @@ class Provider(_Base):
     # what redis-py calls
 
     def get_credentials(self):
-        self._served.token = self.token()
+        # With a thread that renews, a connect waits for no token endpoint while the token at hand is good.
+        renewed_elsewhere = self._thread is not None and self._good() and not hasattr(self.source, 'stale')
+        self._served.token = self._token if renewed_elsewhere else self.token()
         return self._served.token.credentials()
 
     async def get_credentials_async(self):
@@ -250,7 +253,7 @@ class Provider(_Base):
     def _subscribed(self, event):
         """All subscribers of a client share one event, so that it may be another's by now: all that the pool knows count."""
         pool = event.connection_pool
-        with pool._lock:
+        with getattr(pool, '_lock', None) or contextlib.nullcontext():
             found = [one for one in (event.pubsub_connection, *getattr(pool, '_in_use_connections', ())) if one._connect_callbacks]
         with self._lock:
             subscribers = [_Subscriber.of(one) for one in found]
@@ -269,19 +272,24 @@ class Provider(_Base):
     # tokens
 
     def token(self):
-        """A token that is good now."""
-        with self._lock:
-            if self._due() and time.monotonic() >= self._failed_until:
-                try:
+        """A token that is good now. One thread gets a new one; the others wait for it only when the one at hand has ended."""
+        if self._due() and self._taking.acquire(blocking=not self._good()):
+            try:
+                if self._due() and time.monotonic() >= self._failed_until:
                     self._take()
-                except TokenError as error:
-                    self._failure, self._failed_until = error, time.monotonic() + 1.0
-                    if self._token is None or self._token.is_expired():
-                        raise
+            except TokenError as error:
+                self._failure, self._failed_until = error, time.monotonic() + 1.0
+                if self._good():
                     log.warning('no new token: %s', error)
-            if self._token is None or self._token.is_expired():
-                raise TokenError(str(self._failure or 'the token has ended and there is no newer one'))
-            return self._token
+            finally:
+                self._taking.release()
+        token = self._token
+        if token is None or token.is_expired():
+            raise TokenError(str(self._failure or 'the token has ended and there is no newer one'))
+        return token
+
+    def _good(self):
+        return self._token is not None and not self._token.is_expired()
 
     def _due(self):
         if self._token is None:
@@ -335,8 +343,17 @@ class Provider(_Base):
 
 
 _providers = weakref.WeakSet()
+
+
+def _in_child():
+    global _of_environment_lock
+    _of_environment_lock = threading.Lock()
+    for provider in list(_providers):
+        provider._forget_clients()
+
+
 if hasattr(os, 'register_at_fork'):
-    os.register_at_fork(after_in_child=lambda: [provider._forget_clients() for provider in list(_providers)])
+    os.register_at_fork(after_in_child=_in_child)
 
 
 def _renew_for(reference, wake):

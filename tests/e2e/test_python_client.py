@@ -11,7 +11,7 @@ from rig.token_file import TokenFile
 
 HERE = ROOT / 'tests/e2e'
 PYTHON = ROOT / 'deploy/python'
-SECONDS = float(os.environ.get('KEYWARD_RENEWAL_SECONDS', '8'))
+SECONDS = float(os.environ.get('KEYWARD_RENEWAL_SECONDS', '7'))
 TTL = 4
 
 
@@ -61,6 +61,8 @@ def test_connections_live_through_many_tokens(make_keyward, token_file, old_pyth
         argv = [python_with(version, old_python), HERE / 'clients/renewal.py', server.port, server.authority.ca, file.path, SECONDS, protocol,
                 number]
         running[version] = Process(argv, tmp_path / f'redis-py {version}.out', env={'PYTHONPATH': str(PYTHON)})
+    aio = Process([sys.executable, HERE / 'clients/renewal_asyncio.py', server.port, server.authority.ca, file.path, SECONDS],
+                  tmp_path / 'asyncio.out', env={'PYTHONPATH': str(PYTHON)})
     for version, process in running.items():
         assert process.popen.wait(SECONDS + 60) == 0, f'{version}: {process.text()[-3000:]}'
         told = last_json(process, version)
@@ -72,6 +74,9 @@ def test_connections_live_through_many_tokens(make_keyward, token_file, old_pyth
         if VERSIONS[version] == 3:
             assert count['listened'] == count['polled'] == count['published'] > 100 and count['quiet'] == 0
         assert 'not renewed' not in process.text() and 'in place failed' not in process.text() and 'Traceback' not in process.text()
+    assert aio.popen.wait(30) == 0, aio.text()[-3000:]
+    told = last_json(aio, 'asyncio')
+    assert told['same'] and told['count'] > 100
     assert file.written >= SECONDS / TTL
     no_token_shown(server, file.tokens)
 
@@ -81,12 +86,17 @@ def python(script, *arguments, **env):
                           env=with_module(**env))
 
 
+def say(*arguments, **env):
+    return subprocess.run([sys.executable, '-m', 'keyward_redis', *map(str, arguments)], capture_output=True, text=True, timeout=30,
+                          env=with_module(**env))
+
+
 FROM_PROVIDER = '''
 import os, sys, time, redis, keyward_redis
 url, ca, port = sys.argv[1:]
 provider = keyward_redis.from_client_credentials(url, 'worker', secret_file=os.environ['SECRET'], resource='urn:keyward:ttl:4', ca=ca)
 r = redis.Redis(host='localhost', port=int(port), ssl=True, ssl_ca_certs=ca, protocol=3, credential_provider=provider)
-tokens, end, n = set(), time.monotonic() + 6, 0
+tokens, end, n = set(), time.monotonic() + 5, 0
 me = r.client_id()
 while time.monotonic() < end:
     n += 1
@@ -107,9 +117,13 @@ def test_client_credentials(make_keyward, provider, tmp_path):
     ended = python(FROM_PROVIDER, provider.issuer + '/token', server.authority.ca, server.port, SECRET=str(secret))
     assert ended.returncode == 0, ended.stderr
     assert int(ended.stdout) >= 2 and ended.stderr == ''
-    secret.write_text('wrong\n')
-    ended = python(FROM_PROVIDER, provider.issuer + '/token', server.authority.ca, server.port, SECRET=str(secret))
-    assert 'TokenError' in ended.stderr and '/token answered 401' in ended.stderr and 'wrong' not in ended.stderr
+    by_environment = {'KEYWARD_TOKEN_URL': provider.issuer + '/token', 'KEYWARD_CLIENT_ID': 'worker', 'KEYWARD_RESOURCE': 'urn:keyward',
+                      'KEYWARD_CLIENT_SECRET_FILE': str(secret), 'KEYWARD_TOKEN_CA': str(server.authority.ca)}
+    with server.login(say('token', **by_environment).stdout.strip()) as client:
+        assert client('PING') == b'PONG'
+    secret.write_text('wrong-secret\n')
+    ended = say('token', **by_environment)
+    assert ended.returncode == 1 and '/token answered 401' in ended.stderr and 'wrong-secret' not in ended.stderr
 
 
 FORKED = '''
@@ -142,10 +156,6 @@ def test_a_forked_child_leaves_the_connections_of_its_parent_alone(make_keyward,
 def test_the_command_line(keyward, issuer, tmp_path):
     token, file = issuer.token('app-1', ['app']), tmp_path / 'token'
     file.write_text(token + '\n')
-
-    def say(*arguments, **env):
-        return subprocess.run([sys.executable, '-m', 'keyward_redis', *map(str, arguments)], capture_output=True, text=True, timeout=30,
-                              env=with_module(**env))
     url = f'rediss://localhost:{keyward.port}/0'
     assert say('token', '--token-file', file).stdout == token + '\n'
     assert say('token', '--command', f'cat {file}').stdout == token + '\n'
