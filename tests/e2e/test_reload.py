@@ -242,9 +242,9 @@ def many_connections(load, count):
 
 def judged_by(server):
     """Of every command and refusal of the trail: the key, whether it was allowed, and the version its session named last."""
-    for path in sorted(server.trail.folder.rglob('*.jsonl')):
+    for text in server.trail.segments():
         versions = {}
-        for line in path.read_text(errors='replace').splitlines():
+        for line in text.splitlines():
             if not line.startswith('{'):
                 continue
             record = json.loads(line)

@@ -19,15 +19,27 @@ def run(*arguments, timeout=60, **options):
                           stdin=subprocess.DEVNULL, **options)
 
 
+def unpacked(path):
+    return subprocess.run(['zstdcat', str(path)], capture_output=True, check=True).stdout.decode(errors='replace')
+
+
 class Trail:
     """The audit folder, read as an auditor would."""
 
     def __init__(self, folder):
         self.folder = Path(folder)
 
+    def segments(self):
+        """The text of each, compressed or not."""
+        for path in sorted(p for p in self.folder.rglob('*') if p.name.endswith(('.jsonl', '.jsonl.zst'))):
+            try:
+                yield path.read_text(errors='replace') if path.suffix == '.jsonl' else unpacked(path)
+            except FileNotFoundError:  # compressed a moment ago
+                yield unpacked(path.with_name(path.name + '.zst'))
+
     def lines(self):
-        for path in sorted(self.folder.rglob('*.jsonl')):
-            for line in path.read_text(errors='replace').splitlines():
+        for text in self.segments():
+            for line in text.splitlines():
                 if line.startswith('{') and line.endswith('}'):
                     yield line
 
