@@ -1,9 +1,9 @@
 #include "admin/api.h"
 
+#include "admin/answers.h"
 #include "admin/policy_api.h"
+#include "admin/revocations_api.h"
 
-#include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 #include <openssl/crypto.h>
 
 #include <algorithm>
@@ -13,14 +13,6 @@ namespace keyward::admin {
 namespace {
 
 std::string_view path_of(std::string_view target) { return target.substr(0, target.find('?')); }
-
-Page refusal(unsigned status, std::string_view what) {
-  Page page;
-  page.status = status;
-  page.content_type = "application/json";
-  page.body = boost::json::serialize(boost::json::object{{"ok", false}, {"error", what}}) + "\n";
-  return page;
-}
 
 // "127.0.0.1:9380", "[::1]:9380" and "localhost:9380". A name that somebody's DNS made point here
 // is none of them, whatever it looks like.
@@ -70,13 +62,25 @@ std::optional<Page> refuse(const ApiRequest& request, const Sources& sources) {
   return refuse_browser(request);
 }
 
+// A path that ends in "/" is of one thing below it: its name follows.
 struct Route {
   std::string_view path, method;
   void (*answer)(const ApiRequest&, const Sources&, std::function<void(Page)>);
 };
 constexpr Route kRoutes[] = {{"/v1/policy", "GET", policy_status},
                              {"/v1/policy/reload", "POST", policy_reload},
-                             {"/v1/policy/explain", "POST", policy_explain}};
+                             {"/v1/policy/explain", "POST", policy_explain},
+                             {"/v1/revocations", "GET", revocations_list},
+                             {"/v1/revocations", "POST", revocations_add},
+                             {"/v1/revocations/", "DELETE", revocations_lift},
+                             {"/v1/sessions", "GET", sessions_list},
+                             {"/v1/sessions/", "DELETE", sessions_end}};
+
+bool leads_to(const Route& route, std::string_view path) {
+  if (!route.path.ends_with('/')) return route.path == path;
+  return path.starts_with(route.path) && path.size() > route.path.size() &&
+         path.find('/', route.path.size()) == path.npos;
+}
 
 }  // namespace
 
@@ -84,16 +88,23 @@ bool is_api(std::string_view target) { return path_of(target).starts_with("/v1/"
 
 void answer_api(const ApiRequest& request, const Sources& sources, std::function<void(Page)> done) {
   if (auto refused = refuse(request, sources)) return done(std::move(*refused));
+  std::string methods;  // of the path
   for (const Route& route : kRoutes) {
-    if (route.path != path_of(request.target)) continue;
+    if (!leads_to(route, path_of(request.target))) continue;
     const bool head = route.method == "GET" && request.method == "HEAD";
     if (route.method == request.method || head)
       return route.answer(request, sources, std::move(done));
-    Page page = refusal(405, std::string("use ") + std::string(route.method));
-    page.allow = route.method == "GET" ? "GET, HEAD" : route.method;
+    methods += (methods.empty() ? "" : ", ") + std::string(route.method) +
+               (route.method == "GET" ? ", HEAD" : "");
+  }
+  if (!methods.empty()) {
+    Page page = refusal(405, "use " + methods);
+    page.allow = methods;
     return done(std::move(page));
   }
-  done(refusal(404, "no such page: /v1/policy, /v1/policy/reload, /v1/policy/explain"));
+  done(refusal(404,
+               "no such page: /v1/policy, /v1/policy/reload, /v1/policy/explain, "
+               "/v1/revocations, /v1/sessions"));
 }
 
 }  // namespace keyward::admin

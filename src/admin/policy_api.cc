@@ -1,45 +1,23 @@
 #include "admin/policy_api.h"
 
+#include "admin/answers.h"
+
 #include "keyward/base/diagnostics_json.h"
 #include "keyward/policy/explain_case.h"
 
-#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
-#include <spdlog/fmt/chrono.h>
 
 namespace keyward::admin {
 namespace {
 
 namespace json = boost::json;
 
-Page page_of(unsigned status, const json::object& body) {
-  Page page;
-  page.status = status;
-  page.content_type = "application/json";
-  page.body = json::serialize(body) + "\n";
-  return page;
-}
-
-std::string text(WallTime time) {
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
-  const auto micros = (time - seconds).count();
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:06}Z",
-                     fmt::gmtime(std::chrono::system_clock::to_time_t(seconds)), micros);
-}
-
-json::array list(const std::vector<std::string>& texts) {
-  json::array out;
-  for (const std::string& one : texts) out.emplace_back(one);
-  return out;
-}
-
 json::object to_json(const PolicyStatus& status) {
   const PolicyStatus::Attempt& last = status.last_attempt;
   return {{"version", status.version},
           {"commit", status.commit.empty() ? json::value(nullptr) : json::value(status.commit)},
           {"number", status.number},
-          {"loaded_at", text(status.loaded_at)},
+          {"loaded_at", time_text(status.loaded_at)},
           {"loaded_by", status.loaded_by},
           {"folder", status.folder},
           {"grants", status.grants},
@@ -48,7 +26,7 @@ json::object to_json(const PolicyStatus& status) {
           {"watching", status.watching},
           {"reloads", status.reloads},
           {"failures", status.failures},
-          {"last_attempt", json::object{{"at", text(last.at)},
+          {"last_attempt", json::object{{"at", time_text(last.at)},
                                         {"ok", last.ok},
                                         {"changed", last.changed},
                                         {"trigger", last.trigger},

@@ -20,7 +20,7 @@ struct Shape {
   unsigned severity_id;
 };
 
-constexpr std::array<Shape, 18> kShapes{{
+constexpr std::array<Shape, 20> kShapes{{
     {"login", 3002, 3, 1, {}, 1},
     {"login_refused", 3002, 3, 1, {}, 3},
     {"session_end", 3002, 3, 2, {}, 1},
@@ -39,6 +39,8 @@ constexpr std::array<Shape, 18> kShapes{{
     {"segment", 6002, 6, 99, "Audit segment", 1},
     {"checkpoint", 6002, 6, 99, "Audit checkpoint", 1},
     {"intent", 6005, 6, 0, {}, 1},  // see data_record.cc
+    {"revocation", 3004, 3, 1, {}, 3},
+    {"revocation_lifted", 3004, 3, 4, {}, 3},
 }};
 
 const Shape& shape_of(Kind kind) { return kShapes[static_cast<std::size_t>(kind)]; }
@@ -83,6 +85,10 @@ char* put_actor_object(char* at, const Event& event) {
   at = put(at, ",\"actor\":{");
   at = event.subject == nullptr ? put(at, "\"app_name\":\"Keyward\"")
                                 : put_actor(at, *event.subject);
+  if (!event.by.empty()) {
+    at = put(at, R"(,"user":{"type_id":2)");  // 2 Admin
+    at = put(put_text(at, "name", event.by), '}');
+  }
   return put(at, '}');
 }
 
@@ -92,6 +98,16 @@ char* put_account(char* at, const Event& event) {
   at = put(at, R"(,"user":{"type_id":4)");  // 4 Service
   at = put_text(at, "name", user.empty() ? std::string_view("unknown") : user);
   return put(at, '}');
+}
+
+// What is managed: the policy, or a revocation.
+char* put_entity(char* at, const Event& event) {
+  if (event.kind == Kind::policy_loaded) {
+    at = put(at, R"(,"entity":{"type_id":5,"type":"Policy","name":"policy")");
+    return put(put_text(at, "version", event.detail), '}');
+  }
+  at = put(at, R"(,"entity":{"type_id":99,"type":"Revocation")");
+  return put(put_text(put_text(at, "uid", event.revocation), "name", event.detail), '}');
 }
 
 // By the caption OCSF gives the protocol.
@@ -157,6 +173,8 @@ char* OcsfWriter::put_keyward(char* at, const Event& event, const Place& place,
   at = put_decision(at, event);
   at = put_text(at, "reason", event.reason);
   at = put_text(at, "detail", event.detail);
+  at = put_text(at, "revocation", event.revocation);
+  at = put_text(at, "by", event.by);
   if (event.subject != nullptr) at = put_subject_fields(at, *event.subject);
   return put(put(at, extra), "}},");
 }
@@ -190,9 +208,7 @@ char* OcsfWriter::put_class(char* at, const Event& event) const {
       at = put_session(put_user(put(at, "},"), subject), subject);
       return put_source(put_privileges(at, subject), subject);
     case 3004:
-      at = put(put_actor_object(at, event),
-               R"(,"entity":{"type_id":5,"type":"Policy","name":"policy")");
-      return put(put_text(at, "version", event.detail), '}');
+      return put_entity(put_actor_object(at, event), event);
     default:
       return put(put(at, ",\"app\":"), kProduct);
   }

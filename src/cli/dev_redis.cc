@@ -33,8 +33,8 @@ constexpr const char* kAdminRights =
     "resetkeys resetchannels -@all +auth +hello +ping +info +command +acl|setuser +acl|deluser "
     "+acl|users +acl|getuser +acl|whoami +acl|dryrun +acl|log +client|id +client|setname "
     "+client|getname +client|list +client|kill +client|unblock "
-    "~keyward:fleet:* +set +get +del +incr +hset +hgetall +hdel +zadd +zrem +zrange "
-    "+zremrangebyscore";
+    "~keyward:fleet:* +set +getrange +del +hset +hgetall +hdel +zadd +zrem "
+    "+zrange +zremrangebyscore +memory|usage";
 
 sockaddr_in loopback(std::uint16_t port) {
   sockaddr_in address{};

@@ -26,6 +26,9 @@ void add_verbs(CLI::App& app, Chosen& chosen) {
   add_agent(app, chosen);
   add_exec(app, chosen);
   add_redis_cli(app, chosen);
+  add_sessions(app, chosen);
+  add_revoke(app, chosen);
+  add_revocations(app, chosen);
   add_token(app, chosen);
   add_version(app, chosen);
 }

@@ -38,6 +38,9 @@ void add_audit(CLI::App& app, Chosen& chosen);  // verify, tail, key, rotate-key
 void add_audit_verify(CLI::App& audit, Chosen& chosen);
 void add_audit_tail(CLI::App& audit, Chosen& chosen);
 void add_audit_key(CLI::App& audit, Chosen& chosen);
+void add_revoke(CLI::App& app, Chosen& chosen);
+void add_revocations(CLI::App& app, Chosen& chosen);
+void add_sessions(CLI::App& app, Chosen& chosen);
 void add_token(CLI::App& app, Chosen& chosen);
 void add_agent(CLI::App& app, Chosen& chosen);
 void add_exec(CLI::App& app, Chosen& chosen);

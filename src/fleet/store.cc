@@ -11,6 +11,8 @@ using std::chrono::steady_clock;
 
 // The source may be a program; records that never open must not make it run all the time.
 constexpr std::chrono::seconds kAskSecretAgain{1};
+// The last byte that is read of one: whoever reaches the key may have put there what he likes.
+constexpr const char* kLongestRecord = "262143";
 constexpr std::size_t kMostListed = 100'000;
 constexpr std::size_t kGetsAtOnce = 256;
 // Instances may read the time this differently before one forgets what another still counts.
@@ -65,7 +67,7 @@ struct Store::State {
   StoreConfig config;
   std::optional<Seal> current, before;
   steady_clock::time_point asked{};
-  std::uint64_t unreadable = 0;
+  std::uint64_t unreadable = 0, generation = 0;
 
   Result<const Seal*> seal() {
     if (!current) {
@@ -93,6 +95,7 @@ struct Store::State {
     if (current && current->same_as(fresh)) return false;
     before = std::move(current);
     current.emplace(std::move(fresh));
+    ++generation;
     return true;
   }
 
@@ -147,8 +150,10 @@ struct Walk : std::enable_shared_from_this<Walk> {
     left.resize(left.size() - count);
     for (std::string& name : block) {
       const std::string key = key_of(name);
-      control.call({"GET", key}, [self = shared_from_this(), name = std::move(name)](
-                                     const Reply& reply) { self->got(name, reply); });
+      control.call({"GETRANGE", key, "0", kLongestRecord},
+                   [self = shared_from_this(), name = std::move(name)](const Reply& reply) {
+                     self->got(name, reply);
+                   });
     }
   }
 
@@ -157,7 +162,7 @@ struct Walk : std::enable_shared_from_this<Walk> {
       // A key of another type is none of ours; anything else ends the walk.
       const bool foreign = reply && reply->text.starts_with("WRONGTYPE");
       if (!foreign && !error) error = *failed;
-    } else if (reply->type == ControlReply::Type::string) {
+    } else if (!reply->text.empty()) {
       if (auto plain = open(name, reply->text)) {
         listing.records.emplace_back(name, std::move(*plain));
       } else {
@@ -213,7 +218,7 @@ void Store::put_new(const std::string& name, std::string_view plain, std::chrono
 
 void Store::get(const std::string& name,
                 std::function<void(Result<std::optional<std::string>>)> done) {
-  control_.call({"GET", key_of(name)},
+  control_.call({"GETRANGE", key_of(name), "0", kLongestRecord},
                 [state = state_, name, done = std::move(done)](const Reply& reply) {
                   if (const auto failed = failure(reply)) return done(*failed);
                   if (reply->type != ControlReply::Type::string)
@@ -253,6 +258,8 @@ std::optional<std::string> Store::open(std::string_view name, std::string_view s
 }
 
 bool Store::refresh_secret() { return state_->refresh(); }
+
+std::uint64_t Store::generation() const { return state_->generation; }
 
 std::uint64_t Store::unreadable() const { return state_->unreadable; }
 

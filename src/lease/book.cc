@@ -90,6 +90,10 @@ void LeaseBook::begin_removal(const std::string& user, Entry& entry, Why why, Ca
 }
 
 void LeaseBook::release(const std::string& user, MonoTime now) {
+  if (const auto stale = stale_.find(user); stale != stale_.end()) {
+    if (--stale->second == 0) stale_.erase(stale);
+    return;
+  }
   const auto at = entries_.find(user);
   if (at == entries_.end() || at->second.holders == 0) return;
   if (--at->second.holders > 0 || at->second.state != State::active) return;
@@ -292,6 +296,17 @@ std::vector<LeasePtr> LeaseBook::reconcile(const std::unordered_set<std::string>
     }
   }
   return vanished;
+}
+
+LeaseBook::Calls LeaseBook::revoke(std::string_view principal, std::string_view user) {
+  Calls calls;
+  for (auto& [name, entry] : entries_) {
+    const bool named = (!principal.empty() && entry.lease->principal == principal) || name == user;
+    if (!named || entry.state == State::minting || entry.state == State::deleting) continue;
+    if (entry.holders > 0) stale_[name] += std::exchange(entry.holders, 0);
+    begin_removal(name, entry, Why::revoked, calls);
+  }
+  return calls;
 }
 
 LeaseBook::Calls LeaseBook::remove_all(const Error& error) {

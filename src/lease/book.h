@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -37,7 +38,7 @@ class LeaseBook {
     std::size_t max_literals = 256;
   };
   enum class State : std::uint8_t { minting, active, idle, deleting };
-  enum class Why : std::uint8_t { unused, evicted, failed, shutdown };  // of a deletion
+  enum class Why : std::uint8_t { unused, evicted, failed, shutdown, revoked };  // of a deletion
   enum class Cause : std::uint8_t {
     none,
     literal,
@@ -105,6 +106,9 @@ class LeaseBook {
   // `listed`: the users Redis has. Held ones that are missing are due to be made again; answers the
   // unheld ones that vanished.
   std::vector<LeasePtr> reconcile(const std::unordered_set<std::string>& listed);
+  // The users of that principal, and that user, become deletions although they are held; those who
+  // wait for one get a new one. Empty texts match nothing.
+  Calls revoke(std::string_view principal, std::string_view user);
   // Everything becomes a deletion; waiters fail with `error`.
   Calls remove_all(const Error& error);
 
@@ -129,6 +133,9 @@ class LeaseBook {
   Rules rules_;
   Entries entries_;
   std::deque<std::string> todo_;
+  // Holders of users that were revoked: they give back later what may have been made anew by then.
+  // Who gives back first is taken for one of them, which keeps the new one a little longer.
+  std::unordered_map<std::string, std::size_t> stale_;
   std::size_t idle_ = 0, waiters_ = 0;
 };
 

@@ -120,6 +120,10 @@ struct LeaseClient::State : std::enable_shared_from_this<LeaseClient::State> {
   }
 
   void release(const std::string& user) {
+    if (const auto old = stale.find(user); old != stale.end()) {
+      if (--old->second == 0) stale.erase(old);
+      return;
+    }
     const auto place = users.find(user);
     if (place == users.end()) return;
     Slot& slot = place->second->second;
@@ -171,6 +175,9 @@ struct LeaseClient::State : std::enable_shared_from_this<LeaseClient::State> {
   std::unordered_map<std::string, Slots::value_type*, TextHash, std::equal_to<>> users;
   std::unordered_map<std::uint64_t, ChangeDone> literals;  // who waits for a pattern to be added
   Idle idle;                                               // in order of time
+  // Holders of leases that were forgotten; another of the same user may be held by others. Who
+  // releases first is taken for one of them.
+  std::unordered_map<std::string, std::size_t> stale;
   bool armed = false;
   std::uint64_t questions = 0;
 };
@@ -204,6 +211,21 @@ void LeaseClient::acquire(const std::string& principal,
 }
 
 void LeaseClient::release(const std::string& user) { state_->release(user); }
+
+void LeaseClient::forget(std::string_view principal, std::string_view user) {
+  std::vector<State::Slots::value_type*> found;
+  for (auto& entry : state_->slots) {
+    const LeasePtr& lease = entry.second.lease;
+    if (lease == nullptr) continue;  // the service is asked; it gives what counts then
+    if ((!principal.empty() && lease->principal == principal) || lease->user == user)
+      found.push_back(&entry);
+  }
+  for (auto* entry : found) {
+    const std::size_t holders = entry->second.holders;
+    if (holders > 0) state_->stale[entry->second.lease->user] += holders;
+    state_->drop(*entry);
+  }
+}
 
 void LeaseClient::allow_literal_channel(const std::string& user, const std::string& pattern,
                                         std::function<void(Result<>)> done) {

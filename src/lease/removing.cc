@@ -16,6 +16,8 @@ const char* reason_text(LeaseBook::Why why) {
       return "never handed out";
     case LeaseBook::Why::shutdown:
       return "shutdown";
+    case LeaseBook::Why::revoked:
+      return "revoked";
   }
   return "";
 }
@@ -23,6 +25,11 @@ const char* reason_text(LeaseBook::Why why) {
 }  // namespace
 
 using upstream::ControlReply;
+
+void LeaseService::revoke(std::string_view principal, std::string_view user) {
+  state_->post(state_->book.revoke(principal, user));
+  state_->pump();
+}
 
 void LeaseService::State::remove(const std::string& user) {
   control.call({"ACL", "DELUSER", user},

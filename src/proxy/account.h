@@ -33,9 +33,11 @@ class Account {
   Account(Shard& shard, std::uint64_t connection_id);
 
   [[nodiscard]] audit::Subject& subject() { return subject_; }
+  [[nodiscard]] const audit::Subject& subject() const { return subject_; }
   // Starts the next command; its number is part of its request id.
   void next_command() { ++number_; }
   [[nodiscard]] std::string request_id() const;
+  [[nodiscard]] std::uint64_t commands() const { return number_; }
 
   std::uint64_t logged_in(const Login& login);
   // Whoever was logged in is no more.

@@ -131,8 +131,22 @@ std::shared_ptr<bool> LoginFlow::alive() {
   return alive_;
 }
 
+// Revoked since the credential was judged, or the Redis user that it would run as.
+void LoginFlow::deny(LoginResult& result) const {
+  const auto* login = std::get_if<std::unique_ptr<Login>>(&result);
+  if (login == nullptr) return;
+  const Login& made = **login;
+  const identity::Revocation* by =
+      shard_.denials().denies(*made.principal, {}, (*made.lease)->user, made.since);
+  if (by == nullptr) return;
+  identity::Refusal refusal = identity::revoked(*by, *made.principal);
+  result = LoginRefused{std::move(refusal.reason), std::move(refusal.detail),
+                        std::move(refusal.issuer_alias), std::move(refusal.evidence)};
+}
+
 void LoginFlow::finish(LoginResult result) {
   Shard& shard = shard_;
+  deny(result);
   const MonoTime began = began_;
   const bool counts =
       began != MonoTime::max() && std::holds_alternative<std::unique_ptr<Login>>(result);

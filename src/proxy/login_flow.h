@@ -62,6 +62,7 @@ class LoginFlow {
   void went(LoginWay way) { way_ = std::max(way_, way); }
   // What a callback from elsewhere must look at before it touches this.
   std::shared_ptr<bool> alive();
+  void deny(LoginResult& result) const;
   void finish(LoginResult result);
 
   Shard& shard_;

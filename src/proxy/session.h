@@ -53,6 +53,10 @@ class Session final : public net::Turn::Member,
   // no AUTH brings it back, and it is gone within a second whatever it is doing. The reason goes
   // into the record of the end, not to the client. Nothing happens where nobody is logged in.
   void end_now(std::string_view reason);
+  // True: it is denied, and begins to end by this.
+  bool hold_against(const identity::DenyList& denials);
+  // Nothing while nobody is logged in.
+  [[nodiscard]] std::optional<SessionFacts> facts() const;
   // Does what the end of the session asks for by now. True: wants to be asked again soon.
   bool mind_end(MonoTime now);
   // Shutting down: no new commands; closes when everything under way is answered.
@@ -117,6 +121,7 @@ class Session final : public net::Turn::Member,
   [[nodiscard]] bool outdated() const { return login_->policy_number != shard_.policy().number; }
 
   // the end of the session: session_end.cc
+  [[nodiscard]] const char* state() const;
   [[nodiscard]] bool ended() const { return told_ || ending_.over(shard_.clock().mono()); }
   [[nodiscard]] bool renews(Args args) const;
   Step refuse_ended(Args args);

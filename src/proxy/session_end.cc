@@ -31,6 +31,20 @@ void Session::end_now(std::string_view reason) {
   watch_end(now);
 }
 
+bool Session::hold_against(const identity::DenyList& denials) {
+  if (phase_ == Phase::closed || login_ == nullptr || ending_.revoked()) return false;
+  const audit::Subject& subject = account_.subject();
+  const auto denied = [&](const Login& login) {
+    return denials.denies(*login.principal, subject.session_id,
+                          login.lease ? std::string_view((*login.lease)->user) : "", login.since);
+  };
+  const identity::Revocation* by = denied(*login_);
+  if (by == nullptr && relay_login_ != nullptr) by = denied(*relay_login_);
+  if (by == nullptr) return false;
+  end_now(std::string(identity::name(by->target)) + " " + by->id);
+  return true;
+}
+
 void Session::watch_end(MonoTime now) {
   if (mind_end(now) && !std::exchange(end_minded_, true)) shard_.mind_end_of(*this);
 }

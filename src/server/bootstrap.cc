@@ -6,21 +6,6 @@
 
 namespace keyward::server {
 
-namespace {
-
-// Runs the loop until `ready` or the deadline.
-template <class Ready>
-bool run_until(boost::asio::io_context& io, std::chrono::steady_clock::time_point deadline,
-               Ready ready) {
-  while (!ready() && std::chrono::steady_clock::now() < deadline) {
-    io.restart();
-    io.run_one_for(std::chrono::milliseconds(50));
-  }
-  return ready();
-}
-
-}  // namespace
-
 Result<RedisAtStart> meet_redis(boost::asio::io_context& io, upstream::Control& control,
                                 std::chrono::milliseconds patience, std::function<void()> on_up,
                                 std::function<void(const std::string&)> on_down) {

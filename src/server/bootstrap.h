@@ -9,6 +9,7 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include <chrono>
 #include <memory>
 
 namespace keyward::server {
@@ -17,6 +18,17 @@ struct RedisAtStart {
   std::shared_ptr<const command::Catalog> catalog;
   proxy::ServerFacts facts;
 };
+
+// Runs the loop until `ready` or the deadline; whether it was ready.
+template <class Ready>
+bool run_until(boost::asio::io_context& io, std::chrono::steady_clock::time_point deadline,
+               Ready ready) {
+  while (!ready() && std::chrono::steady_clock::now() < deadline) {
+    io.restart();
+    io.run_one_for(std::chrono::milliseconds(50));
+  }
+  return ready();
+}
 
 // Starts `control`; `on_up`/`on_down` go on being called afterwards. Errors say what could not be
 // reached and why.

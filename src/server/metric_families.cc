@@ -185,6 +185,24 @@ void add_trail(const audit::Keeper::Counters& trail, std::vector<MetricFamily>& 
                             static_cast<double>(trail.stored_bytes)));
 }
 
+void add_revocations(const MetricSources& sources, std::vector<MetricFamily>& families) {
+  const fleet::Revocations::Counters& known = sources.revocations;
+  families.push_back(single("keyward_revocations", "Revocations that count now", kGauge,
+                            static_cast<double>(known.active)));
+  families.push_back(single("keyward_revocations_unreadable",
+                            "Records in Redis that are no revocations of this fleet", kGauge,
+                            static_cast<double>(known.unreadable)));
+  families.push_back(single("keyward_revocations_put_back_total",
+                            "Revocations that vanished from Redis and were put back", kCount,
+                            static_cast<double>(known.put_back)));
+  families.push_back(single("keyward_revocations_age_seconds",
+                            "Since the fleet's revocations were read last; -1 = never", kGauge,
+                            sources.revocations_age));
+  families.push_back(single("keyward_revocations_kept",
+                            "1 while this instance can write its revocations to its disk", kGauge,
+                            known.kept ? 1 : 0));
+}
+
 }  // namespace
 
 std::vector<MetricFamily> metric_families(const MetricSources& sources) {
@@ -219,6 +237,7 @@ std::vector<MetricFamily> metric_families(const MetricSources& sources) {
   add_logins(sources, families);
   add_trail(sources.trail, families);
   add_issuers(sources, families);
+  add_revocations(sources, families);
   families.push_back(single("keyward_redis_up", "1 while the control connection to Redis is up",
                             kGauge, sources.redis_up ? 1 : 0));
   families.push_back(single("keyward_policy_reloads_total", "Policy reloads that took effect",

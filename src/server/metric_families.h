@@ -3,6 +3,7 @@
 
 #include "keyward/audit/keeper.h"
 #include "keyward/base/clock.h"
+#include "keyward/fleet/revocations.h"
 #include "keyward/identity/key_fetcher.h"
 #include "keyward/lease/lease_service.h"
 #include "keyward/proxy/metrics.h"
@@ -17,6 +18,8 @@ struct MetricSources {
   std::vector<const proxy::Metrics*> shards;  // index = shard number
   lease::LeaseService::Counters leases;
   std::vector<identity::KeyFetcher::Status> issuers;
+  fleet::Revocations::Counters revocations;
+  double revocations_age = -1;  // seconds since they were exchanged; negative = never
   bool redis_up = false;
   std::uint64_t policy_reloads = 0, policy_reload_failures = 0;
   std::string policy_version;

@@ -227,6 +227,12 @@ std::vector<admin::ReadyCheck> Server::State::readiness() const {
     if (const std::string note = static_user_note(*policy, config.lease.static_user); !note.empty())
       checks.push_back({"static user", true, note});
   }
+  // An instance that cannot exchange them serves on with those it knows.
+  const fleet::Revocations::Counters known = revocations->counters();
+  std::string trouble = known.trouble;
+  if (trouble.empty() && known.unreadable > 0)
+    trouble = std::to_string(known.unreadable) + " records in Redis cannot be opened";
+  checks.push_back({"revocations", true, trouble});
   checks.push_back({"serving", ready && !stopping,
                     stopping ? "shutting down"
                     : ready  ? ""
@@ -239,6 +245,10 @@ std::vector<prometheus::MetricFamily> Server::State::metrics() const {
   for (const auto& thread : shards) sources.shards.push_back(&thread->shard->metrics());
   sources.leases = leases->counters();
   sources.issuers = keys->status();
+  sources.revocations = revocations->counters();
+  if (sources.revocations.last)
+    sources.revocations_age =
+        std::chrono::duration<double>(clock.mono() - *sources.revocations.last).count();
   sources.redis_up = control->up();
   sources.policy_reloads = reloads;
   sources.policy_reload_failures = reload_failures;

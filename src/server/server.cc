@@ -28,6 +28,12 @@ namespace {
 constexpr std::chrono::seconds kMeetRedis{15};
 constexpr std::chrono::seconds kDeleteUsers{3};
 
+std::vector<std::string> aliases_of(const std::vector<identity::IssuerConfig>& issuers) {
+  std::vector<std::string> out;
+  for (const identity::IssuerConfig& issuer : issuers) out.push_back(issuer.alias);
+  return out;
+}
+
 }  // namespace
 
 Server::Server(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -51,11 +57,13 @@ Result<> Server::State::build() {
   control = std::make_unique<upstream::Control>(io, config.upstream);
   if (!config.fleet.secret) config.fleet.secret = config.upstream.admin_password;
   store = std::make_unique<fleet::Store>(*control, config.fleet);
+  if (Result<> loaded = load_revocations(); !loaded) return loaded;
   leases = std::make_unique<lease::LeaseService>(io, *control, config.lease, *journal, clock);
   auto redis = meet_redis(
       io, *control, kMeetRedis,
       [this] {
         store->refresh_secret();  // the password may be another one now
+        revocations->control_up();
         leases->on_control_up([this](const Result<>& result) {
           // With a static user Keyward's own may do without these rights.
           if (!result && config.lease.static_user.empty())
@@ -76,6 +84,7 @@ Result<> Server::State::build() {
   facts = std::make_shared<const proxy::ServerFacts>(std::move(redis->facts));
   if (Result<> loaded = load_policy(); !loaded) return loaded;
   if (Result<> built = build_shards(); !built) return built;
+  if (Result<> read = read_revocations(); !read) return read;
   return start_admin();
 }
 
@@ -223,6 +232,17 @@ Result<> Server::State::start_admin() {
               [this](const std::string& trigger, std::function<void()> done) {
                 return reload_policy(trigger, std::move(done));
               },
+          .revocations = {.list = [this] { return revocations->list(); },
+                          .add = [this](identity::Revocation what,
+                                        auto done) { revoke(std::move(what), std::move(done)); },
+                          .lift = [this](const std::string& id, const std::string& by,
+                                         const std::string& reason,
+                                         auto done) { lift(id, by, reason, std::move(done)); },
+                          .issuers = aliases_of(config.issuers),
+                          .clock = &clock},
+          .sessions = [this](const admin::SessionQuery& query,
+                             auto done) { list_sessions(query, std::move(done)); },
+          .instance = config.instance,
           .token = config.admin.token_file.empty()
                        ? std::function<Result<Secret>()>()
                        : [path = config.admin.token_file] { return secret_from_file(path); }});
@@ -327,6 +347,7 @@ int Server::run(std::function<void()> on_ready) {
   state.watch.reset();
   state.loader.reset();
   state.admin.reset();
+  state.revocations.reset();
   state.shards.clear();
   state.journal->close("stopped");
   state.keeper->finish();

@@ -9,6 +9,7 @@
 #include "keyward/audit/journal.h"
 #include "keyward/audit/keeper.h"
 #include "keyward/base/clock.h"
+#include "keyward/fleet/revocations.h"
 #include "keyward/fleet/store.h"
 #include "keyward/identity/key_fetcher.h"
 #include "keyward/identity/remote_verifier.h"
@@ -55,6 +56,18 @@ struct Server::State {
   Result<> build_shards();
   Result<> listen(ShardThread& thread, bool first);
   Result<> start_admin();
+  Result<> load_revocations();
+  Result<> read_revocations();
+  struct Spread;
+  void spread_denials(const fleet::Revocations::Denials& denials,
+                      const std::vector<fleet::Revocations::News>& news);
+  void end_leases(const std::vector<fleet::Revocations::News>& news);
+  void record_revocation(const fleet::Revocations::News& news);
+  void revoke(identity::Revocation what, std::function<void(Result<admin::RevocationDone>)> done);
+  void lift(const std::string& id, const std::string& by, const std::string& reason,
+            std::function<void(Result<admin::RevocationDone>)> done);
+  void list_sessions(const admin::SessionQuery& query,
+                     std::function<void(std::vector<proxy::SessionFacts>)> done);
   void start_threads();
   void watch_signals();
   void poll_info();
@@ -84,6 +97,8 @@ struct Server::State {
   net::SslContext upstream_tls;
   std::unique_ptr<upstream::Control> control;
   std::unique_ptr<fleet::Store> store;  // what the fleet shares
+  std::unique_ptr<fleet::Revocations> revocations;
+  std::shared_ptr<Spread> spread;  // of the newest list to the shards
   std::unique_ptr<lease::LeaseService> leases;
   std::unique_ptr<identity::KeyFetcher> keys;
   std::unique_ptr<identity::RemoteVerifier> remote;

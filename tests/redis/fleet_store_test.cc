@@ -22,7 +22,7 @@ class FleetStore : public testing::Test {
  protected:
   FleetStore() {
     direct.call({"ACL", "SETUSER", kAdmin, "reset", "on", ">pw", "-@all", "+auth", "+ping", "+set",
-                 "+get", "+del", "+zadd", "+zrem", "+zrange", "+zremrangebyscore",
+                 "+getrange", "+del", "+zadd", "+zrem", "+zrange", "+zremrangebyscore",
                  "~keyward:fleet:*"});
     upstream::UpstreamConfig config;
     config.endpoint = {net::Endpoint::Kind::tcp, "127.0.0.1", redis.port()};

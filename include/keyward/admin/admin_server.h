@@ -3,6 +3,7 @@
 #pragma once
 
 #include "keyward/admin/policy_status.h"
+#include "keyward/admin/revocation_source.h"
 #include "keyward/base/result.h"
 #include "keyward/base/secret.h"
 #include "keyward/net/endpoint.h"
@@ -32,6 +33,9 @@ struct Sources {
   std::function<std::shared_ptr<const policy::Snapshot>()> snapshot;
   // Reads the folder again; `done` when that is over, whatever came of it. False: too many wait.
   std::function<bool(const std::string& trigger, std::function<void()> done)> reload;
+  RevocationSource revocations;
+  SessionSource sessions;
+  std::string instance;
   // What /v1/ asks for, read anew each time; none = loopback only.
   std::function<Result<Secret>()> token;
 };

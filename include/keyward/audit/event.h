@@ -31,6 +31,8 @@ enum class Kind : std::uint8_t {
   segment,     // 6002: the stream goes on here after a rotation
   checkpoint,  // 6002: the heads of all streams, signed
   intent,      // 6005: a command that is about to be sent; its outcome follows
+  revocation,  // 3004: access was revoked, and that was taken back
+  revocation_lifted,
 };
 
 enum class Outcome : std::uint8_t { ok, error, denied, unknown, not_executed };
@@ -59,6 +61,8 @@ struct Event {
   // Why it happened, and what else is to be said; for policy_loaded the version, for lease_create
   // and lease_delete the Redis user if the subject has none. Never a value or a secret.
   std::string_view reason, detail;
+  // Of a revocation: its id and who asked for it.
+  std::string_view revocation, by;
 };
 
 }  // namespace keyward::audit

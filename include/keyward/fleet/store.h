@@ -62,6 +62,8 @@ class Store {
   // The source may say something else by now. Records under the secret before this one can still
   // be opened; new ones are sealed under the new one. True: it did change.
   bool refresh_secret();
+  // How often it changed: what lies sealed for long is worth sealing anew then.
+  [[nodiscard]] std::uint64_t generation() const;
 
   [[nodiscard]] upstream::Control& control() { return control_; }
   // Records that could not be opened so far.

@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace keyward::lease {
 
@@ -43,6 +44,9 @@ class LeaseClient {
   void allow_literal_channel(const std::string& user, const std::string& pattern,
                              std::function<void(Result<>)> done);
   void repair(const std::string& user, std::function<void(Result<>)> done);
+  // Those leases end, see LeaseService::revoke(): whoever holds one keeps it until it is released,
+  // whoever asks next gets another. Empty texts match nothing.
+  void forget(std::string_view principal, std::string_view user);
   // Gives back everything that is held or lingers; what is under way is given back when it arrives.
   void close();
 

@@ -16,6 +16,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace keyward::lease {
@@ -65,6 +66,10 @@ class LeaseService {
   // The control connection came up: sweep leftovers (first time), re-create every held user that
   // ACL USERS does not list.
   void on_control_up(std::function<void(Result<>)> done);
+  // Deletes the users of that principal, and that user, although sessions hold them: Redis cuts
+  // what still runs as them. Users that several principals share and the static one stay. Who logs
+  // in later gets a new one. Clients are told first: LeaseClient::forget().
+  void revoke(std::string_view principal, std::string_view user);
   // Deletes every user: called at shutdown; `done` when Redis confirmed or after `deadline`.
   void delete_all(std::chrono::milliseconds deadline, std::function<void()> done);
 

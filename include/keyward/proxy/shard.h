@@ -13,6 +13,7 @@
 #include "keyward/policy/in_force.h"
 #include "keyward/proxy/config.h"
 #include "keyward/proxy/metrics.h"
+#include "keyward/proxy/session_facts.h"
 #include "keyward/proxy/sources.h"
 #include "keyward/proxy/usage.h"
 #include "keyward/upstream/pool.h"
@@ -114,6 +115,14 @@ class Shard {
   void judge_soon(Session& session);
   // Its end is near or passed: asks its mind_end() ten times a second until it says no.
   void mind_end_of(Session& session);
+  // From now on logins are held against it, and every session that is there, a slice at a time.
+  // `told` runs when all were, with the number of those that end by it.
+  void set_denials(std::shared_ptr<const identity::DenyList> denials,
+                   std::function<void(std::size_t)> told);
+  [[nodiscard]] const identity::DenyList& denials() const { return *denials_; }
+  // Who is logged in; empty texts mean all.
+  [[nodiscard]] std::vector<SessionFacts> sessions(const std::string& principal,
+                                                   const std::string& id, std::size_t most) const;
   void unblock(std::uint64_t client) { wiring_.unblock(client); }
   [[nodiscard]] const ServerFacts& facts() const { return *facts_; }
   [[nodiscard]] const Clock& clock() const { return clock_; }
@@ -152,6 +161,7 @@ class Shard {
   void arm_tick();
   void publish_gauges();
   void judge_slice();
+  void hold_slice();
   void arm_judging();
   void arm_endings();
   void mind_endings();
@@ -170,6 +180,11 @@ class Shard {
   bool judging_ = false;  // the next slice is posted
   std::vector<Session*> ending_;
   boost::asio::steady_timer ending_timer_;
+  std::shared_ptr<const identity::DenyList> denials_ = std::make_shared<identity::DenyList>();
+  std::vector<Session*> to_hold_;  // against the newest list
+  std::vector<std::function<void(std::size_t)>> denials_told_;
+  std::size_t denied_ = 0;  // by it so far
+  bool holding_ = false;    // the next slice is posted
   struct Granted {
     std::shared_ptr<const identity::Principal> principal;  // holds the address that is the key
     std::shared_ptr<const policy::Grants> grants;

@@ -158,6 +158,18 @@ TEST(OcsfGolden, BreakGlass) {
   expect_golden("break_glass_end", whole);
 }
 
+TEST(OcsfGolden, Revocations) {
+  Event added = of(Kind::revocation, Outcome::ok, nullptr);
+  added.reason = "left the team";
+  added.detail = "principal okta:bob until 2026-12-22T10:00:00Z";
+  added.revocation = "r-0123456789abcdef";
+  added.by = "api 127.0.0.1 (alice)";
+  expect_golden("revocation", added);
+  added.kind = Kind::revocation_lifted;
+  added.reason = "came back";
+  expect_golden("revocation_lifted", added);
+}
+
 TEST(OcsfGolden, Denials) {
   const Subject subject = sample_subject();
   const SampleDenial get;
