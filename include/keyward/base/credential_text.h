@@ -5,9 +5,10 @@
 
 namespace keyward {
 
-// Every JWT begins with `{"` in base64url, and passwords of our own making begin with `kw-`.
+// Every JWT begins with `{"` in base64url; presigned requests with kw-aws-v1, passwords that were
+// given out for a token with kwcp_.
 [[nodiscard]] inline bool looks_like_credential(std::string_view word) {
-  return word.starts_with("eyJ") || word.starts_with("kw-");
+  return word.starts_with("eyJ") || word.starts_with("kw-") || word.starts_with("kwcp_");
 }
 
 }  // namespace keyward

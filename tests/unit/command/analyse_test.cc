@@ -223,6 +223,8 @@ TEST(Analyse, ShowsNoCredentialOfAMistypedLogin) {
             "ERR unknown command 'AUHT', with args beginning with: 'default' ");
   EXPECT_EQ(judge("AUHT kw-aws-v1.aHR0cHM").analysis.text,
             "ERR unknown command 'AUHT', with args beginning with: ");
+  EXPECT_EQ(judge("AUHT kwc_5d0a kwcp_5d0a_x").analysis.text,
+            "ERR unknown command 'AUHT', with args beginning with: 'kwc_5d0a' ");
   EXPECT_EQ(judge("CONFIG eyJhbGciOiJFUzI1NiJ9.e30.AA").analysis.text,
             "ERR unknown command 'CONFIG', with args beginning with: ");
 }
