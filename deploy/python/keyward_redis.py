@@ -208,7 +208,7 @@ class Provider(_Base):
         if not 0.1 <= refresh <= 0.95:
             raise ValueError('refresh is between 0.1 and 0.95')
         self.source, self.user, self._refresh = source, user, refresh * random.uniform(0.95, 1.0)
-        self._token, self._failed_until, self._failure = None, 0.0, None
+        self._token, self._failed_until, self._failure, self._same_until = None, 0.0, None, 0.0
         self._served = threading.local()
         self._forget_clients()
         _providers.add(self)
@@ -243,7 +243,8 @@ class Provider(_Base):
             if not inspect.iscoroutinefunction(callback):
                 self._subscribed(event)
         elif hasattr(event, 'connection_pools'):
-            (self._async_pools if inspect.iscoroutinefunction(callback) else self._pools).update(event.connection_pools)
+            with self._lock:
+                (self._async_pools if inspect.iscoroutinefunction(callback) else self._pools).update(event.connection_pools)
         elif not inspect.iscoroutinefunction(callback):
             with self._lock:
                 self._singles = [one for one in self._singles if one() is not None]
@@ -296,13 +297,19 @@ class Provider(_Base):
             return True
         if hasattr(self.source, 'stale'):
             return self.source.stale()
-        return time.time() >= self._token.received_at + self._refresh * (self._token.expires_at - self._token.received_at)
+        return time.time() >= self._next()
+
+    def _next(self):
+        life = self._token.expires_at - self._token.received_at
+        return max(self._token.received_at + self._refresh * life, self._same_until)
 
     def _take(self):
         value, end = self.source.get()
-        if self._token is None or value != self._token.get_value():
-            self._token = Token(value, self.user, end)
-            self._pushed = self._pushed or self._token  # nobody has an older one
+        if self._token is not None and value == self._token.get_value():  # a program that keeps its token until the end
+            self._same_until = time.time() + max(1.0, (self._token.expires_at - time.time()) / 4)
+            return
+        self._token = Token(value, self.user, end)
+        self._pushed = self._pushed or self._token  # nobody has an older one
 
     # renewal
 
@@ -323,15 +330,16 @@ class Provider(_Base):
             return 1.0
         if hasattr(self.source, 'stale'):
             return min(max((self._token.expires_at - time.time()) / 10, 0.1), 1.0)
-        at = self._token.received_at + self._refresh * (self._token.expires_at - self._token.received_at)
-        return min(max(at - time.time(), 0.2), 30.0)
+        return min(max(self._next() - time.time(), 0.2), 30.0)
 
     def _push(self, token):
         """A client that hangs must not keep the others from their token."""
-        work = [(_renew_pool, pool, token) for pool in list(self._pools)]
-        work += [(_Subscriber.renew, subscriber, token) for subscriber in list(self._subscribers)]
-        work += [(one(), token) for one in self._singles if one() is not None]
-        for pool in list(self._async_pools):
+        with self._lock:
+            pools, async_pools, subscribers = list(self._pools), list(self._async_pools), list(self._subscribers)
+            singles = [one() for one in self._singles if one() is not None]
+        work = [(_renew_pool, pool, token) for pool in pools] + [(call, token) for call in singles]
+        work += [(_Subscriber.renew, subscriber, token) for subscriber in subscribers]
+        for pool in async_pools:
             if self._loop is not None and not self._loop.is_closed():
                 asyncio.run_coroutine_threadsafe(pool.re_auth_callback(token), self._loop)
         threads = [threading.Thread(target=_quietly, args=call, daemon=True) for call in work]
@@ -366,8 +374,8 @@ def _renew_for(reference, wake):
             if token is not provider._pushed:
                 provider._pushed = token
                 provider._push(token)
-        except TokenError as error:
-            log.warning('no token: %s', error)
+        except Exception as error:  # noqa: BLE001 - it is tried again
+            log.warning('no token: %s', error if isinstance(error, TokenError) else type(error).__name__)
             pause = 1.0
         del provider
         wake.wait(pause)

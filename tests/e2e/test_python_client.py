@@ -180,3 +180,24 @@ with Connection(sys.argv[1]) as connection:
     ended = say('token', '--command', 'false')
     assert ended.returncode == 1 and 'false ended with 1' in ended.stderr
     assert say('url').returncode == 2
+
+
+KEEPS = '''
+import os, sys, time
+import keyward_redis
+calls = sys.argv[2]
+provider = keyward_redis.from_command(['sh', '-c', f'echo x >> {calls}; cat {sys.argv[1]}'], refresh=0.1)
+provider._start()
+end = time.monotonic() + 3
+while time.monotonic() < end:
+    provider.token()
+    time.sleep(0.01)
+print(len(open(calls).readlines()))
+'''
+
+
+def test_a_program_that_keeps_its_token_is_not_asked_all_the_time(issuer, tmp_path):
+    file = tmp_path / 'token'
+    file.write_text(issuer.token('app-1', ['app'], ttl=12))
+    ended = python(KEEPS, file, tmp_path / 'calls')
+    assert 1 <= int(ended.stdout) <= 3, ended.stdout + ended.stderr
