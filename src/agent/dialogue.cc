@@ -33,7 +33,8 @@ void Dialogue::log_in(Token token) {
   if (end_ != End::none) return;
   token_ = std::move(token);
   login_ = Login::sent;
-  const std::array<std::string_view, 5> hello{"HELLO", "2", "AUTH", rules_.user, token_->reveal()};
+  const std::array<std::string_view, 5> hello{"HELLO", "2", "AUTH", rules_.user,
+                                              token_.text->reveal()};
   send(hello, {.kind = Expected::Kind::login});
 }
 
@@ -120,15 +121,19 @@ bool Dialogue::may_begin() {
     return false;
   }
   if (draining_ && quiet() && !multi_) {
+    if (wait_) deliver(wait_->nothing);
     end_ = End::deliver;
     return false;
   }
-  if (pending_ && !multi_ && !client_gone_ && !deaf()) {
+  if (pending_.text && !multi_ && !client_gone_ && !deaf()) {
     if (!expected_.empty()) return false;
-    token_ = std::move(pending_);
-    pending_.reset();
-    const std::array<std::string_view, 3> auth{"AUTH", rules_.user, token_->reveal()};
+    token_ = std::exchange(pending_, {});
+    const std::array<std::string_view, 3> auth{"AUTH", rules_.user, token_.text->reveal()};
     send(auth, {.kind = Expected::Kind::renewal});
+    return false;
+  }
+  if (wait_) {
+    send_part();
     return false;
   }
   return to_upstream_.size() < kMuch && to_client_.size() < kMuch &&
@@ -159,7 +164,12 @@ void Dialogue::client_ended() {
   if (end_ != End::none) return;
   client_gone_ = true;
   to_client_.release();
-  digest_inbox();
+  // An element must not go to nobody; what was sent behind the wait never began.
+  if (wait_) {
+    end_ = End::leave;
+  } else {
+    digest_inbox();
+  }
 }
 
 void Dialogue::upstream_ended() {

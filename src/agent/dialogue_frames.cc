@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t kMostGathered = 1UL * 1024 * 1024;  // of a frame that has to be seen whole
 constexpr std::size_t kMostRefusal = 512;
+constexpr std::chrono::milliseconds kWorthAsking{2};  // what is left of a wait
 
 }  // namespace
 
@@ -25,12 +26,14 @@ void Dialogue::from_upstream(std::string_view bytes) {
     }
     const std::string_view part = bytes.substr(0, progress.used);
     bytes.remove_prefix(progress.used);
-    take(part, progress.done);
+    take(part, progress);
   }
   if (end_ == End::none) digest_inbox();
 }
 
-void Dialogue::take(std::string_view part, bool done) {
+void Dialogue::take(std::string_view part, const resp::ReplyScanner::Progress& progress) {
+  const bool done = progress.done;
+  head_known_ = progress.head_known;
   if (route_ == FrameKind::unknown_yet) sort(part, done);
   switch (route_) {
     case FrameKind::unknown_yet:
@@ -135,6 +138,8 @@ void Dialogue::take_answer(std::string_view part, bool done) {
   const Expected expected = expected_.front();
   if (expected.kind == Expected::Kind::ping) {
     take_pong(part);
+  } else if (expected.kind == Expected::Kind::wait) {
+    take_wait(part);
   } else if (expected.kind < Expected::Kind::login) {
     deliver(part);
   } else if (gathered_.size() < kMostRefusal) {
@@ -153,6 +158,21 @@ void Dialogue::take_pong(std::string_view part) {
     if (pong_ == '+') deliver("*2\r\n$4\r\npong\r\n$0\r\n\r\n");
   }
   if (pong_ != '+') deliver(part);
+}
+
+// That a part of a wait ended with nothing is not the client's to know, while its own time is not
+// over.
+void Dialogue::take_wait(std::string_view part) {
+  if (frame_begun_) return deliver(part);
+  gathered_.append(part);
+  if (!head_known_) return;
+  frame_begun_ = true;
+  wait_->again = scanner_.head().is_null() && now_ + kWorthAsking < wait_->until && !draining_;
+  if (wait_->again) {
+    wait_->nothing = gathered_;
+  } else {
+    deliver(gathered_);
+  }
 }
 
 // The whole reply was taken.
@@ -179,6 +199,10 @@ void Dialogue::answered(const Expected& expected) {
         parser_.set_limits({});
       }
       break;
+    case Expected::Kind::wait:
+      --own_;
+      if (!wait_->again) wait_.reset();
+      break;
     case Expected::Kind::reset:
     case Expected::Kind::login:
     case Expected::Kind::renewal:
@@ -201,17 +225,22 @@ void Dialogue::own_answered(const Expected& expected, bool error) {
       common_ = channels_ = shards_ = 0;
       locked_ = rules_.password != nullptr;
       if (locked_) parser_.set_limits(resp::before_login());
-      log_in(pending_ ? std::exchange(pending_, nullptr) : token_);
+      log_in(pending_.text ? std::exchange(pending_, {}) : token_);
       break;
     case Expected::Kind::login:
       login_ = error ? Login::refused : Login::good;
+      ends_ = token_.ends;
       if (!error) break;
       refusal_ = gathered_.substr(1, gathered_.find('\r') - 1);
       refuse(refusal_);
       break;
     case Expected::Kind::renewal:
       ++(error ? renewals_refused_ : renewed_);
-      if (error) refusal_ = gathered_.substr(1, gathered_.find('\r') - 1);
+      if (error) {
+        refusal_ = gathered_.substr(1, gathered_.find('\r') - 1);
+      } else {
+        ends_ = token_.ends;
+      }
       break;
     case Expected::Kind::enter:
       (error ? plain_ : switched_) = true;

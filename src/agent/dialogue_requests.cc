@@ -1,4 +1,6 @@
 // What becomes of one request: passed on, answered here, or kept until its time has come.
+#include "agent/waits.h"
+
 #include "keyward/agent/dialogue.h"
 #include "keyward/base/ascii.h"
 
@@ -22,6 +24,8 @@ constexpr std::string_view kWrongPass =
     "WRONGPASS invalid username-password pair or user is disabled.";
 constexpr std::string_view kAuthArity = "ERR wrong number of arguments for 'auth' command";
 constexpr std::string_view kSyntax = "ERR syntax error";
+
+constexpr std::chrono::milliseconds kShortestPart{200};  // of a wait
 
 std::string in_subscribed_mode(std::string_view command) {
   return "ERR Can't execute '" + lowered(command.substr(0, 128)) +
@@ -65,7 +69,12 @@ Dialogue::Word Dialogue::word_of(std::string_view text) {
 
 Dialogue::Step Dialogue::judge(Args args, std::string_view raw) {
   const Word word = word_of(args[0]);
-  if (word == Word::other && !switched_ && !locked_) return pass(raw, {});
+  if (word == Word::other && !switched_ && !locked_) {
+    if (ends_ != MonoTime::max() && !multi_) {
+      if (const auto step = wait(args)) return *step;
+    }
+    return pass(raw, {});
+  }
   if (locked_ && word != Word::auth && word != Word::hello && word != Word::quit &&
       word != Word::reset) {
     if (!quiet()) return Step::hold;
@@ -126,6 +135,40 @@ bool Dialogue::right_password(std::string_view text) const {
   if (!rules_.password) return true;
   const std::string_view right = rules_.password->reveal();
   return text.size() == right.size() && CRYPTO_memcmp(text.data(), right.data(), right.size()) == 0;
+}
+
+// When the part of a wait that begins now is to end: a tenth of what is left of the session remains
+// for the renewal, which is due long before.
+MonoTime Dialogue::part_end() const {
+  if (ends_ == MonoTime::max() || ends_ - now_ < kShortestPart) return MonoTime::max();
+  return now_ + (ends_ - now_) * 9 / 10;
+}
+
+// Nothing: it is no wait, or one that ends in time.
+std::optional<Dialogue::Step> Dialogue::wait(Args args) {
+  const auto request = read_wait(args);
+  if (!request) return std::nullopt;
+  const MonoTime until = request->time.count() == 0 ? MonoTime::max() : now_ + request->time;
+  if (until <= part_end()) return std::nullopt;
+  Wait kept;
+  kept.args.assign(args.begin(), args.end());
+  kept.index = request->index;
+  kept.milliseconds = request->milliseconds;
+  kept.until = until;
+  wait_ = std::move(kept);
+  send_part();
+  return Step::done;
+}
+
+void Dialogue::send_part() {
+  wait_->again = false;
+  const MonoTime end = std::min(wait_->until, part_end());
+  wait_->args[wait_->index] =
+      end == MonoTime::max() ? "0"
+                             : wait_text(std::chrono::ceil<std::chrono::milliseconds>(end - now_),
+                                         wait_->milliseconds);
+  const std::vector<std::string_view> args(wait_->args.begin(), wait_->args.end());
+  send(args, {.kind = Expected::Kind::wait});
 }
 
 // Answered here: what the client says goes no further. Inside a transaction Keyward refuses AUTH

@@ -117,6 +117,7 @@ void TokenKeeper::take(Result<Token> token) {
   trouble_.clear();
   schedule_.fetched(*token, wall, clock_.mono());
   expires_ = token->expires;
+  ends_ = expires_ ? clock_.mono() + (*expires_ - wall) : MonoTime::max();
   if (token_ && same(token_->reveal(), token->value.reveal())) return;
   ++fetched_;
   token_ = std::make_shared<const Secret>(std::move(token->value));

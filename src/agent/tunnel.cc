@@ -64,6 +64,7 @@ void Tunnel::after(milliseconds time, void (Tunnel::*what)()) {
 // --- reading
 
 void Tunnel::read_client() {
+  dialogue_.at(settings_.clock.mono());
   std::size_t budget = kReadBudget;
   while (!over_ && dialogue_.reads_client()) {
     if (budget == 0) {
@@ -86,6 +87,7 @@ void Tunnel::read_client() {
 }
 
 void Tunnel::read_upstream() {
+  dialogue_.at(settings_.clock.mono());
   std::size_t budget = kReadBudget;
   while (!over_ && stream_ != nullptr && (ending_ || dialogue_.reads_upstream())) {
     if (budget == 0) {
@@ -145,7 +147,8 @@ void Tunnel::connected(Result<std::unique_ptr<net::Stream>> stream) {
   stream_ = std::move(*stream);
   stream_->attach(settings_.turn, upstream_side_);
   after(kLoginDeadline, &Tunnel::close);
-  dialogue_.log_in(token_);
+  dialogue_.at(settings_.clock.mono());
+  dialogue_.log_in({token_, settings_.tokens.ends()});
   mark();
 }
 
@@ -189,7 +192,8 @@ void Tunnel::renew() {
   TokenKeeper::Current token = settings_.tokens.current();
   if (token == nullptr) return;
   token_ = token;
-  dialogue_.renew(std::move(token));
+  dialogue_.at(settings_.clock.mono());
+  dialogue_.renew({std::move(token), settings_.tokens.ends()});
   mark();
 }
 
@@ -249,6 +253,7 @@ void Tunnel::flush(net::Stream& stream, Buffer& bytes) {
 
 // Room made here lets the dialogue go on, and the side that had to wait be read again.
 void Tunnel::flush_both() {
+  dialogue_.at(settings_.clock.mono());
   flush(client_, dialogue_.to_client());
   const std::size_t before = dialogue_.to_upstream().size() + dialogue_.to_client().size();
   if (dialogue_.login() == Dialogue::Login::good) dialogue_.go_on();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "keyward/base/buffer.h"
+#include "keyward/base/clock.h"
 #include "keyward/base/ring.h"
 #include "keyward/base/secret.h"
 #include "keyward/resp/frame_kind.h"
@@ -16,6 +17,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace keyward::agent {
 
@@ -30,7 +32,8 @@ struct DialogueRules {
 // between complete requests and its replies are swallowed. AUTH is sent only while nothing is
 // awaited and no transaction is open, so it never changes what a client sees: not inside MULTI, not
 // behind a blocking command. A RESP2 client that subscribes is carried over RESP3, where AUTH works
-// while subscribed, and gets its messages in RESP2.
+// while subscribed, and gets its messages in RESP2. A wait in Redis that could outlast the token is
+// asked for in parts.
 class Dialogue {
  public:
   enum class Login : std::uint8_t { none, sent, good, refused };
@@ -40,10 +43,15 @@ class Dialogue {
     leave,    // the client is gone: what to_upstream() holds leaves, then both sides close
     broken,   // a side that cannot be understood: both close now
   };
-  using Token = std::shared_ptr<const Secret>;
+  struct Token {
+    std::shared_ptr<const Secret> text;
+    MonoTime ends = MonoTime::max();  // max: it does not say
+  };
 
   explicit Dialogue(const DialogueRules& rules);
 
+  // The time from here on.
+  void at(MonoTime now) { now_ = now; }
   // True once the client sent something that Keyward has to answer.
   [[nodiscard]] bool calls() const { return calls_; }
   // The upstream connection is there.
@@ -102,8 +110,9 @@ class Dialogue {
       discard,
       change,  // of subscriptions: `left` confirmations, or one error
       ping,    // of a subscribed RESP2 client
-      hello,
+      hello,   // from here on: everything behind it waits
       reset,
+      wait,   // one part of a wait in Redis
       login,  // from here on: asked by the agent, swallowed
       renewal,
       enter,  // RESP3 for a RESP2 client
@@ -112,6 +121,15 @@ class Dialogue {
     Kind kind = Kind::plain;
     bool unlocks = false;  // hello: it carried the right password
     std::uint32_t left = 0;
+  };
+  // A wait that lasts longer than the token: asked in parts, so that there is a moment to renew.
+  struct Wait {
+    std::vector<std::string> args;
+    std::size_t index = 0;  // of the argument with the time
+    bool milliseconds = false;
+    MonoTime until = MonoTime::max();  // as the client wants it
+    bool again = false;                // the last part ended with nothing
+    std::string nothing;               // as it was answered
   };
   static Word word_of(std::string_view text);
   static bool is_change(Word word) { return word >= Word::subscribe; }
@@ -143,16 +161,20 @@ class Dialogue {
   Step reset(Args args, std::string_view raw);
   Step change(Word word, Args args, std::string_view raw);
   Step while_switched(Word word, Args args, std::string_view raw);
+  std::optional<Step> wait(Args args);
+  void send_part();
+  [[nodiscard]] MonoTime part_end() const;
   [[nodiscard]] bool right_password(std::string_view text) const;
   [[nodiscard]] std::size_t confirmations(Word word, Args args) const;
 
   // dialogue_frames.cc
-  void take(std::string_view part, bool done);
+  void take(std::string_view part, const resp::ReplyScanner::Progress& progress);
   void sort(std::string_view& part, bool done);
   void take_message(std::string_view part);
   void take_confirmation(std::string_view frame);
   void take_answer(std::string_view part, bool done);
   void take_pong(std::string_view part);
+  void take_wait(std::string_view part);
   void answered(const Expected& expected);
   void own_answered(const Expected& expected, bool error);
   void count(std::string_view frame);
@@ -166,6 +188,9 @@ class Dialogue {
   Buffer inbox_, to_client_, to_upstream_;
   Ring<Expected> expected_;
   Token token_, pending_;
+  MonoTime now_{};
+  MonoTime ends_ = MonoTime::max();  // of the login in force
+  std::optional<Wait> wait_;
   Login login_ = Login::none;
   End end_ = End::none;
   resp::Protocol client_ = resp::Protocol::resp2;  // what the client speaks
@@ -185,6 +210,7 @@ class Dialogue {
   // The frame that is coming in.
   resp::FrameKind route_ = resp::FrameKind::unknown_yet;
   bool frame_begun_ = false;  // some of it was taken
+  bool head_known_ = false;   // its first line was seen
   std::string gathered_;      // of it, while more must be seen
   char pong_ = 0;             // how the answer to a PING begins
   std::uint64_t renewed_ = 0, renewals_refused_ = 0;

@@ -58,6 +58,8 @@ class TokenKeeper {
   [[nodiscard]] const std::string& trouble() const { return trouble_; }
   [[nodiscard]] std::string source() const { return source_->name(); }
   [[nodiscard]] std::optional<WallTime> expires() const { return expires_; }
+  // The same on the clock that is not set; max when it does not say.
+  [[nodiscard]] MonoTime ends() const { return ends_; }
   [[nodiscard]] std::uint64_t fetched() const { return fetched_; }
 
  private:
@@ -73,6 +75,7 @@ class TokenKeeper {
   RefreshSchedule schedule_;
   Current token_;
   std::optional<WallTime> expires_;
+  MonoTime ends_ = MonoTime::max();
   std::string trouble_;
   std::uint64_t fetched_ = 0;
   bool fetching_ = false;

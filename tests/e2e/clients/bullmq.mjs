@@ -28,7 +28,7 @@ const end = Date.now() + seconds * 1000;
 while (Date.now() < end) {
   // Every so often nothing, so that the worker waits in Redis for longer than a token is good.
   for (let i = 0; i < 20; i += 1) await queue.add('job', { n: added++ }, { delay: i % 5 === 0 ? 50 : 0 });
-  await new Promise((go) => setTimeout(go, added % 100 === 0 ? 4000 : 50));
+  await new Promise((go) => setTimeout(go, added % 100 === 0 ? 3000 : 50));
 }
 const patience = Date.now() + 20000;
 while (completed < added && Date.now() < patience) await new Promise((go) => setTimeout(go, 50));

@@ -15,8 +15,8 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-Dialogue::Token token(int number) {
-  return std::make_shared<const Secret>("token-" + std::to_string(number));
+Dialogue::Token token(int number, MonoTime ends = MonoTime::max()) {
+  return {std::make_shared<const Secret>("token-" + std::to_string(number)), ends};
 }
 
 std::string request(std::initializer_list<std::string_view> words) {
@@ -37,7 +37,7 @@ class Talk : public testing::Test {
   void move() {
     for (bool moved = true; moved;) {
       if (dialogue().calls() && dialogue().login() == Dialogue::Login::none)
-        dialogue().log_in(token(1));
+        dialogue().log_in(token(1, ends_));
       const std::string up = take(dialogue().to_upstream());
       moved = !up.empty();
       answer_ += server_.feed(up);
@@ -54,8 +54,13 @@ class Talk : public testing::Test {
     return std::exchange(got_, {});
   }
   std::string say(std::initializer_list<std::string_view> words) { return say(request(words)); }
-  void renew() {
-    dialogue().renew(token(++tokens_));
+  void renew(MonoTime ends = MonoTime::max()) {
+    dialogue().renew(token(++tokens_, ends));
+    move();
+  }
+  // The server ends the wait with nothing.
+  void time_out() {
+    dialogue().from_upstream(server_.time_out());
     move();
   }
   static std::string take(Buffer& buffer) {
@@ -70,6 +75,7 @@ class Talk : public testing::Test {
   ModelServer server_{false};
   std::string answer_, got_;
   int tokens_ = 1;
+  MonoTime ends_ = MonoTime::max(), start_{std::chrono::hours(1)};
 };
 
 TEST_F(Talk, LogsInBeforeTheFirstRequestAndAgainAtEachRenewal) {
@@ -138,6 +144,52 @@ TEST_F(Talk, RenewalWaitsForABlockingCommandAndTheNextRequestForBoth) {
   move();
   EXPECT_EQ(got_, "*2\r\n$1\r\nk\r\n$7\r\nelement\r\n$5\r\nGET:1\r\n");
   EXPECT_EQ(server_.logins(), 2U);
+}
+
+TEST_F(Talk, AWaitThatOutlastsTheTokenIsAskedForInParts) {
+  using std::chrono::seconds;
+  ends_ = start_ + seconds(10);
+  dialogue().at(start_);
+  EXPECT_EQ(say({"BRPOP", "k", "0"}), "");
+  EXPECT_THAT(server_.seen(), ElementsAre("BRPOP k 9.000"));
+  renew(start_ + seconds(20));
+  EXPECT_EQ(server_.logins(), 1U);
+  dialogue().at(start_ + seconds(9));
+  time_out();
+  EXPECT_EQ(server_.logins(), 2U) << "renewed between two parts";
+  EXPECT_THAT(server_.seen(), ElementsAre("BRPOP k 9.000", "BRPOP k 9.900"));
+  EXPECT_EQ(got_, "");
+  dialogue().from_upstream(server_.unblock());
+  move();
+  EXPECT_EQ(std::exchange(got_, {}), "*2\r\n$1\r\nk\r\n$7\r\nelement\r\n");
+  EXPECT_EQ(say({"GET", "k"}), "$5\r\nGET:1\r\n");
+}
+
+TEST_F(Talk, AWaitEndsWhenTheClientWantsItTo) {
+  using std::chrono::seconds;
+  ends_ = start_ + seconds(10);
+  dialogue().at(start_);
+  EXPECT_EQ(say({"BRPOP", "k", "12"}), "");
+  EXPECT_THAT(server_.seen(), ElementsAre("BRPOP k 9.000"));
+  dialogue().at(start_ + seconds(9));
+  renew(start_ + seconds(30));
+  time_out();
+  EXPECT_THAT(server_.seen(), ElementsAre("BRPOP k 9.000", "BRPOP k 3.000"));
+  dialogue().at(start_ + seconds(12));
+  time_out();
+  EXPECT_EQ(std::exchange(got_, {}), "*-1\r\n");
+  EXPECT_EQ(say({"BRPOP", "k", "2"}), "");
+  EXPECT_EQ(server_.seen().back(), "BRPOP k 2") << "ends in time: as it came";
+}
+
+TEST_F(Talk, DrainingEndsAWaitAtItsNextPart) {
+  ends_ = start_ + std::chrono::seconds(10);
+  dialogue().at(start_);
+  say({"BRPOP", "k", "0"});
+  dialogue().drain();
+  time_out();
+  EXPECT_EQ(got_, "*-1\r\n");
+  EXPECT_EQ(dialogue().end(), Dialogue::End::deliver);
 }
 
 TEST_F(Talk, ARefusedRenewalKeepsTheConnection) {
@@ -343,6 +395,7 @@ void one_conversation(unsigned seed) {
   ModelServer server(false);
   std::string to_server, to_dialogue, got, published;
   int tokens = 1, idle = 0, messages = 0;
+  MonoTime now{std::chrono::hours(1)};
   std::size_t said = 0;
   const auto some = [&](std::size_t size) { return size == 0 ? 0 : 1 + random() % size; };
   const auto moved = [&](Buffer& from, std::string& to) {
@@ -362,7 +415,7 @@ void one_conversation(unsigned seed) {
       }
       case 1:
         if (dialogue.calls() && dialogue.login() == Dialogue::Login::none)
-          dialogue.log_in(token(tokens));
+          dialogue.log_in(token(tokens, now + std::chrono::seconds(10)));
         break;
       case 2:
         moved(dialogue.to_upstream(), to_server);
@@ -385,10 +438,12 @@ void one_conversation(unsigned seed) {
         break;
       }
       case 6:
-        if (random() % 4 == 0) dialogue.renew(token(++tokens));
+        if (random() % 4 == 0) dialogue.renew(token(++tokens, now + std::chrono::seconds(10)));
         break;
       case 7:
-        if (server.blocked()) to_dialogue += server.unblock();
+        if (server.blocked())
+          to_dialogue += random() % 2 == 0 ? server.unblock() : server.time_out();
+        dialogue.at(now += std::chrono::milliseconds(random() % 500));
         break;
       case 8:
         if (messages >= 50) break;
@@ -414,7 +469,7 @@ void one_conversation(unsigned seed) {
   EXPECT_EQ(answers, expected) << "seed " << seed;
   EXPECT_EQ(without_type(heard), without_type(published)) << "seed " << seed;
   EXPECT_THAT(server.complaints(), IsEmpty()) << "seed " << seed;
-  EXPECT_EQ(direct.seen(), server.seen()) << "seed " << seed;
+  EXPECT_EQ(direct.done(), server.done()) << "seed " << seed;
 }
 
 TEST(DialogueModel, NothingOfTheAgentIsSeenByTheClientNorInsideATransaction) {

@@ -32,6 +32,15 @@ class ModelServer {
     run(out);
     return out;
   }
+  // The wait ends with nothing; it counts as not done.
+  std::string time_out() {
+    if (!blocked_) return {};
+    blocked_ = false;
+    done_.pop_back();
+    std::string out = protocol_ == resp::Protocol::resp3 ? "_\r\n" : "*-1\r\n";
+    run(out);
+    return out;
+  }
   std::string publish(std::string_view channel, std::string_view text) const {
     if (channels_.count(std::string(channel)) == 0) return {};
     std::string out;
@@ -44,7 +53,9 @@ class ModelServer {
   [[nodiscard]] bool in_multi() const { return multi_; }
   [[nodiscard]] std::size_t logins() const { return logins_; }
   [[nodiscard]] const std::vector<std::string>& complaints() const { return complaints_; }
+  // Requests with their first argument, waits also with their time; done(): without those in vain.
   [[nodiscard]] const std::vector<std::string>& seen() const { return seen_; }
+  [[nodiscard]] const std::vector<std::string>& done() const { return done_; }
   std::string refuse_next_login;  // the error, once
   std::string refuse_next_resp3;
 
@@ -78,7 +89,8 @@ class ModelServer {
                    "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in "
                    "this context");
     }
-    seen_.push_back(args[0] + (args.size() > 1 ? " " + args[1] : ""));
+    done_.push_back(args[0] + (args.size() > 1 ? " " + args[1] : ""));
+    seen_.push_back(done_.back() + (args.size() > 2 && name == "brpop" ? " " + args[2] : ""));
     if (name == "reset") return reset(out);
     if (name == "multi") return multi(out);
     if (name == "exec") return exec(out);
@@ -232,7 +244,7 @@ class ModelServer {
   std::int64_t count_ = 0;
   std::size_t logins_ = 0;
   std::set<std::string> channels_, patterns_;
-  std::vector<std::string> complaints_, seen_;
+  std::vector<std::string> complaints_, seen_, done_;
 };
 
 }  // namespace keyward::test
