@@ -86,8 +86,8 @@ void TokenKeeper::start() {
 void TokenKeeper::tick() {
   const MonoTime now = clock_.mono();
   if (source_->changed() || now >= schedule_.due()) fetch();
-  const MonoTime latest = now + schedule_.glance();
-  timer_.expires_at(fetching_ ? latest : std::min(latest, std::max(schedule_.due(), now)));
+  const MonoTime::duration glance = schedule_.glance();
+  timer_.expires_after(fetching_ ? glance : std::min(glance, std::max(schedule_.due(), now) - now));
   timer_.async_wait([this](const boost::system::error_code& stopped) {
     if (!stopped) tick();
   });

@@ -29,7 +29,7 @@ def token_file(tmp_path, issuer):
     files = []
 
     def make(subject='app-1', groups=('app',), life=LIFE):
-        files.append(TokenFile(tmp_path / f'token-{len(files)}', lambda ttl: issuer.token(subject, list(groups), ttl), life))
+        files.append(TokenFile(tmp_path / f'token-{len(files)}', lambda ttl: issuer.token(subject, list(groups), ttl), life, part=0.35))
         return files[-1]
 
     yield make
