@@ -90,6 +90,34 @@ def test_only_what_was_issued_before_a_time(fleet, issuer):
         assert not refused(one, new)
 
 
+def test_logins_that_are_on_their_way_when_it_is_asked_for(fleet, issuer):
+    token, stop, last = issuer.token('bob', ['app']), threading.Event(), [0.0] * 8
+
+    def storm(at):
+        while not stop.is_set():
+            try:
+                with fleet[at % 2].login(token) as client:
+                    if client('INCR', f'app:storm:{at}') is not None:
+                        last[at] = time.time()
+            except (RespError, *LAST):
+                pass
+
+    threads = [threading.Thread(target=storm, args=(at,), daemon=True) for at in range(len(last))]
+    for thread in threads:
+        thread.start()
+    until(lambda: all(last), 5, 'logins')
+    revoke(fleet[0], principal='local:bob')
+    answered = time.time()
+    time.sleep(1)
+    assert not any(server.api('GET', '/v1/sessions?principal=local:bob')[1]['sessions'] for server in fleet)
+    time.sleep(0.5)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert max(last) - answered < 1, [one - answered for one in last]
+    assert not any(user for user in fleet[0].redis.leased_users())
+
+
 def test_one_token_one_session_one_lease(fleet, issuer):
     one, two = fleet
     first, second = issuer.token('bob', ['app'], jti='a-1'), issuer.token('bob', ['app'], jti='a-2')
@@ -235,7 +263,7 @@ class Worker(threading.Thread):
 
     def idle(self):
         self.served(self.client('INCR', self.key))
-        self.client.closed_within(5)
+        self.client.closed_within(5)                    # and never asks for anything again
 
     def pipelining(self):
         while True:
