@@ -2,17 +2,9 @@
 #include "lease/service_state.h"
 
 #include "keyward/base/log.h"
+#include "keyward/base/text.h"
 
 namespace keyward::lease {
-namespace {
-
-std::string joined(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ",") + name;
-  return text;
-}
-
-}  // namespace
 
 using upstream::ControlReply;
 
@@ -55,7 +47,7 @@ void LeaseService::State::minted(const std::string& user, const Result<ControlRe
   }
   ++counters.created;
   record(audit::Kind::lease_create, *entry->lease, audit::Outcome::ok, "login",
-         "grants " + joined(entry->grants->grant_names()) +
+         "grants " + joined(entry->grants->grant_names(), ",") +
              (entry->lease->principal.empty() ? "; shared by all identities of equal rights" : ""));
   if (!journal.healthy()) {
     post(book.failed(user, Error(Errc::unavailable, "the audit trail cannot be written")));

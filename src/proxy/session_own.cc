@@ -4,20 +4,11 @@
 #include "proxy/wire_errors.h"
 
 #include "keyward/base/log.h"
+#include "keyward/base/text.h"
 
 #include <algorithm>
 
 namespace keyward::proxy {
-
-namespace {
-
-std::string joined(const std::vector<std::string>& names) {
-  std::string out;
-  for (const std::string& name : names) out += (out.empty() ? "" : ",") + name;
-  return out;
-}
-
-}  // namespace
 
 Session::Step Session::keyward(Args args) {
   spend_hint();
@@ -112,7 +103,7 @@ void Session::glass_is_broken(std::unique_ptr<Login> fresh,
   if (!std::exchange(break_glass_ends_, shard_.clock().mono() + available.life))
     shard_.metrics().break_glass_sessions.add();
   shard_.metrics().break_glass.add();
-  const std::string names = joined(available.grants);
+  const std::string names = joined(available.grants, ",");
   const std::string life = std::to_string(available.life.count());
   const std::uint64_t ticket =
       account_.glass_broken(*login_, reason, names, "for " + life + " seconds at most");

@@ -29,7 +29,7 @@ team: rig
 owners: [rig@example.com]
 grants:
   - name: worker
-    who: [{issuer: main, groups: [team-a]}, {issuer: dev, groups: [workers]}]
+    who: [{issuer: main, groups: [team-a]}, {issuer: second, groups: [team-a]}]
     allow:
       - {commands: ["@read", "@write", "@blocking", "-@dangerous"], keys: ["app:*"]}
   - name: unit
@@ -53,7 +53,11 @@ class Door : public ::testing::Test {
             identity::IssuerConfig main = usual_rules();
             main.jwks_file = config.issuers[0].jwks_file + ".main";
             std::ofstream(main.jwks_file) << jwks_text({ec_key().jwk(), rsa_key().jwk()});
+            identity::IssuerConfig second = main;
+            second.alias = "second";
+            second.issuer = "https://second.example";
             config.issuers.push_back(std::move(main));
+            config.issuers.push_back(std::move(second));
             config.limits.failed_logins_per_minute = 1'000'000;
             if (change) change(config);
           },
@@ -219,6 +223,80 @@ TEST_F(Door, Case40ValuesThatWouldMoveATemplate) {
   RawClient client = logged_in(of_unit("web"));
   EXPECT_EQ(client.call({"SET", "unit:web:k", "v"}), "+OK\r\n");
   EXPECT_THAT(client.call({"GET", "unit:db:k"}), StartsWith("-NOPERM "));
+}
+
+std::string auth_of(std::size_t words) {
+  std::string request = "*" + std::to_string(words + 1) + "\r\n$4\r\nAUTH\r\n";
+  for (std::size_t n = 0; n < words; ++n) request += "$1\r\nx\r\n";
+  return request;
+}
+
+TEST_F(Door, Case68NumbersOfArguments) {
+  for (const std::size_t words : {0, 3, 9}) {  // AUTH itself is an argument to Redis
+    RawClient client = rig().connect();
+    ASSERT_TRUE(client.send(auth_of(words)));
+    EXPECT_THAT(client.read_reply(), StartsWith("-ERR ")) << words;
+    EXPECT_EQ(client.call({"AUTH", good}), "+OK\r\n") << words;
+  }
+  for (const std::size_t words : {10, 11, 1000}) {
+    RawClient client = rig().connect();
+    ASSERT_TRUE(client.send(auth_of(words).substr(0, 64)));
+    EXPECT_THAT(client.read_to_end(),
+                StartsWith("-ERR Protocol error: unauthenticated multibulk length"))
+        << words;
+    EXPECT_TRUE(client.closed()) << words;
+  }
+  EXPECT_EQ(refusals(), 0U) << "what is no credential was not judged";
+}
+
+TEST_F(Door, Case68SlowLogins) {
+  rig([](server::Config& config) { config.limits.login_deadline = 1s; });
+  const std::string request = "*2\r\n$4\r\nAUTH\r\n$" + std::to_string(good.size()) + "\r\n" + good;
+  const auto began = std::chrono::steady_clock::now();
+  RawClient half = rig().connect(), slow = rig().connect(), idle = rig().connect();
+  ASSERT_TRUE(half.send(request.substr(0, request.size() / 2)));
+  bool taken = true;
+  for (std::size_t at = 0; at < 60 && taken; ++at) {  // as long as it takes, a byte at a time
+    taken = slow.send(request.substr(at, 1));
+    std::this_thread::sleep_for(50ms);
+    EXPECT_EQ(logged_in(good).call({"PING"}), "+PONG\r\n") << "others come and go meanwhile";
+  }
+  for (RawClient* client : {&half, &slow, &idle}) {
+    (void)client->read_to_end(2s);
+    EXPECT_TRUE(client->closed());
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - began, 8s);
+  EXPECT_TRUE(rig().becomes("keyward_connections", 0));
+}
+
+TEST_F(Door, Case72AFloodOfBadLogins) {
+  rig([](server::Config& config) { config.limits.failed_logins_per_minute = 20; });
+  const auto bad = [&](int n) {
+    return token_of(claims_with({{"aud", "other"}, {"jti", std::to_string(n)}}));
+  };
+  RawClient before = logged_in(good);
+  std::vector<test::Request> flood;
+  for (int n = 0; n < 500; ++n) flood.push_back({"AUTH", bad(n)});
+  RawClient attacker = rig().connect();
+  const auto began = std::chrono::steady_clock::now();
+  std::thread sender([&] { (void)attacker.send(test::packet(flood)); });
+  int refused = 0, held_off = 0;
+  for (std::size_t n = 0; n < flood.size(); ++n) {
+    const std::string answer = attacker.read_reply();
+    refused += answer.starts_with("-WRONGPASS ") ? 1 : 0;
+    held_off += answer.starts_with("-ERR too many failed logins") ? 1 : 0;
+  }
+  sender.join();
+  EXPECT_EQ(refused + held_off, 500);
+  EXPECT_EQ(refused, 20) << "what is over the limit is not judged";
+  EXPECT_LT(std::chrono::steady_clock::now() - began, 5s) << "nobody sleeps over an answer";
+
+  EXPECT_EQ(before.call({"SET", "app:k", "v"}), "+OK\r\n");
+  EXPECT_EQ(logged_in(good).call({"GET", "app:k"}), "$1\r\nv\r\n") << "known as good";
+  const json::object of_second = claims_with({{"iss", "https://second.example"}});
+  EXPECT_EQ(logged_in(token_of(of_second)).call({"GET", "app:k"}), "$1\r\nv\r\n")
+      << "tokens of another issuer are none of the flood";
+  rig().expect_whole_trail();
 }
 
 // exp is judged by the wall clock at login; what passes after that is measured by the monotonic

@@ -23,16 +23,8 @@ using test::resident_bytes;
 
 constexpr std::size_t kMiB = 1024UL * 1024;
 
-class Clients : public testing::Test {
+class Clients : public test::RigTest {
  protected:
-  void start(const ProxyRig::Change& change = {}) { rig_ = std::make_unique<ProxyRig>(change); }
-  ProxyRig& rig() {
-    if (!rig_) start();
-    return *rig_;
-  }
-  std::string at_redis(std::initializer_list<std::string_view> args) {
-    return rig().redis().raw().call(args);
-  }
   void make_big(const std::string& key, std::size_t size) {
     ASSERT_EQ(at_redis({"SETRANGE", key, std::to_string(size - 1), "x"}),
               ":" + std::to_string(size) + "\r\n");
@@ -47,7 +39,6 @@ class Clients : public testing::Test {
     EXPECT_TRUE(rig().becomes("keyward_connections", 0));
     EXPECT_TRUE(rig().becomes("keyward_upstream_lent", 0));
   }
-  std::unique_ptr<ProxyRig> rig_;
 };
 
 // Reads like a client on a bad line: little room in the kernel, and only when told.

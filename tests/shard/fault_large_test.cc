@@ -38,16 +38,8 @@ std::string bulk(const std::string& value) {
   return "$" + std::to_string(value.size()) + "\r\n" + value + "\r\n";
 }
 
-class Large : public testing::Test {
+class Large : public test::RigTest {
  protected:
-  void start(const ProxyRig::Change& change = {}) { rig_ = std::make_unique<ProxyRig>(change); }
-  ProxyRig& rig() {
-    if (!rig_) start();
-    return *rig_;
-  }
-  std::string at_redis(std::initializer_list<std::string_view> args) {
-    return rig().redis().raw().call(args);
-  }
   static std::vector<std::string> ask(RawClient& client, const std::vector<Request>& requests) {
     std::vector<std::string> replies;
     // Large requests and large answers at once need a reader beside the writer.
@@ -56,10 +48,6 @@ class Large : public testing::Test {
     writer.join();
     return replies;
   }
-  static std::string word(const std::string& reply) {
-    return reply.substr(0, reply.find_first_of(" \r"));
-  }
-  std::unique_ptr<ProxyRig> rig_;
 };
 
 TEST_F(Large, ValuesOfAnySizeGoThroughWholeAndInOrder) {

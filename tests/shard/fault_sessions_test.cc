@@ -31,16 +31,8 @@ grants:
       - {commands: ["@write"], keys: ["app:narrow:*"]}
 )";
 
-class Sessions : public testing::Test {
+class Sessions : public test::RigTest {
  protected:
-  void start(const ProxyRig::Change& change = {}) { rig_ = std::make_unique<ProxyRig>(change); }
-  ProxyRig& rig() {
-    if (!rig_) start();
-    return *rig_;
-  }
-  std::string at_redis(std::initializer_list<std::string_view> args) {
-    return rig().redis().raw().call(args);
-  }
   // As many replies as there are requests.
   static std::vector<std::string> ask(RawClient& client, const std::vector<Request>& requests) {
     std::vector<std::string> replies;
@@ -48,10 +40,6 @@ class Sessions : public testing::Test {
     for (std::size_t i = 0; i < requests.size(); ++i) replies.push_back(client.read_reply());
     return replies;
   }
-  static std::string word(const std::string& reply) {
-    return reply.substr(0, reply.find_first_of(" \r"));
-  }
-  std::unique_ptr<ProxyRig> rig_;
 };
 
 TEST_F(Sessions, DeniedMemberDoomsTheTransactionAndNothingRuns) {

@@ -265,4 +265,24 @@ class ProxyRig {
   int tokens_ = 0;
 };
 
+// Fixture of tests that start their rig when they know how.
+class RigTest : public ::testing::Test {
+ protected:
+  void start(const ProxyRig::Change& change = {}) { rig_ = std::make_unique<ProxyRig>(change); }
+  ProxyRig& rig() {
+    if (!rig_) start();
+    return *rig_;
+  }
+  std::string at_redis(std::initializer_list<std::string_view> args) {
+    return rig().redis().raw().call(args);
+  }
+  // The first one of an answer: "+OK", "-NOPERM".
+  static std::string word(const std::string& reply) {
+    return reply.substr(0, reply.find_first_of(" \r"));
+  }
+
+ private:
+  std::unique_ptr<ProxyRig> rig_;
+};
+
 }  // namespace keyward::test
