@@ -184,7 +184,10 @@ void hold_against_marks(std::vector<Stream>& streams, const Instances& instances
     if (const Marks* own = marks_of(instances, report)) report.signed_to = own->newest();
     const std::uint64_t lag = std::max(kLeastLagUs, 6000 * marks.every_ms);
     const auto until = signing_until.find(report.instance);
-    const bool missing = until == signing_until.end() || stream.time_us > until->second + lag;
+    // What is signed to its end lacks nothing, whatever the clock said: times of records never go
+    // back, those of checkpoints may.
+    const bool missing = report.signed_to < report.last &&
+                         (until == signing_until.end() || stream.time_us > until->second + lag);
     if (stream.says_signed && missing && report.stream != kCheckpointStream)
       blame(report, "missing checkpoint", stream.files.back().file.name);
     if (report.stream == kCheckpointStream && !marks.problem.empty()) {
