@@ -386,7 +386,8 @@ TEST_F(Door, Case48AFloodOfUnknownKeys) {
         logins.push_back({"AUTH", base64url_encode(header_text("ES256", kid)) + "." + payload +
                                       "." + base64url_encode(std::string(64, 'x'))});
       }
-      RawClient client = rig().connect();
+      RawClient client;
+      (void)client.connect(rig().port(), static_cast<std::uint32_t>(2 + connection));
       (void)client.send(test::packet(logins));
       for (int n = 0; n < kEach; ++n)
         if (client.read_reply().starts_with("-WRONGPASS ")) ++refused;

@@ -62,11 +62,16 @@ class RawClient {
   }
   ~RawClient() { close(); }
 
-  [[nodiscard]] bool connect(std::uint16_t port) {
+  // `from`: 127.0.0.<from> instead of the kernel's choice.
+  [[nodiscard]] bool connect(std::uint16_t port, std::uint32_t from = 0) {
     close();
     fd_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
+    if (from > 0) {
+      address.sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + from);
+      if (::bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return false;
+    }
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     address.sin_port = htons(port);
     if (::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
