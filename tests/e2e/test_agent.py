@@ -165,7 +165,7 @@ def test_what_cannot_be_served_is_said_and_closed(make_keyward, make_agent, toke
 
 
 def test_drains(keyward, make_agent, token_file):
-    agent = make_agent(keyward, '--token-file', token_file().path).start()
+    agent = make_agent(keyward, '--token-file', token_file(life=60).path).start()
     with connect(agent.port, plain=True) as waiting, connect(agent.port, plain=True) as idle, connect(agent.port, plain=True) as other:
         assert idle('PING') == b'PONG' and other('PING') == b'PONG'
         other('MULTI')
