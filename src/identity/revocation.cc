@@ -59,7 +59,7 @@ const Revocation* DenyList::denies(const Principal& principal) const {
     if (const auto* entry = find(Target::token, "sha256:" + principal.evidence, kAlways))
       return entry;
   }
-  return find(Target::credential, principal.credential, kAlways);
+  return find(Target::credential, principal.vended.user, kAlways);
 }
 
 const Revocation* DenyList::denies(const Principal& principal, std::string_view session,

@@ -1,6 +1,7 @@
 #include "policy/assembly.h"
 
 #include "policy/command_words.h"
+#include "policy/direct_rights.h"
 #include "policy/territory.h"
 
 #include "keyward/base/hash.h"
@@ -212,6 +213,8 @@ Result<Parts> assemble(const std::vector<const GrantModel*>& grants,
   parts.databases.erase(std::unique(parts.databases.begin(), parts.databases.end()),
                         parts.databases.end());
   keep_scripts_inside(parts, catalog);
+  if (principal != nullptr && principal->vended.mode == identity::Vended::Mode::direct)
+    keep_what_redis_holds(parts, catalog);
   return parts;
 }
 

@@ -44,7 +44,8 @@ std::string read_name(const yaml::Node& node) {
 
 GrantModel read_grant(const yaml::Node& node, const GrantContext& context) {
   node.only({"name", "who", "databases", "allow", "limits", "audit", "namespace", "exact_prefix",
-             "scripts", "mode", "break_glass", "lease", "ttl", "shared", "template"});
+             "scripts", "mode", "break_glass", "lease", "credentials", "ttl", "shared",
+             "template"});
   const yaml::Node use = node.get("template");
   GrantModel grant;
   grant.file = context.rule_file;

@@ -1,5 +1,7 @@
 #include "policy/grant_settings.h"
 
+#include "policy/credential_reader.h"
+
 #include <algorithm>
 
 namespace keyward::policy {
@@ -167,6 +169,7 @@ void read_settings(const yaml::Node& node, GrantModel& grant) {
   read_break_glass(node.get("break_glass"), node.get("limits").get("session"), grant);
   read_lease(node.get("lease"), grant);
   read_ttl(node.get("ttl"), grant);
+  read_credentials(node.get("credentials"), grant);
   grant.shared = node.get("shared").boolean().value_or(false);
 }
 

@@ -49,6 +49,7 @@ struct GrantModel {
   std::vector<std::string> safe_scripts;
   TtlGuard ttl;
   LeaseSettings lease;
+  CredentialSettings credentials;
   bool observes = false;
   bool break_glass = false;
   bool shared = false;  // it may overlap what grants of other teams claim, if they say so too

@@ -3,6 +3,7 @@
 #include "policy/acl_rules.h"
 #include "policy/assembly.h"
 #include "policy/claims.h"
+#include "policy/direct_rights.h"
 #include "policy/examples.h"
 #include "policy/folder.h"
 #include "policy/signature.h"
@@ -82,6 +83,8 @@ Result<std::shared_ptr<const Grants>> Snapshot::State::build(
   out->lease_ = parts->lease;
   out->break_glass_ = parts->break_glass;
   out->acl_ = compile_acl(out->entries_, out->databases_, catalog, out->name_space_);
+  if (principal != nullptr && principal->vended.mode == identity::Vended::Mode::direct)
+    add_greetings(catalog, out->acl_);
   out->acl_.notes.insert(out->acl_.notes.end(), parts->notes.begin(), parts->notes.end());
   out->acl_.probes = make_probes(*out, catalog);
   return std::shared_ptr<const Grants>(out);
@@ -149,7 +152,22 @@ void refuse_ttl_on_old_servers(const std::vector<TeamModel>& teams, const comman
   }
 }
 
+using Mode = identity::Vended::Mode;
+
+// How long a credential of that mode may carry the grant; 0 = it may not.
+std::chrono::seconds life_of(const GrantModel& grant, Mode mode) {
+  return mode == Mode::direct ? grant.credentials.direct : grant.credentials.proxy;
+}
+
+bool has(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
 bool is_for(const GrantModel& grant, const identity::Principal& principal) {
+  const identity::Vended& vended = principal.vended;
+  if (vended.mode != Mode::none &&
+      (life_of(grant, vended.mode).count() == 0 || !has(vended.grants, grant.name)))
+    return false;
   return std::any_of(grant.who.begin(), grant.who.end(),
                      [&](const Who& who) { return matches(who, principal); });
 }
@@ -158,7 +176,7 @@ std::vector<GrantInfo> describe(const std::vector<GrantModel>& grants) {
   std::vector<GrantInfo> out;
   for (const GrantModel& grant : grants) {
     out.push_back({grant.name, grant.team, grant.file, grant.place.line, grant.who,
-                   grant.entries.size(), grant.lease.fixed});
+                   grant.entries.size(), grant.lease.fixed, grant.credentials});
   }
   return out;
 }
@@ -220,12 +238,30 @@ Result<std::shared_ptr<const Grants>> Snapshot::grants_for(const identity::Princ
     if (break_glass || !grant.break_glass) which.push_back(&grant);
   }
   if (!known) return std::shared_ptr<const Grants>();
-  const Result<std::string> key = parts_key(which, &principal);
+  Result<std::string> key = parts_key(which, &principal);
   if (!key) return key.error();
+  if (principal.vended.mode == Mode::direct) *key += "direct";  // no name of a grant ends a key
   if (auto made = state_->made.find(*key)) return made;
   auto fresh = state_->build(*this, which, &principal);
   if (fresh) state_->made.keep(*key, *fresh);
   return fresh;
+}
+
+Snapshot::Vendable Snapshot::vendable_for(const identity::Principal& principal, Mode mode,
+                                          const std::vector<std::string>& only) const {
+  Vendable out;
+  for (const std::uint32_t at : state_->index.candidates(principal)) {
+    const GrantModel& grant = state_->grants[at];
+    const std::chrono::seconds life = life_of(grant, mode);
+    if (life.count() == 0 || !is_for(grant, principal)) continue;
+    if (!only.empty() && !has(only, grant.name)) continue;
+    out.life = out.grants.empty() ? life : std::min(out.life, life);
+    out.grants.push_back(grant.name);
+  }
+  for (const std::string& name : only) {
+    if (!has(out.grants, name)) out.refused.push_back(name);
+  }
+  return out;
 }
 
 Snapshot::BreakGlass Snapshot::break_glass_for(const identity::Principal& principal) const {

@@ -38,6 +38,14 @@ bool has_template(const Pattern& pattern) {
                      [](const Pattern::Piece& piece) { return piece.is_template; });
 }
 
+// Its first byte is anybody's choice. A value that leads to reserved keys is refused when it is
+// filled in.
+bool begins_wild(const Pattern& pattern) {
+  return !pattern.pieces.empty() && !pattern.pieces.front().is_template &&
+         std::string_view("*?[").find(pattern.pieces.front().text.front()) !=
+             std::string_view::npos;
+}
+
 std::string at(const Place& place) { return place.file + ":" + std::to_string(place.line); }
 
 // The namespace of a grant, or the patterns that it writes one by one.
@@ -75,6 +83,15 @@ void check_own_keys(const GrantModel& grant, Diagnostics& diagnostics) {
   bool warned = false;
   for (const EntryModel& entry : grant.entries) {
     for (const KeyModel& key : entry.keys) {
+      // In Redis nothing could be taken out of such a pattern.
+      if (grant.credentials.direct.count() > 0 && begins_wild(key.pattern)) {
+        diagnostics.error(
+            key.place.file, key.place.line, key.place.column,
+            "a direct credential would reach keys of Keyward's own by pattern " +
+                shown(key.pattern),
+            "a pattern that begins with a prefix of the team's own, or `proxy` alone");
+        continue;
+      }
       if (is_every(key.pattern) || has_template(key.pattern)) continue;
       const NameSet names = names_of(key.pattern);
       if (!overlap(names, reserved)) continue;

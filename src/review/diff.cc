@@ -21,6 +21,7 @@ struct Side {
   const Snapshot& snapshot;
   std::map<std::string, std::shared_ptr<const Grants>> grants;  // by name
   std::map<std::string, std::vector<std::string>> who;          // of each grant, sorted
+  std::map<std::string, policy::CredentialSettings> credentials = {};
 };
 
 Side side_of(const Snapshot& snapshot) {
@@ -29,6 +30,7 @@ Side side_of(const Snapshot& snapshot) {
     auto grants = snapshot.grants_as_written(info.name);
     if (!grants) continue;
     out.grants.emplace(info.name, std::move(*grants));
+    out.credentials[info.name] = info.credentials;
     std::vector<std::string>& who = out.who[info.name];
     for (const policy::Who& one : info.who) who.push_back(who_text(one));
     std::sort(who.begin(), who.end());
@@ -181,6 +183,15 @@ class Settings {
     put(after == on_is_looser ? Way::looser : Way::tighter, what, on_off(before), on_off(after));
   }
 
+  // Nought is none at all.
+  void life(const std::string& what, std::chrono::seconds before, std::chrono::seconds after) {
+    if (before == after) return;
+    const auto text = [](std::chrono::seconds life) {
+      return life.count() == 0 ? "none" : grouped(static_cast<std::uint64_t>(life.count())) + "s";
+    };
+    put(after > before ? Way::looser : Way::tighter, what, text(before), text(after));
+  }
+
  private:
   void put(Way way, const std::string& what, const std::string& before, const std::string& after) {
     out_.settings.push_back({way, grant_, what, before, after});
@@ -238,8 +249,13 @@ PolicyDiff diff(const Snapshot& before, const Snapshot& after) {
   compare_people(old, now, out);
   for (const auto& [name, grants] : old.grants) {
     const auto found = now.grants.find(name);
-    if (found != now.grants.end())
-      compare_settings(name, *grants, *found->second, after.catalog(), out);
+    if (found == now.grants.end()) continue;
+    compare_settings(name, *grants, *found->second, after.catalog(), out);
+    Settings say(name, out);
+    const policy::CredentialSettings& had = old.credentials.at(name);
+    const policy::CredentialSettings& has = now.credentials.at(name);
+    say.life("credentials.proxy", had.proxy, has.proxy);
+    say.life("credentials.direct", had.direct, has.direct);
   }
   return out;
 }

@@ -21,7 +21,7 @@ const std::vector<std::string>& order_of(Place place) {
       {Place::root, {"apiVersion", "team", "owners", "grants", "expect"}},
       {Place::grant,
        {"name", "who", "template", "databases", "namespace", "exact_prefix", "scripts", "mode",
-        "break_glass", "lease", "ttl", "shared", "allow", "limits", "audit"}},
+        "break_glass", "lease", "credentials", "ttl", "shared", "allow", "limits", "audit"}},
       {Place::entry, {"commands", "keys", "read", "write", "channels", "arguments"}},
       {Place::who, {"issuer", "subject", "groups", "claims"}},
       {Place::expectation, {"as", "allow", "deny"}},

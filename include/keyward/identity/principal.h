@@ -6,11 +6,24 @@
 #include <boost/json/object.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace keyward::identity {
+
+// What POST /v1/credentials gave out for a token, to clients that can hold only a password.
+struct Vended {
+  enum class Mode : std::uint8_t {
+    none,    // a token or a certificate of one's own
+    proxy,   // a user and password for the proxy
+    direct,  // a Redis user: only Redis's own rules stand between it and the keys
+  };
+  Mode mode = Mode::none;
+  std::string user;                 // "kwc_...", "kwd_...": what a revocation names
+  std::vector<std::string> grants;  // those it was given out for, by name; it has no others
+};
 
 struct Principal {
   std::string id;            // issuer alias + ":" + stable subject
@@ -28,10 +41,9 @@ struct Principal {
   // RFC 8705: hex SHA-256 of the client certificate without which this is worth nothing; may be
   // empty.
   std::string bound_to;
-  // The user name of the vended credential that stood for the token; empty without one.
-  std::string credential;
-  // OCSF 3002 auth_protocol: "OpenID", "OAUTH 2.0", "aws-sts", "mTLS".
+  // OCSF 3002 auth_protocol: "OpenID", "OAUTH 2.0", "aws-sts", "mTLS", "keyward-credential".
   std::string auth_protocol = "OpenID";
+  Vended vended;
 };
 
 }  // namespace keyward::identity

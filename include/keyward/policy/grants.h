@@ -78,6 +78,12 @@ struct LeaseSettings {
   bool fixed = false;  // `mode: static`: the configured user, where Redis lets nobody make users
 };
 
+// The longest lives of what POST /v1/credentials gives out; 0 = it gives out none.
+struct CredentialSettings {
+  std::chrono::seconds proxy{0};
+  std::chrono::seconds direct{0};
+};
+
 struct Facts {
   std::uint32_t db = 0;
   // Declared bytes of the longest argument that is streamed, so that it is not in Command::args; 0

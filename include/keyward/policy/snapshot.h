@@ -30,6 +30,7 @@ struct GrantInfo {
   std::vector<Who> who;
   std::size_t entries = 0;
   bool static_lease = false;  // runs as the configured Redis user
+  CredentialSettings credentials;
 };
 
 class Snapshot {
@@ -46,8 +47,20 @@ class Snapshot {
   // "template_value").
   // Grants of `break_glass: true` are among them only when asked for; who has no others has Grants
   // that allow nothing.
+  // Who came with a vended credential has the grants that it was given out for, while they still
+  // allow that; for a direct one only what Redis itself holds to the grants.
   [[nodiscard]] Result<std::shared_ptr<const Grants>> grants_for(
       const identity::Principal& principal, bool break_glass = false) const;
+  // Which of the principal's grants a credential of that mode may carry, and for how long at most:
+  // the shortest of theirs. `only` names those that are asked for; empty = all that can be had.
+  struct Vendable {
+    std::vector<std::string> grants;
+    std::vector<std::string> refused;  // asked for, and not to be had
+    std::chrono::seconds life{0};
+  };
+  [[nodiscard]] Vendable vendable_for(const identity::Principal& principal,
+                                      identity::Vended::Mode mode,
+                                      const std::vector<std::string>& only) const;
   // The grants that break-glass would add, and for how long.
   struct BreakGlass {
     std::vector<std::string> grants;

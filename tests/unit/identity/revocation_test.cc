@@ -45,7 +45,7 @@ TEST(DenyList, AnEmptyOneDeniesNobody) {
 
 TEST(DenyList, EachTargetFitsItsOwnValueOnly) {
   Principal vended = alice();
-  vended.credential = "kwc_1";
+  vended.vended.user = "kwc_1";
   const std::vector<std::pair<Target, std::string>> fitting = {
       {Target::principal, "main:alice"},
       {Target::token, "main:jti-1"},
@@ -187,7 +187,7 @@ TEST_F(Revoked, AnAnswerFromElsewhereIsHeldAgainstItAsWell) {
   revoke(revocation(Target::principal, "main:alice"));
   EXPECT_EQ(conclude(), "revoked");
   principal->id = "main:bob";
-  principal->credential = "kwc_1";
+  principal->vended.user = "kwc_1";
   EXPECT_EQ(conclude(), "in");
   revoke(revocation(Target::credential, "kwc_1"));
   EXPECT_EQ(conclude(), "revoked");
