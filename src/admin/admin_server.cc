@@ -4,6 +4,7 @@
 #include "admin/pages.h"
 
 #include "keyward/base/log.h"
+#include "keyward/net/peer_certificate.h"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -32,7 +33,8 @@ namespace http = boost::beast::http;
 using asio::ip::tcp;
 using boost::system::error_code;
 
-constexpr std::size_t kMaxRequest = 16UL * 1024;
+// A token may have 16 KiB, in the header or in the body.
+constexpr std::size_t kMaxRequest = 20UL * 1024;
 constexpr std::chrono::seconds kDeadline{10};
 constexpr std::chrono::seconds kLongestAnswer{120};
 constexpr std::size_t kMaxConnections = 64;
@@ -66,7 +68,8 @@ using Request = http::request<http::string_body>;
 
 std::string_view view(const boost::beast::string_view& text) { return {text.data(), text.size()}; }
 
-ApiRequest api_request(const Request& request, const Listening& state, std::string_view peer) {
+ApiRequest api_request(const Request& request, const Listening& state,
+                       const credential::Caller& caller) {
   return {.method = view(request.method_string()),
           .target = view(request.target()),
           .body = request.body(),
@@ -76,7 +79,8 @@ ApiRequest api_request(const Request& request, const Listening& state, std::stri
           .own_header = view(request["X-Keyward-Request"]),
           .from_browser_page =
               request.count(http::field::origin) > 0 || request.count("Sec-Fetch-Site") > 0,
-          .peer = peer,
+          .peer = caller.source,
+          .caller = caller,
           .loopback_listener = state.loopback};
 }
 
@@ -122,14 +126,15 @@ struct Waiting {
   std::optional<Page> page;
 };
 
-asio::awaitable<Page> page_for(const Request& request, StatePtr state, std::string peer) {
+asio::awaitable<Page> page_for(const Request& request, StatePtr state,
+                               const credential::Caller& caller) {
   if (!is_api(view(request.target()))) {
     co_return render(
         {view(request.method_string()), view(request.target()), view(request[http::field::accept])},
         state->sources);
   }
   auto waiting = std::make_shared<Waiting>(state->io);
-  answer_api(api_request(request, *state, peer), state->sources, [waiting](Page page) {
+  answer_api(api_request(request, *state, caller), state->sources, [waiting](Page page) {
     waiting->page.emplace(std::move(page));
     waiting->timer.cancel();
   });
@@ -143,13 +148,30 @@ asio::awaitable<Page> page_for(const Request& request, StatePtr state, std::stri
   co_return waiting->page ? std::move(*waiting->page) : std::move(late);
 }
 
+credential::Caller caller_of(const tcp::socket& socket) {
+  credential::Caller caller;
+  error_code unknown;
+  const auto peer = socket.remote_endpoint(unknown);
+  caller.source = unknown ? std::string("unknown") : peer.address().to_string();
+  if (!unknown) caller.port = peer.port();
+  return caller;
+}
+
+// After the handshake.
+credential::Caller caller_of(TlsStream& stream) {
+  credential::Caller caller = caller_of(beast::get_lowest_layer(stream).socket());
+  SSL* const ssl = stream.native_handle();
+  caller.tls_version = SSL_get_version(ssl);
+  caller.tls_cipher = SSL_get_cipher_name(ssl);
+  if (const auto certificate = net::peer_certificate(*ssl))
+    caller.certificate = certificate->sha256;
+  return caller;
+}
+
 // One connection: requests one after the other, each with its own deadline.
 template <class Stream>
-asio::awaitable<void> answer_requests(Stream& stream, StatePtr state) {
+asio::awaitable<void> answer_requests(Stream& stream, StatePtr state, credential::Caller caller) {
   beast::flat_buffer buffer(kMaxRequest);
-  error_code unknown;
-  const auto peer = beast::get_lowest_layer(stream).socket().remote_endpoint(unknown);
-  const std::string address = unknown ? std::string("unknown") : peer.address().to_string();
   while (!state->stopped) {
     http::request_parser<http::string_body> parser;
     parser.header_limit(static_cast<std::uint32_t>(kMaxRequest));
@@ -164,7 +186,7 @@ asio::awaitable<void> answer_requests(Stream& stream, StatePtr state) {
     } else {
       // The peer is not read from meanwhile: its deadline begins again with the answer.
       beast::get_lowest_layer(stream).expires_never();
-      Page page = co_await page_for(parser.get(), state, address);
+      Page page = co_await page_for(parser.get(), state, caller);
       response = to_response(parser.get(), std::move(page));
     }
     beast::get_lowest_layer(stream).expires_after(kDeadline);
@@ -177,7 +199,7 @@ asio::awaitable<void> answer_requests(Stream& stream, StatePtr state) {
 asio::awaitable<void> serve_plain(tcp::socket socket, StatePtr state, std::uint64_t id) {
   beast::tcp_stream stream(std::move(socket));
   state->open[id] = &stream;
-  co_await answer_requests(stream, state);
+  co_await answer_requests(stream, state, caller_of(stream.socket()));
   state->open.erase(id);
   error_code ignored;
   stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
@@ -192,7 +214,7 @@ asio::awaitable<void> serve_tls(tcp::socket socket, StatePtr state, std::uint64_
   transport.expires_after(kDeadline);
   const auto [error] = co_await stream.async_handshake(asio::ssl::stream_base::server, kTuple);
   if (!error) {
-    co_await answer_requests(stream, state);
+    co_await answer_requests(stream, state, caller_of(stream));
     transport.expires_after(kDeadline);
     co_await stream.async_shutdown(kTuple);
   }

@@ -1,6 +1,7 @@
 #include "admin/api.h"
 
 #include "admin/answers.h"
+#include "admin/credentials_api.h"
 #include "admin/policy_api.h"
 #include "admin/revocations_api.h"
 
@@ -87,7 +88,10 @@ bool leads_to(const Route& route, std::string_view path) {
 bool is_api(std::string_view target) { return path_of(target).starts_with("/v1/"); }
 
 void answer_api(const ApiRequest& request, const Sources& sources, std::function<void(Page)> done) {
-  if (auto refused = refuse(request, sources)) return done(std::move(*refused));
+  auto refused = refuse(request, sources);
+  if (is_credentials(path_of(request.target)))
+    return credentials(request, sources, std::move(refused), std::move(done));
+  if (refused) return done(std::move(*refused));
   std::string methods;  // of the path
   for (const Route& route : kRoutes) {
     if (!leads_to(route, path_of(request.target))) continue;
@@ -104,7 +108,7 @@ void answer_api(const ApiRequest& request, const Sources& sources, std::function
   }
   done(refusal(404,
                "no such page: /v1/policy, /v1/policy/reload, /v1/policy/explain, "
-               "/v1/revocations, /v1/sessions"));
+               "/v1/revocations, /v1/sessions, /v1/credentials"));
 }
 
 }  // namespace keyward::admin

@@ -3,6 +3,8 @@
 
 #include "admin/pages.h"
 
+#include "keyward/credential/desk.h"
+
 #include <functional>
 #include <string>
 #include <string_view>
@@ -17,6 +19,7 @@ struct ApiRequest {
   std::string_view own_header;     // X-Keyward-Request
   bool from_browser_page = false;  // Origin or Sec-Fetch-Site is there
   std::string_view peer;           // the client's address
+  credential::Caller caller = {};  // the same, and what TLS shows
   bool loopback_listener = true;   // it cannot be reached from elsewhere
 };
 

@@ -73,7 +73,8 @@ Page index(const PageRequest&, const Sources&) {
       "/v1/policy          the version in force and the last attempt to replace it\n"
       "/v1/policy/reload   POST: read the folder again\n"
       "/v1/policy/explain  POST {\"grant\"|\"as\", \"argv\"}: allowed or refused, and by which "
-      "rule\n";
+      "rule\n"
+      "/v1/credentials     POST: a user and password for a token; GET: those that live\n";
   return page;
 }
 

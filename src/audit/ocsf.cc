@@ -20,7 +20,7 @@ struct Shape {
   unsigned severity_id;
 };
 
-constexpr std::array<Shape, 20> kShapes{{
+constexpr std::array<Shape, 23> kShapes{{
     {"login", 3002, 3, 1, {}, 1},
     {"login_refused", 3002, 3, 1, {}, 3},
     {"session_end", 3002, 3, 2, {}, 1},
@@ -41,6 +41,9 @@ constexpr std::array<Shape, 20> kShapes{{
     {"intent", 6005, 6, 0, {}, 1},  // see data_record.cc
     {"revocation", 3004, 3, 1, {}, 3},
     {"revocation_lifted", 3004, 3, 4, {}, 3},
+    {"credential_issue", 3001, 3, 1, {}, 1},
+    {"credential_renew", 3001, 3, 99, "Renew", 1},
+    {"credential_end", 3001, 3, 6, {}, 1},
 }};
 
 const Shape& shape_of(Kind kind) { return kShapes[static_cast<std::size_t>(kind)]; }
@@ -115,6 +118,10 @@ std::uint64_t auth_protocol_id(std::string_view name) {
   if (name.empty()) return 0;
   if (name == "OpenID") return 4;
   return name == "OAUTH 2.0" ? 6 : 99;
+}
+
+bool asked_for(Kind kind) {
+  return kind == Kind::credential_issue || kind == Kind::credential_renew;
 }
 
 // What of a request stands in a record that is not about data.
@@ -199,7 +206,9 @@ char* OcsfWriter::put_class(char* at, const Event& event) const {
   const Subject& subject = subject_of(event);
   switch (shape_of(event.kind).class_uid) {
     case 3001:
-      return put_account(put_actor_object(at, event), event);
+      at = put_account(put_actor_object(at, event), event);
+      // Users of leases are made by Keyward itself, credentials because somebody asked from there.
+      return asked_for(event.kind) ? put_source(at, subject) : at;
     case 3002:
       at = put_authentication(put_actor_object(at, event), event);
       return put_source(at, subject);

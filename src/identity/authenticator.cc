@@ -10,6 +10,7 @@
 
 #include "keyward/base/hash.h"
 #include "keyward/identity/jwks.h"
+#include "keyward/identity/vended_password.h"
 
 #include <openssl/crypto.h>
 
@@ -39,6 +40,7 @@ bool user_agrees(std::string_view user, const Principal& principal, const Issuer
   if (user.empty() || user == "default" || user == principal.id || user == principal.subject) {
     return true;
   }
+  if (user == principal.vended.user) return true;
   if (std::find(placeholders.begin(), placeholders.end(), user) != placeholders.end()) return true;
   return std::any_of(config.user_claims.begin(), config.user_claims.end(),
                      [&](const std::string& path) {
@@ -138,6 +140,8 @@ Verdict Authenticator::State::ask(RemoteQuestion::Kind kind, const std::string& 
 
 std::optional<Verdict> Authenticator::State::elsewhere(const Credential& credential,
                                                        const Digest& digest) const {
+  if (vended_user_of(credential.secret))
+    return ask(RemoteQuestion::Kind::vended, {}, credential, digest);
   if (is_sts_token(credential.secret)) {
     if (!aws) return std::nullopt;  // nothing that others should see
     const IssuerConfig& config = issuers[*aws].config;
@@ -286,6 +290,7 @@ Authenticator::Glance Authenticator::glance(std::string_view secret) {
   if (secret.size() > kMaxToken) return {};
   const auto* known = state_->cache.find(sha256(secret), state_->clock->wall());
   if (known != nullptr) return {true, state_->issuers[known->issuer].config.alias};
+  if (vended_user_of(secret)) return {};
   if (is_sts_token(secret))
     return {false, state_->aws ? state_->issuers[*state_->aws].config.alias : std::string()};
   const auto parsed = parse_token(secret);
@@ -302,6 +307,12 @@ Verdict Authenticator::conclude(const Credential& credential, RemoteAnswer answe
   if (auto* cannot = std::get_if<CannotDecide>(&answer)) return std::move(*cannot);
   auto& principal = std::get<std::shared_ptr<const Principal>>(answer);
   const Issuer* const issuer = state_->find(principal->issuer_alias);
+  if (issuer == nullptr && principal->vended.mode != Vended::Mode::none) {
+    return Refusal{"unknown_issuer",
+                   "the credential is for a token of an issuer that is not "
+                   "configured",
+                   principal->issuer_alias, principal->evidence};
+  }
   if (issuer == nullptr) return CannotDecide{principal->issuer_alias, "the issuer is gone"};
   return state_->admit(std::move(principal), issuer->config, credential);
 }

@@ -1,4 +1,4 @@
-#include "lease/self_test.h"
+#include "keyward/lease/self_test.h"
 
 namespace keyward::lease {
 namespace {

@@ -5,9 +5,9 @@
 #include "lease/acl_log.h"
 #include "lease/acl_user.h"
 #include "lease/book.h"
-#include "lease/self_test.h"
 
 #include "keyward/lease/lease_service.h"
+#include "keyward/lease/self_test.h"
 
 #include <boost/asio/steady_timer.hpp>
 

@@ -66,7 +66,8 @@ void Account::renewed(const Login& login) {
   subject_.label = principal_->label;
   subject_.groups = principal_->groups;
   subject_.token_digest = principal_->evidence;
-  subject_.token_id = principal_->token_id;
+  const std::string& vended = principal_->vended.user;
+  subject_.token_id = vended.empty() ? principal_->token_id : vended;
   subject_.auth_protocol = principal_->auth_protocol;
   subject_.grants = grants_->grant_names();
   subject_.policy_version = grants_->policy_version();

@@ -13,7 +13,9 @@ constexpr std::chrono::hours kLongestSession{12};
 // A session ends with its token unless a grant says longer, for clients that cannot renew.
 WallTime session_end(const identity::Principal& principal, const policy::Limits& limits,
                      WallTime since) {
-  if (limits.session.count() == 0) return principal.expires_at;
+  // What was given out for a token was given its life then.
+  const bool vended = principal.vended.mode != identity::Vended::Mode::none;
+  if (limits.session.count() == 0 || vended) return principal.expires_at;
   const WallTime by_grant = since + std::min<std::chrono::seconds>(limits.session, kLongestSession);
   return std::max(principal.expires_at, by_grant);
 }

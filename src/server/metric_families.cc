@@ -154,6 +154,24 @@ void add_sessions_ended(const MetricSources& sources, std::vector<MetricFamily>&
   families.push_back(std::move(family));
 }
 
+void add_credentials(const credential::Desk::Counters& counters,
+                     std::vector<MetricFamily>& families) {
+  const auto count = [&](const char* name, const char* help, std::uint64_t value) {
+    families.push_back(single(name, help, kCount, static_cast<double>(value)));
+  };
+  count("keyward_credentials_given_total", "Credentials given out for tokens", counters.given);
+  count("keyward_credentials_renewed_total", "Direct credentials renewed", counters.renewed);
+  count("keyward_credentials_ended_total", "Credentials ended before their time", counters.ended);
+  count("keyward_credentials_refused_total", "Exchanges and renewals that were refused",
+        counters.refused);
+  count("keyward_credential_logins_total", "Logins by credentials that were given out",
+        counters.logins);
+  count("keyward_credential_logins_refused_total", "Logins by credentials that were refused",
+        counters.logins_refused);
+  families.push_back(single("keyward_direct_credentials", "Redis users given out, in the fleet",
+                            kGauge, static_cast<double>(counters.direct)));
+}
+
 void add_issuers(const MetricSources& sources, std::vector<MetricFamily>& families) {
   MetricFamily keys{"keyward_issuer_keys", "Usable keys of an issuer", kGauge, {}};
   MetricFamily fetches{"keyward_issuer_fetches_total", "Key fetches of an issuer", kCount, {}};
@@ -232,6 +250,7 @@ std::vector<MetricFamily> metric_families(const MetricSources& sources) {
   families.push_back(single("keyward_acl_drift_total",
                             "Refusals of leased users that Redis logged in ACL LOG", kCount,
                             static_cast<double>(leases.acl_drift)));
+  add_credentials(sources.credentials, families);
   add_sessions_ended(sources, families);
   add_would_deny(sources, families);
   add_logins(sources, families);

@@ -3,6 +3,7 @@
 
 #include "keyward/audit/keeper.h"
 #include "keyward/base/clock.h"
+#include "keyward/credential/desk.h"
 #include "keyward/fleet/revocations.h"
 #include "keyward/identity/key_fetcher.h"
 #include "keyward/lease/lease_service.h"
@@ -17,6 +18,7 @@ namespace keyward::server {
 struct MetricSources {
   std::vector<const proxy::Metrics*> shards;  // index = shard number
   lease::LeaseService::Counters leases;
+  credential::Desk::Counters credentials;
   std::vector<identity::KeyFetcher::Status> issuers;
   fleet::Revocations::Counters revocations;
   double revocations_age = -1;  // seconds since they were exchanged; negative = never

@@ -107,6 +107,7 @@ void Server::State::put_in_force(const PolicyAttempt& attempt) {
     spdlog::warn("{}", note);
   in_force.publish(policy);
   keeper->set_policy_version(policy->version());
+  if (desk != nullptr) desk->policy_changed();
   for (auto& thread : shards) {
     asio::post(thread->io, [shard = thread->shard.get()] { shard->policy_changed(); });
   }
@@ -244,6 +245,7 @@ std::vector<prometheus::MetricFamily> Server::State::metrics() const {
   MetricSources sources;
   for (const auto& thread : shards) sources.shards.push_back(&thread->shard->metrics());
   sources.leases = leases->counters();
+  if (desk != nullptr) sources.credentials = desk->counters();
   sources.issuers = keys->status();
   sources.revocations = revocations->counters();
   if (sources.revocations.last)

@@ -64,6 +64,7 @@ Result<> Server::State::build() {
       [this] {
         store->refresh_secret();  // the password may be another one now
         revocations->control_up();
+        if (desk != nullptr) desk->control_up();
         leases->on_control_up([this](const Result<>& result) {
           // With a static user Keyward's own may do without these rights.
           if (!result && config.lease.static_user.empty())
@@ -83,6 +84,7 @@ Result<> Server::State::build() {
   catalog = redis->catalog;
   facts = std::make_shared<const proxy::ServerFacts>(std::move(redis->facts));
   if (Result<> loaded = load_policy(); !loaded) return loaded;
+  build_desk();
   if (Result<> built = build_shards(); !built) return built;
   if (Result<> read = read_revocations(); !read) return read;
   return start_admin();
@@ -158,12 +160,12 @@ Result<> Server::State::build_shards() {
                              std::function<void(identity::RemoteAnswer)> done) {
               asio::post(io, [this, shard_io, question = std::move(question),
                               done = std::move(done)]() mutable {
-                remote->ask(std::move(question),
-                            [shard_io, done = std::move(done)](identity::RemoteAnswer answer) {
-                              asio::post(*shard_io, [done, answer = std::move(answer)]() mutable {
-                                done(std::move(answer));
-                              });
-                            });
+                ask_remote(std::move(question),
+                           [shard_io, done = std::move(done)](identity::RemoteAnswer answer) {
+                             asio::post(*shard_io, [done, answer = std::move(answer)]() mutable {
+                               done(std::move(answer));
+                             });
+                           });
               });
             },
         .connections = connections,
@@ -184,6 +186,7 @@ Result<> Server::State::build_shards() {
       io, config.issuers, clock,
       [this](const std::string& alias, std::shared_ptr<const identity::KeySet> set,
              MonoTime fetched) {
+        authenticator->set_keys(alias, set, fetched);
         for (auto& thread : shards) {
           asio::post(thread->io, [shard = thread->shard.get(), alias, set, fetched] {
             shard->authenticator().set_keys(alias, set, fetched);
@@ -245,7 +248,9 @@ Result<> Server::State::start_admin() {
           .instance = config.instance,
           .token = config.admin.token_file.empty()
                        ? std::function<Result<Secret>()>()
-                       : [path = config.admin.token_file] { return secret_from_file(path); }});
+                       : [path = config.admin.token_file] { return secret_from_file(path); },
+          .credentials = desk.get(),
+          .clock = &clock});
   return admin->start();
 }
 
@@ -332,6 +337,7 @@ int Server::run(std::function<void()> on_ready) {
   state.poll_info();
   state.watch_policies();
   state.keeper->start();
+  state.desk->control_up();
   state.start_threads();
   state.keys->start();
   asio::post(state.io, [&state] {
@@ -348,6 +354,7 @@ int Server::run(std::function<void()> on_ready) {
   state.loader.reset();
   state.admin.reset();
   state.revocations.reset();
+  state.desk.reset();
   state.shards.clear();
   state.journal->close("stopped");
   state.keeper->finish();

@@ -9,8 +9,10 @@
 #include "keyward/audit/journal.h"
 #include "keyward/audit/keeper.h"
 #include "keyward/base/clock.h"
+#include "keyward/credential/desk.h"
 #include "keyward/fleet/revocations.h"
 #include "keyward/fleet/store.h"
+#include "keyward/identity/authenticator.h"
 #include "keyward/identity/key_fetcher.h"
 #include "keyward/identity/remote_verifier.h"
 #include "keyward/lease/lease_service.h"
@@ -68,6 +70,11 @@ struct Server::State {
             std::function<void(Result<admin::RevocationDone>)> done);
   void list_sessions(const admin::SessionQuery& query,
                      std::function<void(std::vector<proxy::SessionFacts>)> done);
+  struct TokenLogin;
+  void build_desk();
+  std::string login_obstacle(const Secret& token, const std::string& address);
+  void ask_remote(std::shared_ptr<const identity::RemoteQuestion> question,
+                  std::function<void(identity::RemoteAnswer)> done);
   void start_threads();
   void watch_signals();
   void poll_info();
@@ -102,6 +109,8 @@ struct Server::State {
   std::unique_ptr<lease::LeaseService> leases;
   std::unique_ptr<identity::KeyFetcher> keys;
   std::unique_ptr<identity::RemoteVerifier> remote;
+  std::unique_ptr<identity::Authenticator> authenticator;  // of tokens that are exchanged
+  std::unique_ptr<credential::Desk> desk;
   std::shared_ptr<const command::Catalog> catalog;
   std::shared_ptr<const policy::Snapshot> policy;  // what in_force holds
   policy::InForce in_force;

@@ -1,6 +1,5 @@
 // Leases against a real redis-server: its ACL is the judge of what a leased user may do.
 #include "lease/acl_user.h"
-#include "lease/self_test.h"
 #include "support/loop.h"
 #include "support/redis_server.h"
 #include "unit/policy/policy_folder.h"
@@ -9,6 +8,7 @@
 #include "keyward/base/hash.h"
 #include "keyward/lease/lease_client.h"
 #include "keyward/lease/lease_service.h"
+#include "keyward/lease/self_test.h"
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>

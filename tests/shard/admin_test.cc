@@ -104,7 +104,7 @@ TEST_F(AdminListener, PostIsRefused) {
 
 TEST_F(AdminListener, NonsenseAndOversizeEndTheConnection) {
   EXPECT_THAT(exchange("\x16\x03\x01\x02 nonsense\r\n\r\n"), StartsWith("HTTP/1.1 400 "));
-  EXPECT_THAT(exchange("GET / HTTP/1.1\r\nX: " + std::string(20'000, 'a')),
+  EXPECT_THAT(exchange("GET / HTTP/1.1\r\nX: " + std::string(24'000, 'a')),
               StartsWith("HTTP/1.1 431 "));
   EXPECT_THAT(exchange("POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 20000000\r\n\r\n"),
               StartsWith("HTTP/1.1 413 "));

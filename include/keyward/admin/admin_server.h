@@ -4,6 +4,7 @@
 
 #include "keyward/admin/policy_status.h"
 #include "keyward/admin/revocation_source.h"
+#include "keyward/base/clock.h"
 #include "keyward/base/result.h"
 #include "keyward/base/secret.h"
 #include "keyward/net/endpoint.h"
@@ -17,6 +18,10 @@
 #include <memory>
 #include <string>
 #include <vector>
+
+namespace keyward::credential {
+class Desk;
+}
 
 namespace keyward::admin {
 
@@ -38,6 +43,8 @@ struct Sources {
   std::string instance;
   // What /v1/ asks for, read anew each time; none = loopback only.
   std::function<Result<Secret>()> token;
+  credential::Desk* credentials = nullptr;  // null: none are given out
+  const Clock* clock = nullptr;
 };
 
 class AdminServer {

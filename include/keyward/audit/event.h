@@ -33,6 +33,9 @@ enum class Kind : std::uint8_t {
   intent,      // 6005: a command that is about to be sent; its outcome follows
   revocation,  // 3004: access was revoked, and that was taken back
   revocation_lifted,
+  credential_issue,  // 3001, with the next two: users and passwords given out for tokens
+  credential_renew,
+  credential_end,
 };
 
 enum class Outcome : std::uint8_t { ok, error, denied, unknown, not_executed };

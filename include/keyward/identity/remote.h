@@ -1,5 +1,6 @@
 // Credentials that only somebody else can judge: AWS STS, an introspection endpoint, a Kubernetes
-// API server. Questions come from the shards, answers from the control thread.
+// API server, the record of a credential that Keyward gave out. Questions come from the shards,
+// answers from the control thread.
 #pragma once
 
 #include "keyward/base/hash.h"
@@ -27,7 +28,7 @@ struct CannotDecide {
 };
 
 struct RemoteQuestion {
-  enum class Kind : std::uint8_t { aws_sts, introspection, token_review };
+  enum class Kind : std::uint8_t { aws_sts, introspection, token_review, vended };
   Kind kind = Kind::introspection;
   std::string issuer_alias;
   Secret credential;

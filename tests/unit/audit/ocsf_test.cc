@@ -170,6 +170,23 @@ TEST(OcsfGolden, Revocations) {
   expect_golden("revocation_lifted", added);
 }
 
+TEST(OcsfGolden, Credentials) {
+  Subject subject = sample_subject();
+  subject.lease_user = "kwc_0123456789abcdef01234567";
+  Event issued = of(Kind::credential_issue, Outcome::ok, &subject);
+  issued.grant = "airflow-worker";
+  issued.reason = "a token was exchanged";
+  issued.detail = "proxy, until 2027-01-15T09:00:00Z, limited by policy";
+  expect_golden("credential_issue", issued);
+  Event renewed = of(Kind::credential_renew, Outcome::ok, &subject);
+  renewed.grant = "airflow-worker";
+  renewed.detail = "direct, until 2027-01-15T09:00:00Z, at most until 2027-01-15T10:00:00Z";
+  expect_golden("credential_renew", renewed);
+  Event ended = of(Kind::credential_end, Outcome::ok, &subject);
+  ended.reason = "ended by admin 127.0.0.1";
+  expect_golden("credential_end", ended);
+}
+
 TEST(OcsfGolden, Denials) {
   const Subject subject = sample_subject();
   const SampleDenial get;
