@@ -30,6 +30,7 @@ void add_verbs(CLI::App& app, Chosen& chosen) {
   add_revoke(app, chosen);
   add_revocations(app, chosen);
   add_token(app, chosen);
+  add_credentials(app, chosen);
   add_version(app, chosen);
 }
 

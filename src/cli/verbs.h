@@ -28,7 +28,7 @@ void add_policy_test(CLI::App& policy, Chosen& chosen);
 void add_policy_explain(CLI::App& policy, Chosen& chosen);
 void add_policy_acl(CLI::App& policy, Chosen& chosen);
 void add_policy_templates(CLI::App& policy, Chosen& chosen);  // templates, template, schema
-void add_policy_sign(CLI::App& policy, Chosen& chosen);  // keygen, sign, verify
+void add_policy_sign(CLI::App& policy, Chosen& chosen);       // keygen, sign, verify
 void add_policy_suggest(CLI::App& policy, Chosen& chosen);
 void add_policy_diff(CLI::App& policy, Chosen& chosen);
 void add_policy_access(CLI::App& policy, Chosen& chosen);
@@ -45,6 +45,7 @@ void add_token(CLI::App& app, Chosen& chosen);
 void add_agent(CLI::App& app, Chosen& chosen);
 void add_exec(CLI::App& app, Chosen& chosen);
 void add_redis_cli(CLI::App& app, Chosen& chosen);
+void add_credentials(CLI::App& app, Chosen& chosen);  // get, renew, revoke, list
 void add_version(CLI::App& app, Chosen& chosen);
 
 }  // namespace keyward::cli

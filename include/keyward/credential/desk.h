@@ -25,10 +25,10 @@ namespace keyward::credential {
 
 // Who asks, as far as the connection shows it.
 struct Caller {
-  std::string source;  // address
+  std::string source = {};  // address
   std::uint16_t port = 0;
-  std::string tls_version, tls_cipher;
-  std::optional<Digest> certificate;  // SHA-256 of the client's
+  std::string tls_version = {}, tls_cipher = {};
+  std::optional<Digest> certificate = {};  // SHA-256 of the client's
 };
 
 struct Wish {
