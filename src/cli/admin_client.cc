@@ -39,7 +39,7 @@ std::string AdminAnswer::error() const {
 
 void add_admin_place(CLI::App& verb, AdminPlace& place) {
   verb.add_option(
-          "--url", place.url,
+          "--admin", place.url,
           "The admin listener (default: $KEYWARD_ADMIN_URL, " + std::string(kUsualUrl) + ")")
       ->type_name("URL");
   verb.add_option("--ca", place.ca, "Who vouches for its certificate (default: $KEYWARD_CA)")

@@ -25,7 +25,7 @@ struct AdminAnswer {
   [[nodiscard]] std::string error() const;
 };
 
-// --url and --ca.
+// --admin and --ca.
 void add_admin_place(CLI::App& verb, AdminPlace& place);
 // --admin-token-file, for what operators ask.
 void add_admin_token(CLI::App& verb, AdminPlace& place);

@@ -221,8 +221,8 @@ void Store::get(const std::string& name,
   control_.call({"GETRANGE", key_of(name), "0", kLongestRecord},
                 [state = state_, name, done = std::move(done)](const Reply& reply) {
                   if (const auto failed = failure(reply)) return done(*failed);
-                  if (reply->type != ControlReply::Type::string)
-                    return done(std::optional<std::string>());
+                  // GETRANGE has no nil: a key that is not there is an empty text.
+                  if (reply->text.empty()) return done(std::optional<std::string>());
                   auto plain = state->open(name, reply->text);
                   if (!plain) return done(Error(Errc::invalid, "a shared record cannot be opened"));
                   done(std::move(plain));

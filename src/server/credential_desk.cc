@@ -57,28 +57,34 @@ void Server::State::build_desk() {
   authenticator =
       std::make_unique<identity::Authenticator>(config.issuers, config.user_placeholders, clock);
   desk = std::make_unique<credential::Desk>(
-      credential::DeskWiring{.io = io,
-                             .store = *store,
-                             .journal = *journal,
-                             .clock = clock,
-                             .policy = [this] { return policy; },
-                             .obstacle =
-                                 [this](const Secret& token, const credential::Caller& caller) {
-                                   return login_obstacle(token, caller.source);
-                                 },
-                             .failed =
-                                 [this](const credential::Caller& caller, const Refusal& why) {
-                                   addresses->failed(proxy::source_of(caller.source),
-                                                     why.issuer_alias, why.evidence, clock.mono());
-                                 },
-                             .judge =
-                                 [this](const Secret& token, const credential::Caller& caller,
-                                        std::function<void(RemoteAnswer)> done) {
-                                   TokenLogin::verify(std::make_shared<TokenLogin>(TokenLogin{
-                                                          *this, token, caller, std::move(done)}),
-                                                      false);
-                                 },
-                             .revoke = {}},
+      credential::DeskWiring{
+          .io = io,
+          .store = *store,
+          .journal = *journal,
+          .clock = clock,
+          .policy = [this] { return policy; },
+          .obstacle =
+              [this](const Secret& token, const credential::Caller& caller) {
+                return login_obstacle(token, caller.source);
+              },
+          .failed =
+              [this](const credential::Caller& caller, const Refusal& why) {
+                addresses->failed(proxy::source_of(caller.source), why.issuer_alias, why.evidence,
+                                  clock.mono());
+              },
+          .judge =
+              [this](const Secret& token, const credential::Caller& caller,
+                     std::function<void(RemoteAnswer)> done) {
+                TokenLogin::verify(
+                    std::make_shared<TokenLogin>(TokenLogin{*this, token, caller, std::move(done)}),
+                    false);
+              },
+          .revoke =
+              [this](identity::Revocation what, std::function<void(Result<>)> done) {
+                revoke(std::move(what), [done = std::move(done)](const auto& revoked) {
+                  done(revoked ? Result<>() : Result<>(revoked.error()));
+                });
+              }},
       credential::DeskConfig{.instance = config.instance});
 }
 

@@ -74,6 +74,8 @@ Result<> Server::State::read_revocations() {
 void Server::State::spread_denials(const fleet::Revocations::Denials& denials,
                                    const std::vector<News>& news) {
   for (const News& one : news) record_revocation(one);
+  authenticator->set_denials(denials);
+  desk->deny(denials);
   spread = std::make_shared<Spread>();
   spread->waiting = shards.size();
   spread->told.push_back([this, news](std::size_t) { end_leases(news); });

@@ -12,7 +12,7 @@ import redis
 
 from rig.keyward import BINARY, run
 from rig.process import ROOT, TOOLS_PATH, until
-from rig.resp import Client, RespError
+from rig.resp import Client, Closed, RespError
 
 POLICY = """
 apiVersion: keyward/v1
@@ -177,9 +177,21 @@ def test_ends_with_its_life_with_a_word_and_with_its_record(pair, issuer):
     status, all_of_them = second.api('GET', '/v1/credentials')
     assert status == 200 and {c['user'] for c in all_of_them['credentials']} == {revoked['user'], flushed['user']}
     assert 'password' not in json.dumps(all_of_them)
-    assert second.api('DELETE', '/v1/credentials/' + revoked['user'], None, {'Authorization': 'Bearer ' + token})[0] == 200
+    with first.login(revoked['password']) as live, first.login(revoked['password'], protocol=3) as heard, \
+            first.login(token) as own:
+        assert heard('SUBSCRIBE', 'app:x')
+        assert second.api('DELETE', '/v1/credentials/' + revoked['user'], None, {'Authorization': 'Bearer ' + token})[0] == 200
+        began = time.monotonic()                             # sessions by it end at the other instance, too
+        for client in (live, heard):
+            client.sock.settimeout(5)
+            with pytest.raises(Closed):
+                while True:
+                    client('PING') if client is live else client.read()
+                    time.sleep(0.02)
+        assert time.monotonic() - began < 1.5
+        assert own('GET', 'app:k') == b'1'                   # the token's own session does not
     refused(lambda: first.login(revoked['password']), 'WRONGPASS')
-    assert second.login(flushed['password'])
+    second.login(flushed['password']).close()
     with first.redis.admin() as admin:
         admin('FLUSHALL')
     refused(lambda: second.login(flushed['password']), 'WRONGPASS')
@@ -296,6 +308,23 @@ def test_direct_ends_whoever_lives_on(pair, issuer):
     until(lambda: again['user'] not in direct_users(second), 6, 'the end of a user without a record')
 
 
+def test_a_revoked_identity_has_nothing_left(pair, issuer):
+    first, second = pair
+    token = issuer.token('w1', ['app'])
+    one, direct = given(first, token), given(first, token, mode='direct')
+    with direct_client(first, direct) as client, first.login(one['password']) as session:
+        assert client('SET', 'app:k', 1) == b'OK' and session('GET', 'app:k') == b'1'
+        status, body = second.api('POST', '/v1/revocations', {'principal': 'local:w1', 'reason': 'left'})
+        assert status in (200, 201), body
+        until(lambda: not direct_users(first), 1, 'the end of the direct user')
+        with pytest.raises(Closed):
+            client('GET', 'app:k')
+    until(lambda: exchange(first, token)[0] == 401, 1, 'the news at the other instance')
+    time.sleep(0.1)                                          # and its shards
+    refused(lambda: first.login(one['password']), 'WRONGPASS')
+    assert exchange(first, token, '/v1/credentials/renew', lease_id=direct['user'])[0] == 401
+
+
 def test_direct_under_a_namespace_says_so(make_keyward, issuer):
     server = make_keyward(POLICIES).start()
     one = given(server, issuer.token('n', ['named']), mode='direct')
@@ -310,7 +339,7 @@ def test_the_verb(make_keyward, issuer, tmp_path):
     token = issuer.token('w1', ['app'])
     file = tmp_path / 'token'
     file.write_text(token + '\n')
-    url = ['--url', f'http://127.0.0.1:{server.admin_port}']
+    url = ['--admin', f'http://127.0.0.1:{server.admin_port}']
     environment = {k: v for k, v in os.environ.items() if not k.startswith('KEYWARD_')}
 
     def verb(*words, env=None):
@@ -333,7 +362,7 @@ def test_the_verb(make_keyward, issuer, tmp_path):
     assert verb('revoke', *url, direct['user']).returncode == 1
     assert verb('get', *url).returncode == 1                       # no token
     assert verb('get', *url, '--grant', 'own', env={'KEYWARD_TOKEN': token}).returncode == 1
-    assert verb('get', '--url', 'http://192.0.2.1:9380', env={'KEYWARD_TOKEN': token}).returncode == 1
+    assert verb('get', '--admin', 'http://192.0.2.1:9380', env={'KEYWARD_TOKEN': token}).returncode == 1
     assert verb('revoke', *url, '../policy').returncode == 2
     assert verb('list', *url).stdout.strip() == 'no credentials live' or verb('list', *url).returncode == 0
 
