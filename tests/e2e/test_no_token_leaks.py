@@ -25,6 +25,7 @@ grants:
 GRANT = '''
   - name: {name}
     who: [{who}]
+    credentials: {{proxy: 1h, direct: 15m}}
     allow:
       - commands: ["@all", "-@dangerous", "-scan", "-randomkey", "-dbsize", "client|list", "client|info"]
         keys: ["app:*"]
@@ -153,6 +154,15 @@ def log_in_everywhere(server, issuer, sts, tmp_path):
     shown.kind('unknown opaque token', 'opaque-token-of-nobody-9876543210', good=False)
     shown.kind('forged AWS request', sts.password(audience='another-gateway'), good=False)
     shown.kind('password with blanks', 'correct horse battery staple 42', good=False)
+    for mode in ('proxy', 'direct'):
+        asking = issuer.token('app-1', ['app'])
+        status, given = server.api('POST', '/v1/credentials', {'mode': mode}, {'Authorization': f'Bearer {asking}'})
+        assert status == 200, given
+        shown.secrets[f'token for a password, {mode}'] = asking
+        if mode == 'proxy':
+            shown.kind('password that was given out', given['password'])
+        else:
+            shown.secrets['password of a user of Redis'] = given['password']
     fresh, short = issuer.token('app-1', ['app']), issuer.token('app-1', ['app'], ttl=2)
     shown.secrets.update({'renewal': fresh, 'short token': short})
     with server.login(short) as client:             # renewed, renewed badly, in MULTI, in scripts, as a typo
@@ -182,7 +192,7 @@ def everything_seen(server, redis, monitor, shown):
     pid = server.process.pid
     told.update({f'/proc/PID/{name}': Path(f'/proc/{pid}/{name}').read_bytes().decode(errors='replace')
                  for name in ('cmdline', 'environ', 'comm', 'status')})
-    for page in ('/metrics', '/healthz', '/readyz', '/v1/policy', '/v1/sessions', '/v1/revocations'):
+    for page in ('/metrics', '/healthz', '/readyz', '/v1/policy', '/v1/sessions', '/v1/revocations', '/v1/credentials'):
         told[page] = server.get(page)[1]
     told['MONITOR'] = monitor.stop().decode(errors='replace')
     told['answers'] = '\n'.join(shown.answers)
