@@ -15,7 +15,8 @@ from pathlib import Path
 
 PUBLIC_MEMCMP = {'src/net/ticket_keys.cc'}  # the name of a ticket key, which every ticket shows
 NOISE = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
-LOCAL = re.compile(r'\b(\w+)\s*(?:=|\(|\{)\s*[^;=]*?\breveal\(\)\s*[)}]?$')
+# `w = a.reveal()`, `w(a->reveal())`, `w = std::string(a.reveal())`: the text itself, not what a function made of it.
+LOCAL = re.compile(r'\b(\w+)\s*(?:=|\(|\{)\s*(?:std::string(?:_view)?[({])?[\w.>*\[\]-]*\breveal\(\)\s*[)}]*$')
 METHODS = r'(?:compare|find|starts_with|ends_with)'
 
 
@@ -70,11 +71,13 @@ PLANTED = {
     'operator': 'bool f(const Secret& a, std::string_view b) { return a.reveal() == b; }',
     'other side': 'bool f(const Secret& a, std::string_view b) { return b != a.reveal(); }',
     'local': 'bool f(const Secret& a, std::string_view b) { const std::string_view w = a.reveal(); return b == w; }',
+    'copy': 'bool f(const Secret& a, std::string_view b) { const auto w = std::string(a.reveal()); return b == w; }',
     'memcmp': 'bool f(const char* a, const char* b) { return std::memcmp(a, b, 4) == 0; }',
     'compare': 'bool f(const Secret& a, std::string_view b) { return\n a.reveal().compare(b) == 0; }',
     'beside a good one': 'bool f() { return a.size() == b.size() && a.reveal() == b; }',
 }
 FINE = '''bool f() { const std::string_view w = t.reveal(); return g.size() == w.size() && CRYPTO_memcmp(g.data(), w.data(), 4) == 0; }
+bool g() { const auto user = user_of(login.question->credential.reveal()); return user == name; }
 // a.reveal() == b
 '''
 
