@@ -140,8 +140,8 @@ bool Dialogue::right_password(std::string_view text) const {
 // When the part of a wait that begins now is to end: a tenth of what is left of the session remains
 // for the renewal, which is due long before.
 MonoTime Dialogue::part_end() const {
-  if (ends_ == MonoTime::max() || ends_ - now_ < kShortestPart) return MonoTime::max();
-  return now_ + (ends_ - now_) * 9 / 10;
+  if (ends_ == MonoTime::max() || ends_ <= now_) return MonoTime::max();
+  return now_ + std::max<MonoTime::duration>((ends_ - now_) * 9 / 10, kShortestPart);
 }
 
 // Nothing: it is no wait, or one that ends in time.

@@ -32,9 +32,9 @@ class ModelServer {
     run(out);
     return out;
   }
-  // The wait ends with nothing; it counts as not done.
+  // The wait ends with nothing; it counts as not done. One for ever does not.
   std::string time_out() {
-    if (!blocked_) return {};
+    if (!blocked_ || for_ever_) return {};
     blocked_ = false;
     done_.pop_back();
     std::string out = protocol_ == resp::Protocol::resp3 ? "_\r\n" : "*-1\r\n";
@@ -117,6 +117,7 @@ class ModelServer {
       }
     } else if (name == "brpop") {
       blocked_ = true;
+      for_ever_ = args.back() == "0";
     } else if (name == "lrange") {  // looks like a message
       out += "*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\nx\r\n";
     } else if (name == "hgetall") {
@@ -239,7 +240,7 @@ class ModelServer {
   resp::RequestParser parser_{resp::Limits{}};
   std::string in_;
   resp::Protocol protocol_ = resp::Protocol::resp2;
-  bool multi_ = false, doomed_ = false, blocked_ = false;
+  bool multi_ = false, doomed_ = false, blocked_ = false, for_ever_ = false;
   int queued_ = 0;
   std::int64_t count_ = 0;
   std::size_t logins_ = 0;
