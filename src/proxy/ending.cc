@@ -23,7 +23,7 @@ constexpr Span kRevokedHard = 750ms;
 // Time from the end to each.
 struct Times {
   Span wait;        // a wait is ended
-  Span wait_cut;    // Redis did not end it
+  Span patience;    // Redis was told and did not: how much longer
   Span subscribed;  // a subscriber is closed
   Span idle;        // who sends no command is closed
   Span hard;
@@ -34,20 +34,20 @@ Times times(EndCause cause, Span grace, Span jitter) {
   switch (cause) {
     case EndCause::revoked:
       return {.wait = Span::zero(),
-              .wait_cut = kRevokedHard,
+              .patience = kRevokedHard,
               .subscribed = Span::zero(),
               .idle = std::min(grace, kRevokedGrace),
               .hard = kRevokedHard};
     case EndCause::policy:
       return {.wait = Span::zero(),
-              .wait_cut = grace,
+              .patience = grace,
               .subscribed = Span::zero(),
               .idle = grace,
               .hard = hard};
     default: {
       const Span wait = std::min(grace, kLongestWait);
       return {.wait = wait,
-              .wait_cut = wait + kUnblockPatience,
+              .patience = kUnblockPatience,
               .subscribed = jitter,
               .idle = grace - jitter / 2,
               .hard = hard};
@@ -99,7 +99,8 @@ EndStep Ending::step(MonoTime now, const UnderWay& under_way) const {
   const Span since = now - begun;
   if (since >= at.hard) return EndStep::cut;
   if (under_way.waits) {
-    if (since >= at.wait_cut) return EndStep::cut;
+    // Counted from the telling: a machine that stood still must not cut a wait that it never ended.
+    if (under_way.told <= now && now - under_way.told >= at.patience) return EndStep::cut;
     return since >= at.wait ? EndStep::end_wait : EndStep::nothing;
   }
   if (under_way.answers) return EndStep::nothing;

@@ -17,16 +17,17 @@ enum class EndCause : std::uint8_t {
 
 enum class EndStep : std::uint8_t {
   nothing,   // who sends a command is told
-  end_wait,  // have Redis end the wait, however often this is asked for
+  end_wait,  // have Redis end the wait; asked for until it did
   leave,     // deliver what is owed, then close
   cut,       // close
 };
 
 // What a session has under way.
 struct UnderWay {
-  bool waits = false;       // a command that blocks in Redis
-  bool answers = false;     // anything else that is not answered yet
-  bool subscribed = false;  // it holds a link for messages
+  bool waits = false;               // a command that blocks in Redis
+  MonoTime told = MonoTime::max();  // when Redis was first told to end that wait
+  bool answers = false;             // anything else that is not answered yet
+  bool subscribed = false;          // it holds a link for messages
 };
 
 // One session's end. Whichever cause comes first counts; a renewal takes back all of them.

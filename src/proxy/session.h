@@ -306,6 +306,7 @@ class Session final : public net::Turn::Member,
   KeptRequest waits_;              // the command under way may block: what it says
   std::string wait_refusal_;       // its wait is being ended, and this is what its client is told
   std::uint64_t wait_ticket_ = 0;  // of the record of that
+  MonoTime wait_told_ = MonoTime::max();      // when Redis was first told
   std::optional<MonoTime> break_glass_ends_;  // while its grants are in force
   // What break-glass would add, asked for once a login; null = nothing.
   std::optional<std::shared_ptr<const policy::Grants>> emergency_;

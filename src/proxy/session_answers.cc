@@ -88,6 +88,7 @@ void Session::one_less_in_flight() {
   // Its refusal said that the session ended.
   if (!wait_refusal_.empty() && ended()) told_ = true;
   wait_refusal_.clear();
+  wait_told_ = MonoTime::max();
   if (phase_ == Phase::open && login_ != nullptr && outdated()) shard_.judge_soon(*this);
   resume(Pause::idle);
   maybe_reap();

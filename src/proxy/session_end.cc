@@ -53,6 +53,7 @@ bool Session::mind_end(MonoTime now) {
   if (phase_ == Phase::closed || login_ == nullptr) return end_minded_ = false;
   if (ending_.near(now)) note_near_end(true);
   const UnderWay under_way{.waits = static_cast<bool>(waits_),
+                           .told = wait_told_,
                            .answers = in_flight_ > 0 || pause_ == Pause::login,
                            .subscribed = relay_ != nullptr};
   switch (ending_.step(now, under_way)) {
@@ -149,6 +150,7 @@ void Session::note_near_end(bool near) {
 void Session::end_wait(std::string_view refusal, std::uint64_t ticket) {
   if (flight_link_ == nullptr) return;
   if (wait_refusal_.empty()) {
+    wait_told_ = shard_.clock().mono();
     wait_refusal_ = refusal;
     wait_ticket_ = ticket;
   }

@@ -155,4 +155,9 @@ std::uint32_t Sources::waiting() const {
   return waiting_;
 }
 
+std::size_t Sources::known() const {
+  const std::lock_guard lock(mutex_);
+  return all_.size();
+}
+
 }  // namespace keyward::proxy

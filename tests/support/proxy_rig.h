@@ -187,6 +187,15 @@ class ProxyRig {
     ADD_FAILURE() << "no metric " << name << " in\n" << page;
     return -1;
   }
+  // What the API below /v1/ answers, head and body.
+  [[nodiscard]] std::string post(const std::string& path, const std::string& body) const {
+    RawClient admin(config_.admin.endpoint.port);
+    admin.send("POST " + path +
+               " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Keyward-Request: 1\r\n"
+               "Content-Type: application/json\r\nContent-Length: " +
+               std::to_string(body.size()) + "\r\n\r\n" + body);
+    return admin.read_to_end();
+  }
   // Gauges are published once a second.
   [[nodiscard]] bool becomes(const std::string& name, double value) const {
     return eventually([&] { return metric(name) == value; });

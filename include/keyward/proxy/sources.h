@@ -93,6 +93,7 @@ class Sources : public std::enable_shared_from_this<Sources> {
   [[nodiscard]] Lock lock(const std::string& address, const std::string& issuer, MonoTime now);
 
   [[nodiscard]] std::uint32_t waiting() const;  // connections that are not logged in
+  [[nodiscard]] std::size_t known() const;      // addresses that are remembered
 
  private:
   friend class SourceSeat;

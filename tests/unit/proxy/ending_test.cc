@@ -11,7 +11,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr MonoTime kEnd = MonoTime(1'000s);
-constexpr UnderWay kIdle{}, kWaits{.waits = true, .answers = true}, kAnswers{.answers = true},
+constexpr UnderWay kIdle{}, kWaits{.waits = true, .answers = true},
+    kTold{.waits = true, .told = kEnd, .answers = true}, kAnswers{.answers = true},
     kSubscribed{.subscribed = true};
 
 Ending expiring(Ending::Span grace = 10s, Ending::Span jitter = 3s) {
@@ -47,20 +48,22 @@ TEST(Ending, TheTable) {
       {"answers under way at the hard limit", expired, kAnswers, 20s, cut},
       {"waiting", expired, kWaits, 9999ms, nothing},
       {"waiting over the grace", expired, kWaits, 10s, end_wait},
-      {"Redis does not end it", expired, kWaits, 11s, cut},
+      {"long over it, never told", expired, kWaits, 13s, end_wait},
+      {"Redis does not end it", expired, kTold, 1s, cut},
       {"subscribed", expired, kSubscribed, 2999ms, nothing},
       {"subscribed, after the spread", expired, kSubscribed, 3s, leave},
       {"idle", policy, kIdle, 9999ms, nothing},
       {"idle", policy, kIdle, 10s, leave},
       {"waiting", policy, kWaits, 0s, end_wait},
-      {"Redis does not end it", policy, kWaits, 10s, cut},
+      {"Redis does not end it", policy, kTold, 9999ms, end_wait},
+      {"Redis does not end it", policy, kTold, 10s, cut},
       {"subscribed", policy, kSubscribed, 0s, leave},
       {"answers under way", policy, kAnswers, 19s, nothing},
       {"idle, told if it asks", revoked, kIdle, 0s, nothing},
       {"idle", revoked, kIdle, 500ms, leave},
       {"waiting", revoked, kWaits, 0s, end_wait},
-      {"waiting, asked again", revoked, kWaits, 749ms, end_wait},
-      {"Redis does not end it", revoked, kWaits, 750ms, cut},
+      {"waiting, asked again", revoked, kTold, 749ms, end_wait},
+      {"Redis does not end it", revoked, kTold, 750ms, cut},
       {"subscribed", revoked, kSubscribed, 0s, leave},
       {"answers under way", revoked, kAnswers, 749ms, nothing},
       {"answers under way", revoked, kAnswers, 750ms, cut},
