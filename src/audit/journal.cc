@@ -124,6 +124,7 @@ struct Journal::State {
   void fail(int error);
   void recover();
   void publish();
+  void request_sync(MonoTime now);
   void mind_sync(MonoTime now);
   Result<> enter_segment(const PreviousRun& previous, Kind kind);
   [[nodiscard]] bool outlived(MonoTime now) const;
@@ -191,23 +192,26 @@ void Journal::State::publish() {
   head->store(state);
 }
 
-// Asks for the sync of what was written, and tells a disk that takes too long from one that does
-// not. The record that says so waits for nothing.
-void Journal::State::mind_sync(MonoTime now) {
-  if (sync_wanted == 0) return;
+// Of everything that was written, when somebody waits for a part of it.
+void Journal::State::request_sync(MonoTime now) {
+  if (std::min(sync_wanted, durable) <= sync_requested) return;
   if (!syncer) {
     const Descriptor folder(::open(config.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     syncer = std::make_unique<Syncer>(folder.number(), on_synced);
     syncer->enter(file.descriptor());
   }
-  const std::uint64_t reached = std::min(sync_wanted, durable);
-  if (reached > sync_requested) {
-    sync_requested = durable;
-    syncer->request(durable);
-    if (!sync_since) sync_since = now;
-  }
-  const std::uint64_t synced = syncer->synced();
-  if (synced >= sync_requested) {
+  sync_requested = durable;
+  syncer->request(durable);
+  if (!sync_since) sync_since = now;
+}
+
+// Tells a disk that takes too long from one that does not. The record that says so waits for
+// nothing.
+void Journal::State::mind_sync(MonoTime now) {
+  if (sync_wanted == 0) return;
+  request_sync(now);
+  if (!syncer) return;
+  if (syncer->synced() >= sync_requested) {
     sync_since.reset();
   } else if (!sync_late && now - *sync_since >= config.sync_limit) {
     sync_late = true;
@@ -434,6 +438,12 @@ bool Journal::ready(Durability level) const {
   return level == Durability::written ? !state_->failing && !state_->closed : healthy();
 }
 
+void Journal::request_sync() {
+  State& state = *state_;
+  state.sync_wanted = std::max(state.sync_wanted, state.durable);
+  if (!state.closed) state.request_sync(state.clock.mono());
+}
+
 void Journal::on_synced(std::function<void()> done) { state_->on_synced = std::move(done); }
 
 bool Journal::pending() const { return state_->written < state_->buffer.size(); }
@@ -442,6 +452,8 @@ bool Journal::outlived() const {
   const State& state = *state_;
   return !state.closed && !state.failing && state.outlived(state.clock.mono());
 }
+
+bool Journal::syncing() const { return state_->sync_since.has_value(); }
 
 std::shared_ptr<const Head> Journal::head() const { return state_->head; }
 

@@ -76,7 +76,9 @@ Result<KeyRing> KeyRing::load(const std::string& path) {
     const PublicKey* signer = !entry               ? nullptr
                               : ring.keys_.empty() ? &entry->key
                                                    : &ring.keys_.back().key;
-    if (signer == nullptr || entry->signed_by != expected || file.eof() ||
+    // No key introduces itself, or one that was there, a second time.
+    const bool fresh = entry && !ring.find(entry->key.id());
+    if (!fresh || entry->signed_by != expected || file.eof() ||
         !signer->accepts(entry->text, entry->signature)) {
       return Error(Errc::invalid, path + ":" + std::to_string(ring.keys_.size() + 1) +
                                       ": not a key that the one before it signed");

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 
 namespace keyward::audit {
@@ -118,47 +119,53 @@ void check_segments(std::vector<Stream>& streams, const Instances& instances,
   if (options.progress) options.progress(total, total);
 }
 
-// Holds the segments against each other; from the first that does not fit, or was not sound, the
-// walk says what is wrong, if anything is: the end of an open stream is for it to judge.
+// True when the segment is whole and follows `before`; false says nothing yet.
+bool fits(const Stream& stream, std::size_t index, const Standing& before) {
+  const SegmentFacts& facts = stream.facts[index];
+  const TrailFile& file = stream.files[index].file;
+  if (!facts.sound || facts.prev != before.hash || facts.first != before.sequence + 1) return false;
+  if (index > 0 && file.number != stream.files[index - 1].file.number + 1) return false;
+  // What is said to be torn lies in the segment before, and was read as part of it.
+  return claim_holds(*facts.claim, file, before) &&
+         (index == 0 || facts.claim->previous.torn_bytes == 0 || !stream.facts[index - 1].sound);
+}
+
+// Where the stream begins: at its beginning, or where it was signed to begin. False: nowhere.
+bool begin(Stream& stream, const Marks* marks, Standing& standing) {
+  const std::uint64_t number = stream.files.front().file.number;
+  const Origin* origin = marks != nullptr ? marks->origin(number) : nullptr;
+  if (origin == nullptr) return number == 1;
+  standing.sequence = origin->sequence - 1;
+  standing.hash = origin->prev;
+  stream.report.first = origin->sequence;
+  return true;
+}
+
+// Holds the segments against each other. One that does not fit is walked record by record, which
+// says what is wrong, or that nothing is: a line that a crash cut, the end of an open stream.
 void stitch(Stream& stream, const Marks* marks) {
   Standing standing;
-  std::size_t index = 0;
-  for (; index < stream.files.size(); ++index) {
+  const bool begins = begin(stream, marks, standing);
+  for (std::size_t index = 0; index < stream.files.size(); ++index) {
     const SegmentFacts& facts = stream.facts[index];
-    const TrailFile& file = stream.files[index].file;
-    if (!facts.sound) break;
-    if (index == 0) {
-      const Origin* origin = marks != nullptr ? marks->origin(file.number) : nullptr;
-      if (origin == nullptr && file.number != 1) break;
-      if (origin != nullptr) {
-        standing.sequence = origin->sequence - 1;
-        standing.hash = origin->prev;
-        stream.report.first = origin->sequence;
-      }
-    } else if (file.number != stream.files[index - 1].file.number + 1) {
-      break;
-    }
-    if (facts.prev != standing.hash || facts.first != standing.sequence + 1 ||
-        !claim_holds(*facts.claim, file, standing))
-      break;
-    const PreviousRun& previous = facts.claim->previous;
-    // Said to be torn, but it was read as whole.
-    if (previous.torn_bytes > 0 && index > 0) break;
-    if (!previous.file.empty() && !previous.stopped && !previous.rotated) ++stream.report.crashes;
-    stream.says_signed = stream.says_signed || !facts.claim->signed_by.empty();
-    stream.report.records += facts.lines;
-    ++stream.report.files;
-    stream.time_us = facts.time_us;
-    standing = facts.last;
-  }
-  Walk walk(stream.report, stream.files, index, standing, marks);
-  if (index == stream.files.size()) return walk.judge_end(standing);
-  walk.run();
-  for (; index < stream.files.size(); ++index) {
-    const auto claim = claim_of(stream.files[index].file);
+    std::optional<StartClaim> claim = facts.claim;
+    if (!claim) claim = claim_of(stream.files[index].file);
     stream.says_signed = stream.says_signed || (claim && !claim->signed_by.empty());
-    stream.time_us = std::max(stream.time_us, stream.facts[index].time_us);
+    stream.time_us = std::max(stream.time_us, facts.time_us);
+    if (!stream.report.whole) continue;
+    if (begins && fits(stream, index, standing)) {
+      const PreviousRun& previous = facts.claim->previous;
+      if (!previous.file.empty() && !previous.stopped && !previous.rotated) ++stream.report.crashes;
+      stream.report.records += facts.lines;
+      ++stream.report.files;
+      standing = facts.last;
+      continue;
+    }
+    Walk walk(stream.report, stream.files, standing, marks);
+    walk.check_file(index);
+    standing = walk.standing();
   }
+  if (stream.report.whole) Walk(stream.report, stream.files, standing, marks).judge_end(standing);
 }
 
 void blame(StreamReport& report, std::string_view problem, std::string file) {

@@ -32,12 +32,6 @@ bool claim_holds(const StartClaim& claim, const TrailFile& file, const Standing&
   return !said.rotated || (followed && !stopped && said.torn_bytes == 0);
 }
 
-void Walk::run() {
-  for (std::size_t index = begin_; index < files_.size() && report_.whole; ++index)
-    check_file(index);
-  if (report_.whole) judge_end(last_);
-}
-
 void Walk::judge_end(const Standing& last) {
   boost::json::error_code error;
   static_cast<void>(boost::json::parse(last.line, error));

@@ -1,5 +1,5 @@
-// One stream, segment after segment, record after record, to the first bad place: what it is and
-// where. Takes up after any segment that is known to be whole.
+// A segment walked record by record to the first bad place: what it is and where. Takes up after
+// any record that is known to be right.
 #pragma once
 
 #include "audit/chain.h"
@@ -51,19 +51,19 @@ struct Listed {
 
 class Walk {
  public:
-  // From segment `begin` on, which follows `standing`.
-  Walk(StreamReport& report, const std::vector<Listed>& files, std::size_t begin, Standing standing,
+  // `standing`: behind the segment that comes before the one to check.
+  Walk(StreamReport& report, const std::vector<Listed>& files, Standing standing,
        const Marks* marks)
-      : report_(report), files_(files), begin_(begin), last_(std::move(standing)), marks_(marks) {}
+      : report_(report), files_(files), last_(std::move(standing)), marks_(marks) {}
 
-  void run();
-  // The end: what follows the last whole record, and that record itself.
+  // Counts it in the report, or says there what is wrong.
+  void check_file(std::size_t index);
+  // The end of the stream: its last record, and whether more was signed.
   void judge_end(const Standing& last);
-  void fail(std::string_view problem, const Spot& spot);
   [[nodiscard]] const Standing& standing() const { return last_; }
 
  private:
-  void check_file(std::size_t index);
+  void fail(std::string_view problem, const Spot& spot);
   bool enter(std::size_t index);
   void check_lines(LineReader& reader, const TrailFile& file);
   void explain(std::string_view line, std::uint64_t sequence, std::string_view prev,
@@ -75,7 +75,6 @@ class Walk {
 
   StreamReport& report_;
   const std::vector<Listed>& files_;
-  std::size_t begin_;
   Standing last_;
   const Marks* marks_;  // null: nothing is signed
   Spot here_;

@@ -109,7 +109,8 @@ void add_audit_verify(CLI::App& audit, Chosen& chosen) {
   verb->add_option("DIR", options->directory, kAuditDirectoryHelp);
   verb->add_option("--against", options->against,
                    "A file with copies of checkpoints, kept elsewhere: the trail has to hold what "
-                   "they say; may be given more than once");
+                   "they say; may be given more than once")
+      ->allow_extra_args(false);
   verb->add_option(
       "--key", options->key,
       "A public key (PEM) known from elsewhere that the checkpoints have to lead back to");

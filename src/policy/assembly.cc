@@ -199,6 +199,11 @@ Result<Parts> assemble(const std::vector<const GrantModel*>& grants,
     parts.safe_scripts.insert(parts.safe_scripts.end(), grant->safe_scripts.begin(),
                               grant->safe_scripts.end());
     parts.audit.reads = parts.audit.reads || grant->audit.reads;
+    if (const auto level = grant->audit.durability) {
+      parts.audit.durability = std::max(parts.audit.durability.value_or(*level), *level);
+    } else {
+      parts.audit.by_default = true;
+    }
     parts.names.push_back(grant->name);
     parts.contacts.push_back({grant->name, joined(grant->owners, ", ")});
     first = false;
@@ -284,6 +289,9 @@ std::string rights_id(const Parts& parts, const Catalog& catalog) {
   append(all, std::to_string(parts.limits.pipeline));
   append(all, std::to_string(parts.limits.output_buffer));
   append(all, parts.audit.reads ? "reads" : "");
+  const auto level = parts.audit.durability;
+  append(all, level ? audit::name(*level) : std::string_view());
+  append(all, parts.audit.by_default ? "by default" : "");
   return short_hash(all, 32);
 }
 

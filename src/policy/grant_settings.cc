@@ -153,14 +153,9 @@ void read_audit(const yaml::Node& node, GrantModel& grant) {
   if (!node.present()) return;
   node.only({"reads", "durability"});
   grant.audit.reads = node.get("reads").boolean().value_or(grant.audit.reads);
-  const yaml::Node durability = node.get("durability");
-  const std::optional<std::string> level = durability.text();
-  if (!level || *level == "written") return;
-  const bool later = *level == "synced" || *level == "strict" || *level == "async";
-  durability.error(later
-                       ? "`durability: " + *level + "` is not supported by this version of Keyward"
-                       : "unknown durability",
-                   "written");
+  const auto level =
+      read_word(node.get("durability"), "durability", {"async", "written", "synced", "strict"});
+  if (level) grant.audit.durability = audit::durability_of(*level);
 }
 
 void read_settings(const yaml::Node& node, GrantModel& grant) {

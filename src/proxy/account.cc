@@ -74,6 +74,7 @@ void Account::renewed(const Login& login) {
   subject_.lease_user = (*login.lease)->user;
   subject_.session_started = login.since;
   subject_.session_expires = login.ends;
+  subject_.durability = grants_->audit().durability_or(shard_.limits().durability);
   subject_.changed();
 }
 
@@ -194,6 +195,20 @@ Draft* Account::begin(const command::Command& command, const policy::Permit& per
 void Account::object(Draft* draft, policy::DenialReason reason) {
   shard_.metrics().would_deny[static_cast<std::size_t>(reason)].add();
   if (draft != nullptr) draft->would_deny = policy::name(reason);
+}
+
+std::uint64_t Account::intends(const command::Command& command, const policy::Permit& permit,
+                               std::uint32_t db) {
+  audit::Event event;
+  event.kind = audit::Kind::intent;
+  event.subject = &subject_;
+  event.request = &shard_.drafts().show(command);
+  event.db = db;
+  event.command_number = number_;
+  event.grant = permit.rule().grant;
+  event.rule = permit.rule().file;
+  event.rule_line = permit.rule().line;
+  return shard_.journal().append(event);
 }
 
 void Account::subscribed(const command::Command& command, const policy::Permit& permit,

@@ -34,6 +34,8 @@ class Account {
 
   [[nodiscard]] audit::Subject& subject() { return subject_; }
   [[nodiscard]] const audit::Subject& subject() const { return subject_; }
+  // What answers of this session wait for.
+  [[nodiscard]] audit::Durability durability() const { return subject_.durability; }
   // Starts the next command; its number is part of its request id.
   void next_command() { ++number_; }
   [[nodiscard]] std::string request_id() const;
@@ -65,6 +67,9 @@ class Account {
   // What `mode: observe` lets pass although a guard would have refused it only now. `draft` may be
   // null.
   void object(Draft* draft, policy::DenialReason reason);
+  // A command that is about to be sent: its outcome follows in a record of its own.
+  std::uint64_t intends(const command::Command& command, const policy::Permit& permit,
+                        std::uint32_t db);
   // A change of subscriptions, whose confirmations are no outcome: recorded when it is sent, if it
   // must be at all.
   void subscribed(const command::Command& command, const policy::Permit& permit,

@@ -41,6 +41,7 @@ class ReplyQueue {
     return items_.size();
   }  // requests without a complete answer
   [[nodiscard]] std::size_t bytes() const { return ready_.size() + waiting_bytes_; }
+  [[nodiscard]] bool ready() const { return !ready_.empty(); }  // whatever it waits for
   [[nodiscard]] bool drained() const { return items_.empty() && ready_.empty(); }
   void drop_all();
 

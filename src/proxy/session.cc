@@ -144,6 +144,7 @@ std::size_t Session::consume(std::string_view input) {
       case ParseStatus::request:
         if (handle(parser_.args()) == Step::again) return used;
         counted_ = charged_ = false;
+        intent_ = 0;
         break;
       case ParseStatus::large_begin:
         upload_begin();
@@ -205,7 +206,7 @@ void Session::at_turn_end(net::Phase phase) {
 void Session::flush() {
   if (phase_ == Phase::handshake) return;
   while (stream_->writable()) {
-    const std::string_view out = replies_.takeable(shard_.receipt());
+    const std::string_view out = replies_.takeable(receipt());
     if (out.empty()) break;
     const net::IoResult result = stream_->write(out);
     if (result.status == net::IoStatus::ok) {
@@ -217,6 +218,7 @@ void Session::flush() {
       return close(EndedBy::client, "write failed");
     }
   }
+  await_sync();
   if (over_output_buffer()) return;
   relieve_link();
   if (pause_ == Pause::output && replies_.bytes() < shard_.limits().output_soft / 2 &&

@@ -63,6 +63,7 @@ class Session final : public net::Turn::Member,
   void drain();
   // A new policy version is in force: judges what this session holds without a command of its own.
   void judge_anew();
+  void synced();  // the trail reached the disk
   void wake();  // at the end of this turn, send what may leave
   [[nodiscard]] bool closed() const { return phase_ == Phase::closed; }
 
@@ -74,7 +75,7 @@ class Session final : public net::Turn::Member,
     leaving,
     closed
   };  // leaving: no more input, answers still go out
-  enum class Pause : std::uint8_t { none, idle, login, channel, room, output, rate };
+  enum class Pause : std::uint8_t { none, idle, login, channel, room, output, rate, sync };
   enum class Step : std::uint8_t {
     done,
     again
@@ -149,6 +150,11 @@ class Session final : public net::Turn::Member,
   [[nodiscard]] std::string_view look(const upstream::Awaiting& awaiting,
                                       const upstream::ReplyPart& part);
   void withheld(ValueView::Trouble trouble);
+
+  // what answers and commands wait for on the disk: session_sync.cc
+  [[nodiscard]] audit::Receipt receipt();
+  void await_sync();
+  [[nodiscard]] bool intent_is_safe(const policy::Permit& permit);
 
   // limits of the grants
   [[nodiscard]] bool within_rate();
@@ -290,6 +296,8 @@ class Session final : public net::Turn::Member,
   resp::RequestParser parser_;
   Buffer inbox_;  // input that is not consumed yet
   ReplyQueue replies_;
+  audit::Durability waits_for_ = audit::Durability::written;  // the answers in it
+  std::uint64_t intent_ = 0;  // of the command being judged, once it is recorded
   Account account_;
   command::Command command_;  // the one being judged
   bool counted_ = false,

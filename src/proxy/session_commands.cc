@@ -40,7 +40,8 @@ Session::Step Session::judged(const policy::Permit& permit) {
   // Unsubscribed from everything: the ordinary lanes again, once Redis has confirmed.
   if (relay_ != nullptr && !relay_->needed() && !is_subscription(command_.info->kind))
     return wait_idle();
-  if (command_.mutates && !shard_.audit_healthy()) {
+  // One whose intent is recorded already waits for it, however long.
+  if (command_.mutates && intent_ == 0 && !shard_.audit_ready(account_.durability())) {
     answer_error(wire::kAuditDown);
     if (transaction_ != nullptr) transaction_->doom();
     return Step::done;
@@ -65,6 +66,7 @@ Session::Step Session::judged(const policy::Permit& permit) {
   }
   if (command_.scans_keyspace && view::Shape{shape_for(permit)} == view::Shape::some_key)
     return sample(permit);
+  if (!intent_is_safe(permit)) return Step::again;
   if (adds_block(permit)) return send_block(permit);
   switch (lane_of(command_, {.multi = transaction_ != nullptr,
                              .held = static_cast<bool>(held_),

@@ -95,8 +95,13 @@ std::optional<policy::Permit> Session::upload_judge(const command::Analysis& ana
     upload_refuse(std::string(wire::kPinnedState), 0);
     return std::nullopt;
   }
-  if (command_.mutates && !shard_.audit_healthy()) {
+  if (command_.mutates && !shard_.audit_ready(account_.durability())) {
     upload_refuse(std::string(wire::kAuditDown), 0);
+    return std::nullopt;
+  }
+  // It streams as it comes: there is no moment to wait for a record of the intent.
+  if (command_.mutates && account_.durability() == audit::Durability::strict) {
+    upload_refuse(std::string(wire::kTooLargeForStrict), 0);
     return std::nullopt;
   }
   return std::get<policy::Permit>(decision);

@@ -9,6 +9,8 @@
 #include "keyward/base/log.h"
 #include "keyward/view/request.h"
 
+#include <boost/asio/post.hpp>
+
 #include <algorithm>
 
 namespace keyward::proxy {
@@ -63,7 +65,13 @@ Shard::Shard(boost::asio::io_context& io, ShardWiring wiring, upstream::LinkSett
       rate_waiters_(std::make_unique<RateWaiters>(io)),
       farewells_(std::make_unique<Farewells>()),
       next_id_(wiring_.first_id),
-      timer_(io) {}
+      timer_(io) {
+  journal_->on_synced([this, life = std::weak_ptr<char>(life_)] {
+    boost::asio::post(io_, [this, life] {
+      if (!life.expired()) trail_synced();
+    });
+  });
+}
 
 Shard::~Shard() {
   listeners_.clear();
@@ -75,6 +83,11 @@ Shard::~Shard() {
 audit::Journal& Shard::journal() {
   turn_.add(net::Phase::journal, *journal_member_);
   return *journal_;
+}
+
+void Shard::trail_synced() {
+  journal_member_->at_turn_end(net::Phase::journal);  // a disk that was slow is not any more
+  for (Session* session : std::exchange(await_sync_, {})) session->synced();
 }
 
 void Shard::listen(std::unique_ptr<net::Acceptor> acceptor, ListenerConfig config,
@@ -125,6 +138,7 @@ void Shard::accepted(Listener& listener, Descriptor socket, const net::Peer& pee
 }
 
 void Shard::reap(Session& session) {
+  await_sync_.erase(&session);
   sessions_.erase(&session);
   metrics_.connections.subtract();
   wiring_.connections->fetch_sub(1, std::memory_order_relaxed);
@@ -156,7 +170,8 @@ void Shard::tick() {
   pool_.tick(now);
   // A trail that could not be written is tried again, and a segment that is old enough is closed,
   // also when nobody asks for anything.
-  if (!journal_->healthy() || journal_->outlived()) turn_.add(net::Phase::journal, *journal_member_);
+  if (!journal_->healthy() || journal_->outlived() || journal_->syncing())
+    turn_.add(net::Phase::journal, *journal_member_);
   publish_gauges();
   if (draining_ && now > drain_until_) close_sessions();
 }

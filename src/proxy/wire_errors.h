@@ -49,6 +49,8 @@ inline constexpr std::string_view kPinnedState =
 inline constexpr std::string_view kAuditDown =
     "ERR the audit trail cannot be written at the moment; state-changing commands are refused "
     "until it can";
+inline constexpr std::string_view kTooLargeForStrict =
+    "ERR with `durability: strict` a value must fit into limits.stream_above";
 inline constexpr std::string_view kTooManyClients = "ERR max number of clients reached";
 inline constexpr std::string_view kTooManyFailures =
     "ERR too many failed logins from this address; wait a minute before the next attempt";

@@ -63,17 +63,20 @@ void read_checkpoints(const yaml::Node& node, const Folder& folder, AuditConfig&
 }  // namespace
 
 void read_audit(const yaml::Node& root, const Folder& folder, Config& config) {
-  const yaml::Node audit = root.need("audit");
-  if (!audit.present()) return;
-  audit.only({"directory", "rotate", "compress", "retention", "checkpoints"});
-  read_directory(audit.need("directory"), folder, config);
+  const yaml::Node section = root.need("audit");
+  if (!section.present()) return;
+  section.only({"directory", "rotate", "compress", "retention", "checkpoints", "durability"});
+  read_directory(section.need("directory"), folder, config);
   AuditConfig& out = config.audit;
-  read_rotate(audit.get("rotate"), out.rotate);
+  read_rotate(section.get("rotate"), out.rotate);
   std::string compress = "zstd";
-  read_choice(audit.get("compress"), {"zstd", "none"}, compress);
+  read_choice(section.get("compress"), {"zstd", "none"}, compress);
   out.compress = compress == "zstd";
-  read_retention(audit.get("retention"), out.retention);
-  read_checkpoints(audit.get("checkpoints"), folder, out);
+  read_retention(section.get("retention"), out.retention);
+  read_checkpoints(section.get("checkpoints"), folder, out);
+  std::string level(audit::name(config.limits.durability));
+  read_choice(section.get("durability"), {"async", "written", "synced", "strict"}, level);
+  config.limits.durability = audit::durability_of(level).value_or(audit::Durability::written);
 }
 
 }  // namespace keyward::server

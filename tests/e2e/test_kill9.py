@@ -1,4 +1,5 @@
-"""kill -9 under write load: every write that a client saw acknowledged stands in the verified trail."""
+"""Case 1 of the audit guarantee: kill -9 under write load, at every durability. Every write that a client saw acknowledged stands
+in the verified trail; with `async` what is missing is bounded."""
 import os
 import random
 import re
@@ -10,6 +11,7 @@ import pytest
 from rig.resp import Closed, RespError, encode
 
 KILLS = int(os.environ.get('KEYWARD_KILLS', '8'))
+LEVELS = ('written', 'strict', 'synced', 'async')
 WRITERS = 6
 KEY = re.compile(rb'app:w-[0-9]+-[0-9]+-[0-9]+')
 
@@ -40,11 +42,13 @@ def write(server, token, run, writer, acknowledged, protocol):
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_no_acknowledged_write_is_missing(make_keyward, issuer):
-    server = make_keyward()
+@pytest.mark.parametrize('durability', LEVELS)
+def test_case_1_no_acknowledged_write_is_missing(make_keyward, issuer, durability):
+    server = make_keyward(more={'audit': {'directory': 'audit', 'durability': durability, 'rotate': {'size': '1MiB'}}})
     tokens = [issuer.token(f'writer-{n}', ['app']) for n in range(WRITERS)]
     acknowledged = []
-    for run in range(KILLS):
+    kills = max(2, KILLS // len(LEVELS))
+    for run in range(kills):
         server.start()
         lists = [[] for _ in range(WRITERS)]
         threads = [threading.Thread(target=write, args=(server, tokens[n], run, n, lists[n], 2 + n % 2)) for n in range(WRITERS)]
@@ -53,16 +57,15 @@ def test_no_acknowledged_write_is_missing(make_keyward, issuer):
         server.kill()
         [t.join(30) for t in threads]
         acknowledged += [name for one in lists for name in one]
-    assert len(acknowledged) > KILLS * 10
+    assert len(acknowledged) > kills * 10
     verdict = server.trail.verify()
     assert verdict.returncode == 0, verdict.stdout + verdict.stderr
     recorded = set()
-    for path in server.trail.folder.rglob('*'):
-        if path.is_file():
-            recorded.update(KEY.findall(path.read_bytes()))
+    for text in server.trail.segments():
+        recorded.update(KEY.findall(text.encode()))
     missing = [name for name in acknowledged if name not in recorded]
-    print(f'{KILLS} kills, {len(acknowledged)} acknowledged writes, {len(recorded)} recorded, {len(missing)} missing')
-    assert not missing, missing[:10]
+    print(f'{durability}: {kills} kills, {len(acknowledged)} acknowledged writes, {len(recorded)} recorded, {len(missing)} missing')
+    assert len(missing) <= (kills * WRITERS * 100 if durability == 'async' else 0), missing[:10]
     server.start()                                    # and the trail goes on after the last crash
     with server.login(tokens[0]) as client:
         assert client('SET', 'app:after', 1) == b'OK'

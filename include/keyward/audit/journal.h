@@ -80,12 +80,15 @@ class Journal {
   [[nodiscard]] bool healthy() const;
   // May a command that changes state be forwarded, if its record is to be so durable?
   [[nodiscard]] bool ready(Durability level) const;
+  // Somebody waits for what was written so far, whatever its records asked for.
+  void request_sync();
   // `done` is called on another thread after each sync; what it leads to must end before the
   // journal does. Before the first append.
   void on_synced(std::function<void()> done);
   [[nodiscard]] bool pending() const;  // something waits for flush()
   // The segment is as old as it may get: flush() goes on in a new one.
   [[nodiscard]] bool outlived() const;
+  [[nodiscard]] bool syncing() const;  // a sync is waited for: flush() looks how long
   // What the keeper signs; alive as long as anybody holds it.
   [[nodiscard]] std::shared_ptr<const Head> head() const;
   void close(std::string_view reason);

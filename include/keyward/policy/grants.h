@@ -2,13 +2,16 @@
 // user is compiled from.
 #pragma once
 
+#include "keyward/audit/durability.h"
 #include "keyward/command/command.h"
 #include "keyward/command/command_set.h"
 #include "keyward/policy/decision.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -70,6 +73,13 @@ struct Limits {
 
 struct AuditSettings {
   bool reads = false;
+  // Of several grants the strongest; `by_default`: one leaves it to the process.
+  std::optional<audit::Durability> durability;
+  bool by_default = false;
+  [[nodiscard]] audit::Durability durability_or(audit::Durability usual) const {
+    const audit::Durability own = durability.value_or(usual);
+    return by_default ? std::max(own, usual) : own;
+  }
 };
 
 // The Redis user behind a session.

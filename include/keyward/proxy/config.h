@@ -1,6 +1,7 @@
 // Caps and deadlines of client connections, in one place.
 #pragma once
 
+#include "keyward/audit/durability.h"
 #include "keyward/net/endpoint.h"
 #include "keyward/net/tls.h"
 #include "keyward/resp/limits.h"
@@ -22,6 +23,7 @@ struct ListenerConfig {
 };
 
 struct ProxyLimits {
+  audit::Durability durability = audit::Durability::written;  // of grants that name none
   std::uint32_t connections = 20'000;  // of the process; beyond: refused with Redis's own text
   std::uint32_t connections_per_source = 0;     // of one address; 0 = no limit
   std::uint32_t waiting_logins = 10'000;        // connections that are not logged in

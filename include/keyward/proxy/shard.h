@@ -26,6 +26,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace keyward::view {
@@ -94,7 +95,15 @@ class Shard {
   [[nodiscard]] upstream::Pool& pool() { return pool_; }
   [[nodiscard]] audit::Journal& journal();  // marks it for the end of the turn
   [[nodiscard]] bool audit_healthy() const { return journal_->healthy(); }
-  [[nodiscard]] audit::Receipt receipt() const { return journal_->receipt(); }
+  [[nodiscard]] bool audit_ready(audit::Durability level) const { return journal_->ready(level); }
+  [[nodiscard]] audit::Receipt receipt(audit::Durability level) const {
+    return journal_->receipt(level);
+  }
+  // Once, when the trail reached the disk the next time.
+  void await_sync(Session& session) {
+    await_sync_.insert(&session);
+    journal_->request_sync();
+  }
   [[nodiscard]] identity::Authenticator& authenticator() { return *authenticator_; }
   [[nodiscard]] lease::LeaseClient& leases() { return *leases_; }
   // The version in force now; never without a snapshot once the shard serves.
@@ -156,6 +165,7 @@ class Shard {
  private:
   struct Listener;
   struct JournalMember;
+  void trail_synced();
   void accepted(Listener& listener, Descriptor socket, const net::Peer& peer);
   void tick();
   void arm_tick();
@@ -172,6 +182,8 @@ class Shard {
   net::TurnClock clock_;
   std::unique_ptr<audit::Journal> journal_;
   std::unique_ptr<JournalMember> journal_member_;
+  std::unordered_set<Session*> await_sync_;
+  std::shared_ptr<char> life_ = std::make_shared<char>();  // of what is posted from elsewhere
   std::unique_ptr<identity::Authenticator> authenticator_;
   std::unique_ptr<lease::LeaseClient> leases_;
   upstream::Pool pool_;

@@ -1,6 +1,7 @@
 #include "audit/ocsf.h"
 
 #include "audit/chain.h"
+#include "audit/checkpoint.h"
 #include "audit/data_record.h"
 #include "audit/json_text.h"
 #include "audit/line_head.h"
@@ -133,6 +134,37 @@ TEST(OcsfGolden, Commands) {
   Event other = set.event(&subject);
   other.request = config.text();
   expect_golden("command_other", other);
+}
+
+TEST(OcsfGolden, WhatTheTrailSaysOfItself) {
+  Event segment;
+  segment.kind = Kind::segment;
+  expect_golden("segment", segment,
+                R"(,"file":"kw-1.example.shard-0.20270115T080000Z-000002.jsonl","previous":{)"
+                R"("end":"rotated","file":"kw-1.example.shard-0.20270115T080000Z-000001.jsonl",)"
+                R"("sequence":11,"hash":"00"})");
+  Event checkpoint;
+  checkpoint.kind = Kind::checkpoint;
+  Checkpoint facts;
+  facts.key = "0011223344556677";
+  facts.policy_version = "sha256:11aa";
+  facts.every_ms = 10'000;
+  facts.mono_us = 77;
+  StreamMark mark;
+  mark.stream = "shard-0";
+  mark.number = 3;
+  mark.first = 11;
+  mark.sequence = 12;
+  mark.open = true;
+  mark.from = {2, 7, kNoHash};
+  facts.streams = {mark, mark};
+  expect_golden("checkpoint", checkpoint, fields_of(facts));
+  const Subject subject = sample_subject();
+  const SampleSet set;
+  Event intent = set.event(&subject);
+  intent.kind = Kind::intent;
+  intent.latency_us = -1;
+  expect_golden("intent", intent);
 }
 
 TEST(OcsfGolden, WhatOnlyObservingLetPass) {

@@ -198,10 +198,15 @@ TEST(GrantSettings, ReadsTtl) {
 }
 
 TEST(GrantSettings, KnowsTheLevelsOfDurability) {
-  EXPECT_THAT(said_of("audit: {durability: synced}"),
-              HasSubstr("is not supported by this version"));
+  for (const char* level : {"async", "written", "synced", "strict"}) {
+    PolicyFolder folder;
+    const auto grants = with(folder, std::string("audit: {durability: ") + level + "}");
+    ASSERT_TRUE(grants) << folder.said();
+    EXPECT_EQ(grants->audit().durability, audit::durability_of(level));
+    EXPECT_FALSE(grants->audit().by_default);
+  }
   EXPECT_THAT(said_of("audit: {durability: write}"),
-              HasSubstr("unknown durability; write: written"));
+              HasSubstr("unknown durability; write: async or written or synced or strict"));
 }
 
 TEST(GrantSettings, SuggestsTheNearestWord) {

@@ -74,7 +74,7 @@ grants:
         keys: ["a b", "{claims.x}:*", ""]
       - keys: ["x:*"]
     limits: {connections: -1, max_valu: 3}
-    audit: {durability: strict}
+    audit: {durability: stict}
 )")
                             .load({"okta", "eks"});
   EXPECT_FALSE(snapshot);
@@ -93,23 +93,22 @@ grants:
         "bad.yaml:11:16: a pattern cannot hold white space",
         "bad.yaml:11:23: unknown template {claims.x}", "bad.yaml:11:39: an empty pattern",
         "bad.yaml:12:9: `commands` is required", "unknown key `max_valu`; write: max_value",
-        "`connections` must be", "`durability: strict` is not supported"}) {
+        "`connections` must be", "unknown durability; write: strict"}) {
     EXPECT_THAT(said, HasSubstr(part));
   }
 }
 
-TEST(Snapshot, RefusesWhatThisVersionDoesNotKnow) {
-  for (const char* key : {"audit: {durability: strict}", "audit: {durability: synced}",
-                          "audit: {durability: async}"}) {
-    PolicyFolder folder;
-    const auto snapshot = folder
-                              .grant(std::string("    ") + key +
-                                     "\n    allow: [{commands: [get], keys: [\"a:*\"]}]\n")
-                              .load();
-    EXPECT_FALSE(snapshot) << key;
-    EXPECT_THAT(folder.said(), HasSubstr("team.yaml:7:")) << key;
-    EXPECT_THAT(folder.said(), HasSubstr("is not supported by this version")) << key;
-  }
+TEST(Snapshot, TheStrongestDurabilityOfTheGrantsHolds) {
+  using audit::Durability;
+  AuditSettings settings;
+  settings.by_default = true;
+  EXPECT_EQ(settings.durability_or(Durability::synced), Durability::synced);
+  settings.durability = Durability::async;
+  EXPECT_EQ(settings.durability_or(Durability::written), Durability::written);
+  settings.by_default = false;
+  EXPECT_EQ(settings.durability_or(Durability::written), Durability::async);
+  settings.durability = Durability::strict;
+  EXPECT_EQ(settings.durability_or(Durability::written), Durability::strict);
 }
 
 TEST(Snapshot, RefusesOneNameInTwoFiles) {
