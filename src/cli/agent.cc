@@ -84,13 +84,6 @@ Result<Descriptor> connect_to(const net::Endpoint& place) {
     place.host.copy(un.sun_path, sizeof un.sun_path - 1);
     size = sizeof un;
     std::memcpy(&address, &un, sizeof un);
-  } else if (place.host.find(':') != std::string::npos) {
-    sockaddr_in6 in6{};
-    in6.sin6_family = AF_INET6;
-    in6.sin6_port = htons(place.port);
-    in6.sin6_addr = in6addr_loopback;
-    size = sizeof in6;
-    std::memcpy(&address, &in6, sizeof in6);
   } else {
     sockaddr_in in{};
     in.sin_family = AF_INET;

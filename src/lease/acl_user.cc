@@ -31,10 +31,12 @@ std::string user_name(const std::string& prefix, std::string_view principal,
 
 Secret new_password() { return Secret(hex(random_bytes(32))); }
 
-std::vector<std::string> setuser(const Lease& lease, const policy::AclRules& rules,
+std::string password_hash(const Lease& lease) { return hex(sha256(lease.password.reveal())); }
+
+std::vector<std::string> setuser(const std::vector<LeasePtr>& leases, const policy::AclRules& rules,
                                  const std::vector<std::string>& literals) {
-  std::vector<std::string> argv{"ACL",   "SETUSER", lease.user,
-                                "reset", "on",      "#" + hex(sha256(lease.password.reveal()))};
+  std::vector<std::string> argv{"ACL", "SETUSER", leases.front()->user, "reset", "on"};
+  for (const LeasePtr& lease : leases) argv.push_back("#" + password_hash(*lease));
   argv.insert(argv.end(), rules.tokens.begin(), rules.tokens.end());
   // At the root, beside the patterns that the policy names: Redis wants one set of permissions to
   // cover a whole PSUBSCRIBE.

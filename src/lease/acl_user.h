@@ -19,9 +19,13 @@ namespace keyward::lease {
                                     const policy::Grants& grants);
 // 32 random bytes as hex: no character of it needs quoting anywhere.
 [[nodiscard]] Secret new_password();
-// One atomic ACL SETUSER that leaves nothing of an older user of that name behind.
-[[nodiscard]] std::vector<std::string> setuser(const Lease& lease, const policy::AclRules& rules,
+// One atomic ACL SETUSER that leaves nothing of an older user of that name behind. The user has the
+// passwords of all `leases`, at least one.
+[[nodiscard]] std::vector<std::string> setuser(const std::vector<LeasePtr>& leases,
+                                               const policy::AclRules& rules,
                                                const std::vector<std::string>& literals);
+// As ACL GETUSER shows a password.
+[[nodiscard]] std::string password_hash(const Lease& lease);
 // A pattern that can stand in a rule: Redis refuses white space and NUL there (acl.c
 // ACLStringHasSpaces), and with the one rule the whole SETUSER.
 [[nodiscard]] Result<> check_literal(std::string_view pattern);

@@ -5,7 +5,9 @@
 namespace keyward::lease {
 namespace {
 
-Error full() { return Error(Errc::limit, "the highest number of Redis users is in use"); }
+Error full() {
+  return Error(Errc::limit, "the highest number of Redis users is in use (lease.max_users)");
+}
 
 }  // namespace
 
@@ -27,7 +29,8 @@ void LeaseBook::erase(Entries::iterator at) {
 
 // The user that nobody has held for longest goes first; when every one is held there is no room.
 bool LeaseBook::make_room(Calls& calls) {
-  if (entries_.size() < rules_.max_users || live() < rules_.max_users) return true;
+  if (entries_.size() + others_ < rules_.max_users || live() + others_ < rules_.max_users)
+    return true;
   auto oldest = entries_.end();
   for (auto at = entries_.begin(); at != entries_.end(); ++at) {
     if (at->second.state != State::idle) continue;
@@ -73,6 +76,7 @@ LeaseBook::Calls LeaseBook::acquire(const std::string& user,
 
 void LeaseBook::begin_mint(const std::string& user, Entry& entry) {
   entry.lease = entry.draft();
+  entry.next = entry.sent_next = entry.previous = nullptr;
   entry.cause = Cause::none;
   entry.literals.clear();
   entry.literals_made = entry.literals_sent = 0;
@@ -101,7 +105,8 @@ void LeaseBook::release(const std::string& user, MonoTime now) {
   set_state(at->second, State::idle);
 }
 
-LeaseBook::Calls LeaseBook::repair(const std::string& user, MakeWaiter waiter, MonoTime now) {
+LeaseBook::Calls LeaseBook::repair(const std::string& user, Cause cause, MakeWaiter waiter,
+                                   MonoTime now) {
   const auto at = entries_.find(user);
   if (at == entries_.end() || at->second.state == State::deleting) {
     return {[waiter = std::move(waiter)] {
@@ -116,9 +121,17 @@ LeaseBook::Calls LeaseBook::repair(const std::string& user, MakeWaiter waiter, M
     return {};
   }
   entry.make_waiting.push_back({std::move(waiter), now + rules_.patience});
-  entry.cause = Cause::repair;
+  entry.cause = std::max(entry.cause, cause);
   queue(user, entry);
   return {};
+}
+
+void LeaseBook::remake(const std::string& user, Cause cause) {
+  const auto at = entries_.find(user);
+  if (at == entries_.end()) return;
+  if (at->second.state != State::active && at->second.state != State::idle) return;
+  at->second.cause = std::max(at->second.cause, cause);
+  queue(user, at->second);
 }
 
 LeaseBook::Calls LeaseBook::allow_literal(const std::string& user, const std::string& pattern,
@@ -170,6 +183,7 @@ std::optional<LeaseBook::Work> LeaseBook::take_work() {
     entry.in_flight = entry.sent = true;
     entry.sent_cause = std::exchange(entry.cause, Cause::none);
     entry.literals_sent = entry.literals.size();
+    entry.sent_next = entry.next;
     std::ranges::move(entry.make_waiting, std::back_inserter(entry.make_sent));
     entry.make_waiting.clear();
     return Work{mint ? Work::Kind::mint : Work::Kind::remake, user};
@@ -185,6 +199,15 @@ LeaseBook::Calls LeaseBook::made(const std::string& user, MonoTime now) {
   entry.in_flight = false;
   entry.sent_cause = Cause::none;
   entry.literals_made = entry.literals_sent;
+  if (entry.sent_next != nullptr) {
+    entry.previous = std::exchange(entry.lease, std::exchange(entry.sent_next, nullptr));
+    entry.next = nullptr;
+    entry.previous_until = now + rules_.overlap;
+    entry.password_since = now;
+    calls.emplace_back([renewed = renewed_, lease = entry.lease] {
+      if (renewed) renewed(lease);
+    });
+  }
   waiters_ -= entry.make_sent.size();
   for (auto& one : entry.make_sent) {
     calls.emplace_back([waiter = std::move(one.waiter)] { waiter({}); });
@@ -197,7 +220,7 @@ LeaseBook::Calls LeaseBook::made(const std::string& user, MonoTime now) {
       calls.emplace_back([waiter = std::move(one.waiter), lease = entry.lease] { waiter(lease); });
     }
     entry.waiting.clear();
-    entry.idle_since = now;
+    entry.idle_since = entry.password_since = now;
     set_state(entry, entry.holders > 0 ? State::active : State::idle);
   }
   if (entry.state == State::deleting || entry.cause != Cause::none) queue(user, entry);
@@ -211,6 +234,7 @@ LeaseBook::Calls LeaseBook::failed(const std::string& user, const Error& error) 
   Entry& entry = at->second;
   entry.in_flight = false;
   fail_makes(entry.make_sent, error, calls);
+  entry.next = entry.sent_next = nullptr;
   // What Redis refused is not tried again with every later remake.
   const auto first = entry.literals.begin();
   entry.literals.erase(first + static_cast<std::ptrdiff_t>(entry.literals_made),
@@ -239,6 +263,7 @@ void LeaseBook::lost(const std::string& user) {
   Entry& entry = at->second;
   entry.in_flight = false;
   entry.cause = std::max(entry.cause, std::exchange(entry.sent_cause, Cause::none));
+  entry.sent_next = nullptr;
   std::ranges::move(entry.make_sent, std::back_inserter(entry.make_waiting));
   entry.make_sent.clear();
   queue(user, entry);
@@ -277,27 +302,6 @@ LeaseBook::Calls LeaseBook::expire(MonoTime now) {
   return calls;
 }
 
-std::vector<LeasePtr> LeaseBook::reconcile(const std::unordered_set<std::string>& listed) {
-  std::vector<LeasePtr> vanished;
-  for (auto at = entries_.begin(); at != entries_.end();) {
-    const auto here = at++;
-    Entry& entry = here->second;
-    if (listed.contains(here->first) || entry.in_flight || entry.state == State::minting) continue;
-    if (entry.state == State::active || !entry.make_waiting.empty()) {
-      entry.cause = std::max(entry.cause, Cause::recreate);
-      queue(here->first, entry);
-      continue;
-    }
-    vanished.push_back(entry.lease);
-    if (entry.waiting.empty()) {
-      erase(here);
-    } else {
-      begin_mint(here->first, entry);
-    }
-  }
-  return vanished;
-}
-
 LeaseBook::Calls LeaseBook::revoke(std::string_view principal, std::string_view user) {
   Calls calls;
   for (auto& [name, entry] : entries_) {
@@ -305,15 +309,6 @@ LeaseBook::Calls LeaseBook::revoke(std::string_view principal, std::string_view 
     if (!named || entry.state == State::minting || entry.state == State::deleting) continue;
     if (entry.holders > 0) stale_[name] += std::exchange(entry.holders, 0);
     begin_removal(name, entry, Why::revoked, calls);
-  }
-  return calls;
-}
-
-LeaseBook::Calls LeaseBook::remove_all(const Error& error) {
-  Calls calls;
-  for (auto& [user, entry] : entries_) {
-    fail_waiting(entry, error, calls);
-    begin_removal(user, entry, entry.state == State::deleting ? entry.why : Why::shutdown, calls);
   }
   return calls;
 }

@@ -179,6 +179,7 @@ struct LeaseClient::State : std::enable_shared_from_this<LeaseClient::State> {
   // releases first is taken for one of them.
   std::unordered_map<std::string, std::size_t> stale;
   bool armed = false;
+  bool told = false;  // the service was asked to look, and has not yet
   std::uint64_t questions = 0;
 };
 
@@ -247,7 +248,8 @@ void LeaseClient::allow_literal_channel(const std::string& user, const std::stri
       });
 }
 
-void LeaseClient::repair(const std::string& user, std::function<void(Result<>)> done) {
+void LeaseClient::repair(const std::string& user, Refusal refusal,
+                         std::function<void(Result<>)> done) {
   State::Slot* slot = state_->by_user(user);
   if (slot == nullptr) {
     return asio::post(state_->shard_io, [done = std::move(done)] {
@@ -257,12 +259,34 @@ void LeaseClient::repair(const std::string& user, std::function<void(Result<>)> 
   slot->repairing.push_back(std::move(done));
   if (slot->repairing.size() > 1) return;
   state_->ask<Result<>>(
-      [user](LeaseService& service, const auto& reply) { service.repair(user, reply); },
+      [user, refusal](LeaseService& service, const auto& reply) {
+        service.repair(user, refusal, reply);
+      },
       [user](State& state, const Result<>& result) {
         State::Slot* here = state.by_user(user);
         if (here == nullptr) return;
         for (const ChangeDone& one : std::exchange(here->repairing, {})) one(result);
       });
+}
+
+const Secret* LeaseClient::password(const std::string& user) const {
+  const State::Slot* slot = state_->by_user(user);
+  return slot == nullptr ? nullptr : &slot->lease->password;
+}
+
+void LeaseClient::renewed(const LeasePtr& lease) {
+  if (State::Slot* slot = state_->by_user(lease->user)) slot->lease = lease;
+}
+
+// A hundred links that end at once are one question.
+void LeaseClient::look() {
+  if (std::exchange(state_->told, true)) return;
+  state_->ask<Result<>>(
+      [](LeaseService& service, const auto& reply) {
+        service.look();
+        reply(Result<>());
+      },
+      [](State& state, const Result<>&) { state.told = false; });
 }
 
 void LeaseClient::close() {

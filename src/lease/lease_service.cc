@@ -2,8 +2,6 @@
 
 #include "lease/service_state.h"
 
-#include "keyward/base/log.h"
-
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
@@ -19,17 +17,25 @@ std::string_view lease_owner(std::string_view principal, const policy::Grants& g
 }
 
 LeaseService::State::State(asio::io_context& context, upstream::Control& connection,
-                           LeaseConfig settings, audit::Journal& trail, const Clock& now)
+                           LeaseConfig settings, audit::Journal& trail, const Clock& now,
+                           fleet::Store* records)
     : io(context),
       control(connection),
       config(std::move(settings)),
       prefix(user_prefix(config.instance)),
       journal(trail),
       clock(now),
-      book({.max_users = config.max_users, .linger = config.linger}),
+      book({.max_users = config.max_users,
+            .linger = config.linger,
+            .rotate_every = config.rotate_every,
+            .overlap = config.overlap}),
       log_watch(prefix),
+      store(records),
       timer(context),
       log_timer(context),
+      look_timer(context),
+      compare_timer(context),
+      fellow_timer(context),
       stop_timer(context) {}
 
 void LeaseService::State::post(LeaseBook::Calls calls) {
@@ -85,13 +91,24 @@ void LeaseService::State::arm() {
 }
 
 LeaseService::LeaseService(asio::io_context& io, upstream::Control& control, LeaseConfig config,
-                           audit::Journal& journal, const Clock& clock)
-    : state_(std::make_shared<State>(io, control, std::move(config), journal, clock)) {}
+                           audit::Journal& journal, const Clock& clock, fleet::Store* store)
+    : state_(std::make_shared<State>(io, control, std::move(config), journal, clock, store)) {
+  state_->book.tell_renewed([weak = state_->weak_from_this()](const LeasePtr& lease) {
+    const auto state = weak.lock();
+    if (!state || state->gone) return;
+    ++state->counters.rotated;
+    if (state->hooks.renewed) state->hooks.renewed(lease);
+  });
+}
 
 LeaseService::~LeaseService() {
   state_->gone = true;
   state_->timer.cancel();
   state_->log_timer.cancel();
+  state_->look_timer.cancel();
+  state_->compare_timer.cancel();
+  state_->fellow_timer.cancel();
+  if (state_->claim != nullptr) state_->claim->stop();
   state_->stop_timer.cancel();
 }
 
@@ -131,45 +148,71 @@ void LeaseService::allow_literal_channel(const std::string& user, const std::str
   state_->pump();
 }
 
-void LeaseService::repair(const std::string& user, std::function<void(Result<>)> done) {
-  if (state_->is_static(user)) {
-    spdlog::error("Redis refuses the password of the static user {}", user);
-    return state_->post({[done = std::move(done)] {
-      done(Error(Errc::forbidden, "Redis refuses the password of the static user"));
-    }});
+void LeaseService::repair(const std::string& user, Refusal refusal,
+                          std::function<void(Result<>)> done) {
+  State& state = *state_;
+  if (state.is_static(user)) return state.repair_static(done);
+  const MonoTime now = state.clock.mono();
+  if (refusal == Refusal::command) {
+    const auto last = state.drifted.find(user);
+    if (last != state.drifted.end() && now - last->second < std::chrono::seconds(1)) {
+      return state.post({[done = std::move(done)] {
+        done(Error(Errc::limit, "this Redis user was made again a moment ago"));
+      }});
+    }
   }
-  state_->post(state_->book.repair(user, std::move(done), state_->clock.mono()));
-  state_->pump();
+  const auto cause =
+      refusal == Refusal::login ? LeaseBook::Cause::repair : LeaseBook::Cause::refused;
+  state.post(state.book.repair(user, cause, std::move(done), now));
+  state.pump();
 }
 
+void LeaseService::look() { state_->look(); }
+
+std::string LeaseService::rival() const {
+  return state_->claim == nullptr ? std::string() : state_->claim->rival();
+}
+
+void LeaseService::set_hooks(Hooks hooks) { state_->hooks = std::move(hooks); }
+
 void LeaseService::on_control_up(std::function<void(Result<>)> done) {
-  state_->reconciled = false;
-  state_->look_at_log();
-  state_->control.call({"ACL", "USERS"},
-                       [state = state_, done = std::move(done)](const Result<ControlReply>& reply) {
-                         if (state->gone) return;
-                         if (reply.has_error()) return done(reply.error());
-                         state->reconcile(*reply, done);
-                       });
+  State& state = *state_;
+  state.reconciled = state.under_look = state.comparing = false;
+  state.acl_watch.connection_lost();
+  state.look_at_log();
+  state.claim_name_first([state = state_, done = std::move(done)](const Result<>& claimed) {
+    if (!claimed) return done(claimed);
+    state->look_first(done);
+  });
 }
 
 void LeaseService::delete_all(milliseconds deadline, std::function<void()> done) {
   State& state = *state_;
   state.stopping = true;
   state.log_timer.cancel();
+  state.look_timer.cancel();
+  state.fellow_timer.cancel();
   state.on_stopped = std::move(done);
+  if (state.claim != nullptr) {
+    state.releasing = true;
+    state.claim->release([held = state_] {
+      held->releasing = false;
+      asio::post(held->io, [held] { held->maybe_stopped(); });
+    });
+  }
   state.post(state.book.remove_all(Error(Errc::unavailable, "Keyward is stopping")));
   state.stop_timer.expires_after(deadline);
   state.stop_timer.async_wait([held = state_](boost::system::error_code error) {
     if (!error && !held->gone) held->stopped();
   });
   state.pump();
-  if (state.book.size() == 0) asio::post(state.io, [held = state_] { held->stopped(); });
+  asio::post(state.io, [held = state_] { held->maybe_stopped(); });
 }
 
 LeaseService::Counters LeaseService::counters() const {
   Counters counters = state_->counters;
   counters.live = state_->book.live();
+  counters.others = state_->others.size();
   return counters;
 }
 

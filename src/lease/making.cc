@@ -13,7 +13,7 @@ void LeaseService::State::mint(const std::string& user) {
   const auto grants = entry->grants;
   const bool tested = !grants->acl().probes.empty();
   auto made = std::make_shared<Result<ControlReply>>(Error());
-  control.call(setuser(*entry->lease, grants->acl(), {}),
+  control.call(setuser({entry->lease}, grants->acl(), {}),
                [self = shared_from_this(), user, made, tested](Result<ControlReply> reply) {
                  *made = std::move(reply);
                  if (!tested && !self->gone) self->minted(user, *made, SelfTest::passed, {});
@@ -52,6 +52,7 @@ void LeaseService::State::minted(const std::string& user, const Result<ControlRe
   if (!journal.healthy()) {
     post(book.failed(user, Error(Errc::unavailable, "the audit trail cannot be written")));
   } else {
+    rules.made(user);
     post(book.made(user, clock.mono()));
   }
   pump();

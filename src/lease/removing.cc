@@ -53,9 +53,15 @@ void LeaseService::State::deleted(const std::string& user, const Result<ControlR
     record(audit::Kind::lease_delete, *entry->lease, audit::Outcome::ok, reason_text(entry->why),
            reply->integer > 0 ? "" : "was gone already");
   }
+  rules.forget(user);
+  drifted.erase(user);
   book.removed(user);
   pump();
-  if (stopping && book.size() == 0) stopped();
+  maybe_stopped();
+}
+
+void LeaseService::State::maybe_stopped() {
+  if (!gone && stopping && !releasing && book.size() == 0) stopped();
 }
 
 void LeaseService::State::stopped() {

@@ -27,7 +27,8 @@ void LeaseService::State::seen(const ControlReply& log) {
           log::printable(log.text));
     return;
   }
-  for (const AclTrip& trip : log_watch.observe(log, clock.mono())) tripped(trip);
+  const auto trips = log_watch.observe(log, clock.mono());
+  for (const AclTrip& trip : trips) tripped(trip);
   look_later();
 }
 

@@ -265,6 +265,19 @@ std::uint64_t Account::drift(audit::Event& event) {
   return shard_.journal().append(event);
 }
 
+void Account::mending(const Draft* draft, const resp::FrameHead& head, std::string_view node) {
+  audit::Event event;
+  if (draft != nullptr) {
+    event.request = &draft->request;
+    event.db = draft->db;
+    event.command_number = draft->number;
+  }
+  event.error_class = head.first_word();
+  event.node = node;
+  event.detail = "not executed; its Redis user is made again and it is sent once more";
+  drift(event);
+}
+
 std::uint64_t Account::answered(const resp::FrameHead& head, std::string_view node) {
   if (!is_drift(head)) return 0;
   audit::Event event;

@@ -78,6 +78,9 @@ class Account {
   std::uint64_t answered(const Draft& draft, const resp::FrameHead& head, std::string_view node);
   // The same for a command without a draft: only drift is told.
   std::uint64_t answered(const resp::FrameHead& head, std::string_view node);
+  // Redis refused what it did not run; the user is mended and the command sent once more. `draft`
+  // may be null.
+  void mending(const Draft* draft, const resp::FrameHead& head, std::string_view node);
   // The answer to EXEC is complete (or too large to wait for: `part.last` false): records every
   // member.
   std::uint64_t executed(const Draft& first, const upstream::ReplyPart& part,

@@ -10,6 +10,7 @@
 #include "proxy/kept_request.h"
 #include "proxy/lane.h"
 #include "proxy/login_flow.h"
+#include "proxy/lone_request.h"
 #include "proxy/rate_waiters.h"
 #include "proxy/relay.h"
 #include "proxy/reply_queue.h"
@@ -261,6 +262,13 @@ class Session final : public net::Turn::Member,
   void fall_back();
   [[nodiscard]] std::string break_glass_hint();
 
+  // refusals of Redis for what the policy allows: session_drift.cc
+  void keep_lone(std::string_view request);
+  [[nodiscard]] bool mend(const upstream::Awaiting& awaiting, const upstream::ReplyPart& part);
+  void send_again(const upstream::Awaiting& awaiting);
+  void not_again(const upstream::Awaiting& awaiting);
+  void note_refusal(const upstream::Awaiting& awaiting, const upstream::ReplyPart& part);
+
   // answers
   void on_reply(const upstream::Awaiting& awaiting, const upstream::ReplyPart& part) override;
   void on_lost(const upstream::Awaiting& awaiting, bool maybe_executed) override;
@@ -336,6 +344,7 @@ class Session final : public net::Turn::Member,
     resp::Protocol protocol = resp::Protocol::resp2;
     std::uint32_t db = 0;
   } shared_;
+  LoneRequest lone_;           // the request under way, when it is the only one
   upstream::Loan lent_;        // for the one blocking command or large request under way
   upstream::Loan held_;        // while keys are watched
   bool watch_broken_ = false;  // a WATCH ended with the rights it stood on: EXEC must not run

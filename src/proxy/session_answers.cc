@@ -67,6 +67,10 @@ void Session::deliver(const upstream::Awaiting& awaiting, const upstream::ReplyP
 }
 
 void Session::on_reply(const upstream::Awaiting& awaiting, const upstream::ReplyPart& part) {
+  if (part.head.is_error()) {
+    if (lone_ && mend(awaiting, part)) return;
+    note_refusal(awaiting, part);
+  }
   pass_on(awaiting, part);
   if (part.last) one_less_in_flight();
 }
@@ -83,6 +87,7 @@ void Session::one_less_in_flight() {
   if (relay_ == nullptr && paused_link_ != nullptr) std::exchange(paused_link_, nullptr)->resume();
   flight_link_ = nullptr;
   stalling_ = false;
+  lone_.forget();
   end_pins();
   waits_.clear();
   // Its refusal said that the session ended.

@@ -49,7 +49,11 @@ template <class Way>
 Session::Step Session::forward(const policy::Permit& permit, Way& way, upstream::Link& link) {
   Draft* draft = account_.begin(command_, permit, recording(), db_);
   const Place place = replies_.reserve();
-  const std::uint32_t discard = write_judged(permit, way.encode_into(), place);
+  std::string& out = way.encode_into();
+  const std::size_t begin = out.size();
+  const std::uint32_t discard = write_judged(permit, out, place);
+  const bool shared = discard == 0 && !lent_ && !held_ && relay_ == nullptr;
+  keep_lone(shared ? std::string_view(out).substr(begin) : std::string_view());
   way.expect(
       {.sink = this, .place = place, .tag = draft, .discard = discard, .shape = shape_for(permit)});
   if (command_.blocks) waits_.keep(command_.args);

@@ -63,6 +63,9 @@ inline constexpr std::string_view kGrantConnections =
 inline constexpr std::string_view kCannotDecide =
     "LOADING Keyward cannot check this token at the moment (issuer keys or Redis are away); try "
     "again";
+inline constexpr std::string_view kRefusedByRedis =
+    "LOADING Redis refused this command although the policy allows it; it was not executed, try "
+    "again";
 inline constexpr std::string_view kOtherPrincipal =
     "ERR another identity cannot take over this connection now; open a new connection for it";
 inline constexpr std::string_view kClusterOff = "ERR This instance has cluster support disabled";

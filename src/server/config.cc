@@ -106,7 +106,9 @@ void read_admin(const yaml::Node& root, const Folder& folder, Config& config) {
 void read_lease(const yaml::Node& root, Config& config) {
   const yaml::Node lease = root.get("lease");
   if (lease.present()) {
-    lease.only({"linger", "max_users"});
+    lease.only({"linger", "max_users", "rotate_every", "period"});
+    read_duration(lease.get("rotate_every"), 0ms, 24h * 365, config.lease.rotate_every);
+    read_duration(lease.get("period"), 1s, 1h, config.lease.period);
     read_duration(lease.get("linger"), 0ms, 24h, config.lease.linger);
     read_number(lease.get("max_users"), 1, 100'000, config.lease.max_users);
   }

@@ -52,6 +52,9 @@ void read_upstream(const yaml::Node& root, const Folder& folder, Config& config)
   }
   read_text(upstream.need("user"), out.admin_user);
   read_secret(upstream, "password", "the password of the admin user", folder, out.admin_password);
+  std::string password_file;
+  read_text(upstream.get("password_file"), password_file);
+  if (!password_file.empty()) out.admin_password_file = folder.resolve(password_file);
   read_static_user(upstream, folder, config);
   if (const yaml::Node tls = upstream.get("tls"); tls.present()) {
     read_client_tls(tls, folder, out.tls);

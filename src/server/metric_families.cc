@@ -221,6 +221,26 @@ void add_revocations(const MetricSources& sources, std::vector<MetricFamily>& fa
                             known.kept ? 1 : 0));
 }
 
+// What others do to the users, and to the Redis that has them.
+void add_lease_drift(const lease::LeaseService::Counters& leases,
+                     std::vector<MetricFamily>& families) {
+  const auto count = [&families](const char* name, const char* help, std::uint64_t value) {
+    families.push_back(single(name, help, kCount, static_cast<double>(value)));
+  };
+  count("keyward_lease_drift_total", "Leased users that somebody else had changed", leases.edited);
+  count("keyward_lease_drift_repeats_total",
+        "Drift of a leased user that was mended less than a minute before", leases.drift_again);
+  count("keyward_lease_passwords_replaced_total", "Passwords of leased users replaced by age",
+        leases.rotated);
+  count("keyward_redis_moves_total", "Times that Redis was another process or lost its role",
+        leases.moves);
+  count("keyward_redis_acl_loads_total", "Times that somebody let Redis load its ACL file",
+        leases.reloads);
+  families.push_back(single("keyward_lease_users_of_others",
+                            "ACL users on the server that other instances issued", kGauge,
+                            static_cast<double>(leases.others)));
+}
+
 }  // namespace
 
 std::vector<MetricFamily> metric_families(const MetricSources& sources) {
@@ -252,6 +272,7 @@ std::vector<MetricFamily> metric_families(const MetricSources& sources) {
                             static_cast<double>(leases.acl_drift)));
   add_credentials(sources.credentials, families);
   add_sessions_ended(sources, families);
+  add_lease_drift(leases, families);
   add_would_deny(sources, families);
   add_logins(sources, families);
   add_trail(sources.trail, families);
@@ -259,6 +280,10 @@ std::vector<MetricFamily> metric_families(const MetricSources& sources) {
   add_revocations(sources, families);
   families.push_back(single("keyward_redis_up", "1 while the control connection to Redis is up",
                             kGauge, sources.redis_up ? 1 : 0));
+  families.push_back(single("keyward_redis_admin_refused",
+                            "1 while Redis refuses the admin password that is configured now, and "
+                            "the connection of before goes on",
+                            kGauge, sources.admin_refused ? 1 : 0));
   families.push_back(single("keyward_policy_reloads_total", "Policy reloads that took effect",
                             kCount, static_cast<double>(sources.policy_reloads)));
   families.push_back(single("keyward_policy_reload_failures_total",

@@ -23,6 +23,7 @@ struct MetricSources {
   fleet::Revocations::Counters revocations;
   double revocations_age = -1;  // seconds since they were exchanged; negative = never
   bool redis_up = false;
+  bool admin_refused = false;
   std::uint64_t policy_reloads = 0, policy_reload_failures = 0;
   std::string policy_version;
   bool policy_last_ok = true;

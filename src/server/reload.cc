@@ -213,7 +213,13 @@ void Server::State::poll_info() {
 
 std::vector<admin::ReadyCheck> Server::State::readiness() const {
   std::vector<admin::ReadyCheck> checks;
-  checks.push_back({"redis", control->up(), control->up() ? "" : "the control connection is down"});
+  // A password that Redis refuses does not hurt as long as the connection lasts; taking the
+  // instance out of service for it would.
+  const std::string& redis = control->trouble();
+  checks.push_back({"redis", control->up(),
+                    control->up() ? redis : "the control connection is down: " + redis});
+  if (const std::string rival = leases->rival(); !rival.empty())
+    checks.push_back({"instance", false, rival});
   checks.push_back({"policy", policy != nullptr, policy != nullptr ? "" : "no policy is loaded"});
   bool healthy = journal->healthy();
   for (const auto& thread : shards)
@@ -252,6 +258,7 @@ std::vector<prometheus::MetricFamily> Server::State::metrics() const {
     sources.revocations_age =
         std::chrono::duration<double>(clock.mono() - *sources.revocations.last).count();
   sources.redis_up = control->up();
+  sources.admin_refused = control->up() && !control->trouble().empty();
   sources.policy_reloads = reloads;
   sources.policy_reload_failures = reload_failures;
   sources.policy_version = policy->version();

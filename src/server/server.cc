@@ -58,14 +58,34 @@ Result<> Server::State::build() {
   if (!config.fleet.secret) config.fleet.secret = config.upstream.admin_password;
   store = std::make_unique<fleet::Store>(*control, config.fleet);
   if (Result<> loaded = load_revocations(); !loaded) return loaded;
-  leases = std::make_unique<lease::LeaseService>(io, *control, config.lease, *journal, clock);
+  leases = std::make_unique<lease::LeaseService>(io, *control, config.lease, *journal, clock,
+                                                 store.get());
+  leases->set_hooks(
+      {.renewed =
+           [this](const lease::LeasePtr& lease) {
+             for (auto& thread : shards) {
+               asio::post(thread->io,
+                          [shard = thread->shard.get(), lease] { shard->leases().renewed(lease); });
+             }
+           },
+       .moved =
+           [this](const char*) {
+             for (auto& thread : shards) {
+               asio::post(thread->io, [shard = thread->shard.get()] { shard->pool().move_on(); });
+             }
+           }});
+  // How the first look at Redis ended.
+  const auto claimed = std::make_shared<std::optional<Result<>>>();
   auto redis = meet_redis(
       io, *control, kMeetRedis,
-      [this] {
+      [this, claimed] {
         store->refresh_secret();  // the password may be another one now
         revocations->control_up();
         if (desk != nullptr) desk->control_up();
-        leases->on_control_up([this](const Result<>& result) {
+        leases->on_control_up([this, claimed](const Result<>& result) {
+          const bool said = result || result.error().code() == Errc::invalid ||
+                            result.error().code() == Errc::forbidden;
+          if (!*claimed && said) claimed->emplace(result);
           // With a static user Keyward's own may do without these rights.
           if (!result && config.lease.static_user.empty())
             spdlog::warn("leases: {}", result.error().message());
@@ -81,6 +101,12 @@ Result<> Server::State::build() {
   if (!redis)
     return Error(redis.error().code(),
                  config.upstream.endpoint.text() + ": " + redis.error().message());
+  // Before anything is served: a second process of one name would delete the users of the first.
+  if (!run_until(io, std::chrono::steady_clock::now() + config.lease.period + kMeetRedis,
+                 [&] { return claimed->has_value(); })) {
+    return Error(Errc::timeout, config.upstream.endpoint.text() + ": Redis did not answer in time");
+  }
+  if (!**claimed && (*claimed)->error().code() == Errc::invalid) return (*claimed)->error();
   catalog = redis->catalog;
   facts = std::make_shared<const proxy::ServerFacts>(std::move(redis->facts));
   if (Result<> loaded = load_policy(); !loaded) return loaded;
@@ -140,10 +166,15 @@ Result<> Server::State::build_shards() {
         .tls = upstream_tls,
         .server_name = config.upstream.tls.server_name,
         .connect_timeout = config.upstream.connect_timeout,
-        .repair = [leases_of_shard](const std::string& user, std::function<void(bool)> done) {
-          leases_of_shard->repair(
-              user, [done = std::move(done)](Result<> result) { done(result.has_value()); });
-        }};
+        .repair =
+            [leases_of_shard](const std::string& user, std::function<void(bool)> done) {
+              leases_of_shard->repair(
+                  user, lease::Refusal::login,
+                  [done = std::move(done)](Result<> result) { done(result.has_value()); });
+            },
+        .password =
+            [leases_of_shard](const std::string& user) { return leases_of_shard->password(user); },
+        .cut = [leases_of_shard](const std::string&) { leases_of_shard->look(); }};
     proxy::ShardWiring wiring{
         .clock = clock,
         .limits = config.limits,

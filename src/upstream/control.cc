@@ -1,8 +1,10 @@
 #include "keyward/upstream/control.h"
 
 #include "upstream/control_reply.h"
+#include "upstream/file_stamp.h"
 
 #include "keyward/base/buffer.h"
+#include "keyward/base/log.h"
 #include "keyward/net/connect.h"
 #include "keyward/net/stream_wait.h"
 #include "keyward/resp/reply_scanner.h"
@@ -24,8 +26,10 @@ using boost::system::error_code;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kFirstBackoff{50};
-constexpr milliseconds kLongestBackoff{2000};
+constexpr milliseconds kLongestBackoff{400};
 constexpr milliseconds kPingEvery{5000};
+constexpr milliseconds kLookAtFile{1000};
+constexpr int kLongestRefused = 30;  // seconds between two tries of a password that was refused
 constexpr milliseconds kAnswerWithin{3000};
 constexpr std::size_t kLargestReply = 64UL * 1024 * 1024;
 constexpr std::size_t kReadSize = 16384;
@@ -45,7 +49,7 @@ struct Control::State : std::enable_shared_from_this<Control::State> {
   enum class Phase { stopped, down, connecting, login, up };
 
   State(asio::io_context& context, UpstreamConfig settings)
-      : io(context), config(std::move(settings)), timer(context) {}
+      : io(context), config(std::move(settings)), timer(context), file_timer(context) {}
 
   // --- connecting
   void open() {
@@ -75,18 +79,33 @@ struct Control::State : std::enable_shared_from_this<Control::State> {
     move_bytes();
   }
 
-  Result<> send_login() {
-    if (config.admin_password) {
-      const auto password = config.admin_password();
-      if (password.has_error()) return password.error();
-      std::vector<std::string_view> argv{"AUTH"};
-      if (!config.admin_user.empty()) argv.emplace_back(config.admin_user);
-      argv.push_back(password->reveal());
-      send(argv, Done([self = shared_from_this()](Result<ControlReply> reply) {
-             if (reply.has_error() || reply->type != ControlReply::Type::error) return;
-             self->lose("Redis refused the admin login: " + reply->text);
-           }));
+  Result<> send_auth(Done done) {
+    if (!config.admin_password) return {};
+    stamp = file_stamp(config.admin_password_file);  // before it is read: a change after is seen
+    const auto password = config.admin_password();
+    if (password.has_error()) return password.error();
+    std::vector<std::string_view> argv{"AUTH"};
+    if (!config.admin_user.empty()) argv.emplace_back(config.admin_user);
+    argv.push_back(password->reveal());
+    send(argv, std::move(done));
+    return {};
+  }
+
+  [[nodiscard]] std::string refused(const std::string& text) const {
+    std::string why = "Redis refused the admin login: " + log::printable(text);
+    if (!config.admin_password_file.empty()) {
+      why += "; put the password of user '" + config.admin_user + "' into " +
+             config.admin_password_file + ", it is read again when it changes";
     }
+    return why;
+  }
+
+  Result<> send_login() {
+    auto sent = send_auth(Done([self = shared_from_this()](Result<ControlReply> reply) {
+      if (reply.has_error() || reply->type != ControlReply::Type::error) return;
+      self->lose(self->refused(reply->text));
+    }));
+    if (sent.has_error()) return sent;
     // An admin user without +ping may be enough for everything else; LOADING and NOAUTH are not.
     constexpr std::string_view kPing[] = {"PING"};
     send(kPing, Done([self = shared_from_this()](Result<ControlReply> reply) {
@@ -101,8 +120,53 @@ struct Control::State : std::enable_shared_from_this<Control::State> {
 
   void logged_in() {
     phase = Phase::up;
+    trouble.clear();
     arm_ping();
+    arm_file();
     if (on_up) on_up();
+  }
+
+  // --- the admin password changes
+  void arm_file() {
+    if (config.admin_password_file.empty()) return;
+    file_timer.expires_after(kLookAtFile);
+    file_timer.async_wait([self = shared_from_this(), mine = epoch](error_code error) {
+      if (error || self->epoch != mine || self->phase != Phase::up) return;
+      self->look_at_file();
+      if (self->epoch == mine) self->arm_file();
+    });
+  }
+
+  // What Redis refused is tried again: the file may have been first.
+  void look_at_file() {
+    const bool changed = file_stamp(config.admin_password_file) != stamp;
+    const bool again = !trouble.empty() && --refused_wait <= 0;
+    if (changed || again) log_in_again();
+  }
+
+  // A refused AUTH leaves the connection as who it was: what is under way is not disturbed.
+  void log_in_again() {
+    const auto sent = send_auth(Done([self = shared_from_this()](Result<ControlReply> reply) {
+      if (reply.has_error()) return;
+      if (reply->type == ControlReply::Type::error) return self->refuse_on(*reply);
+      self->trouble.clear();
+      self->refused_tries = 0;
+      spdlog::info("the control connection logged in with the new admin password");
+    }));
+    if (!sent.has_error()) return;
+    trouble = sent.error().message();
+    wait_longer();
+  }
+
+  void refuse_on(const ControlReply& reply) {
+    trouble = refused(reply.text) + ". The connection that is there goes on";
+    if (refused_tries == 0) spdlog::error("{}", trouble);
+    wait_longer();
+  }
+
+  void wait_longer() {
+    refused_wait = std::min(1 << std::min(refused_tries, 5), kLongestRefused);
+    ++refused_tries;
   }
 
   // --- keeping it alive
@@ -137,6 +201,7 @@ struct Control::State : std::enable_shared_from_this<Control::State> {
     if (phase == Phase::stopped || phase == Phase::down) return;
     drop();
     phase = Phase::down;
+    trouble = reason;
     const milliseconds wait = backoff + milliseconds(std::uniform_int_distribution<int>(
                                             0, static_cast<int>(backoff.count() / 2))(random));
     backoff = std::min(backoff * 2, kLongestBackoff);
@@ -152,6 +217,7 @@ struct Control::State : std::enable_shared_from_this<Control::State> {
   void drop() {
     ++epoch;
     timer.cancel();
+    file_timer.cancel();
     connecting.reset();
     waits.reset();
     stream.reset();
@@ -170,12 +236,19 @@ struct Control::State : std::enable_shared_from_this<Control::State> {
 
   void request(const std::vector<std::string>& argv, Call one) {
     if (phase == Phase::up) {
+      count(argv);
       const std::vector<std::string_view> views(argv.begin(), argv.end());
       return send(views, std::move(one));
     }
     asio::post(io, [one = std::move(one)] {
       fail(one, Error(Errc::unavailable, "there is no control connection to Redis"));
     });
+  }
+
+  void count(const std::vector<std::string>& argv) {
+    if (argv.size() < 2 || argv[0] != "ACL") return;
+    acl_calls.setuser += argv[1] == "SETUSER" ? 1U : 0U;
+    acl_calls.deluser += argv[1] == "DELUSER" ? 1U : 0U;
   }
 
   // --- bytes
@@ -285,8 +358,14 @@ struct Control::State : std::enable_shared_from_this<Control::State> {
   void deliver(const Call& one, const std::string& frame) {
     if (const auto* raw = std::get_if<RawDone>(&one)) return (*raw)(frame);
     auto reply = reader.parse(frame);
-    const bool bad = reply.has_error();
-    const std::string reason = bad ? reply.error().message() : std::string();
+    // NOAUTH: the admin user was made anew without this connection's being asked. Another login
+    // tells whether it may go on.
+    const bool stranger = !reply.has_error() && reply->type == ControlReply::Type::error &&
+                          reply->text.starts_with("NOAUTH") && phase == Phase::up;
+    const bool bad = reply.has_error() || stranger;
+    const std::string reason = reply.has_error() ? reply.error().message()
+                               : stranger        ? "Redis: " + reply->text
+                                                 : std::string();
     const std::uint64_t mine = epoch;
     std::get<Done>(one)(std::move(reply));
     if (bad && epoch == mine) lose(reason);
@@ -294,7 +373,11 @@ struct Control::State : std::enable_shared_from_this<Control::State> {
 
   asio::io_context& io;
   UpstreamConfig config;
-  asio::steady_timer timer;
+  asio::steady_timer timer, file_timer;
+  FileStamp stamp;  // of the password file when it was read last
+  std::string trouble = "not connected yet";
+  int refused_wait = 0, refused_tries = 0;
+  AclCalls acl_calls;
   std::function<void()> on_up;
   std::function<void(const std::string&)> on_down;
   Phase phase = Phase::stopped;
@@ -346,6 +429,12 @@ void Control::call(const std::vector<std::string>& argv, Done done) {
 void Control::call_raw(const std::vector<std::string>& argv, RawDone done) {
   state_->request(argv, Call(std::move(done)));
 }
+
+void Control::reconnect(const std::string& why) { state_->lose(why); }
+
+const std::string& Control::trouble() const { return state_->trouble; }
+
+Control::AclCalls Control::acl_calls() const { return state_->acl_calls; }
 
 bool Control::up() const { return state_->phase == State::Phase::up; }
 

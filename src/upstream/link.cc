@@ -75,6 +75,9 @@ void Link::connected(Result<std::unique_ptr<net::Stream>> stream) {
 void Link::log_in() {
   state_ = State::login;
   ++login_tries_;
+  login_since_ = std::chrono::steady_clock::now();
+  const Secret* newest = settings_.password ? settings_.password(key_.user) : nullptr;
+  if (newest != nullptr) password_ = *newest;
   std::string& out = login_.encode_into();
   // Its answer tells the connection's id, in both protocols.
   const std::string_view protocol = key_.protocol == resp::Protocol::resp3 ? "3" : "2";
@@ -126,6 +129,14 @@ void Link::on_reply(const Awaiting& awaiting, const ReplyPart& part) {
 }
 
 void Link::on_lost(const Awaiting&, bool) {}
+
+// While a repair is under way the wait is not Redis's fault, and has a bound of its own.
+void Link::mind_login(std::chrono::steady_clock::time_point now) {
+  if (state_ != State::login || repairs_ > 0 || now - login_since_ < settings_.login_timeout)
+    return;
+  spdlog::warn("upstream {}: no answer to the login of a leased user", node_);
+  close("login unanswered");
+}
 
 std::string& Link::encode_into() { return pipeline_.encode_into(); }
 
@@ -198,6 +209,7 @@ void Link::on_readable() {
     if (result.status == net::IoStatus::want_read || result.status == net::IoStatus::want_write)
       break;
     if (result.status != net::IoStatus::ok) {
+      if (state_ == State::up && settings_.cut) settings_.cut(key_.user);
       close("closed by Redis");
       return;
     }

@@ -100,7 +100,12 @@ void Pool::close_user(const std::string& user) {
   for (Link* link : links) link->close("lease ended");
 }
 
+void Pool::move_on() {
+  for (auto& [pointer, link] : all_) link->retire();
+}
+
 void Pool::tick(std::chrono::steady_clock::time_point now) {
+  for (auto& [pointer, link] : all_) link->mind_login(now);
   for (auto& [key, free] : idle_) {
     for (const Idle& idle : free) {
       if (now - idle.since > kIdleFor) idle.link->close("idle");

@@ -76,6 +76,10 @@ class ChaosRedis {
   void hold_requests(bool on) {
     on_thread([=, this] { hold_requests_ = on; });
   }
+  // New connections lead to another server, as after a failover; those that are there stay.
+  void lead_to(std::uint16_t target) {
+    on_thread([=, this] { target_ = target; });
+  }
   void kill_links() {
     on_thread([this] {
       for (auto& link : links_) {

@@ -43,10 +43,16 @@ class LeaseClient {
   // inside the call.
   void allow_literal_channel(const std::string& user, const std::string& pattern,
                              std::function<void(Result<>)> done);
-  void repair(const std::string& user, std::function<void(Result<>)> done);
   // Those leases end, see LeaseService::revoke(): whoever holds one keeps it until it is released,
   // whoever asks next gets another. Empty texts match nothing.
   void forget(std::string_view principal, std::string_view user);
+  void repair(const std::string& user, Refusal refusal, std::function<void(Result<>)> done);
+  // The password that new connections of a held user log in with; null when nobody holds it.
+  [[nodiscard]] const Secret* password(const std::string& user) const;
+  // The lease has another password from now on.
+  void renewed(const LeasePtr& lease);
+  // Redis ended a connection of a leased user: the service looks at once what became of the users.
+  void look();
   // Gives back everything that is held or lingers; what is under way is given back when it arrives.
   void close();
 

@@ -18,6 +18,8 @@ struct UpstreamConfig {
   std::string admin_user;
   std::function<Result<Secret>()>
       admin_password;  // read anew at each control connection (file, environment, command)
+  // Where that is a file: it is looked at every second, and a new password is logged in with.
+  std::string admin_password_file = {};
   std::chrono::milliseconds connect_timeout{3000};
 };
 

@@ -24,9 +24,11 @@ struct ControlReply {
   std::vector<ControlReply> elements;
 };
 
-// Keeps one connection up: logs in as the admin user, reconnects with back-off (50 ms .. 2 s,
-// jitter). Calls are pipelined in order. A call made while down fails at once with
-// Errc::unavailable; calls in flight when the link dies fail with Errc::closed.
+// Keeps one connection up: logs in as the admin user, reconnects with back-off (50 .. 400 ms,
+// jitter: who is back within a second shall be found within a second). When the admin password has
+// changed in its file, logs in once more on the same connection. Calls are pipelined in order. A
+// call made while down fails at once with Errc::unavailable; calls in flight when the link dies
+// fail with Errc::closed.
 class Control {
  public:
   using Done = std::function<void(Result<ControlReply>)>;
@@ -41,6 +43,16 @@ class Control {
   void call_raw(const std::vector<std::string>& argv,
                 std::function<void(Result<std::string>)> done);
   [[nodiscard]] bool up() const;
+  // Closes the connection and makes another: the address may lead elsewhere now.
+  void reconnect(const std::string& why);
+  // Why it is not up, or what is wrong although it is: for people, without a secret. Empty = fine.
+  [[nodiscard]] const std::string& trouble() const;
+
+  // How many commands that change users were sent, by all who call.
+  struct AclCalls {
+    std::uint64_t setuser = 0, deluser = 0;
+  };
+  [[nodiscard]] AclCalls acl_calls() const;
 
  private:
   struct State;

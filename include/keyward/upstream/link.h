@@ -37,6 +37,12 @@ struct LinkSettings {
   // Called when Redis refuses the user's password: someone deleted the user, or Redis restarted.
   // `done(true)` = it exists again.
   std::function<void(const std::string& user, std::function<void(bool)> done)> repair;
+  // The password that the user has now: it may have been replaced since a session got its lease.
+  // Null: not known.
+  std::function<const Secret*(const std::string& user)> password = {};
+  // Redis ended a connection that was logged in: that user, or all, may be gone.
+  std::function<void(const std::string& user)> cut = {};
+  std::chrono::milliseconds login_timeout{5000};  // of a Redis that accepts and says nothing
 };
 
 // Gets every frame of a link in relay use, answers and messages alike.
@@ -109,6 +115,8 @@ class Link final : public net::Turn::Member, private net::Stream::User, private 
   void held_by(LinkHolder* holder) { holder_ = holder; }
 
   void close(const char* why);
+  // Closes the link when Redis has not answered the login in time. Called once a second.
+  void mind_login(std::chrono::steady_clock::time_point now);
   // Nothing refers to it any more: may be destroyed.
   [[nodiscard]] bool reapable() const { return down() && repairs_ == 0; }
   [[nodiscard]] const std::string& node() const { return node_; }
@@ -153,6 +161,7 @@ class Link final : public net::Turn::Member, private net::Stream::User, private 
   std::vector<RoomWaiter*> room_waiters_;
   int repairs_ = 0;  // under way
   int login_tries_ = 0;
+  std::chrono::steady_clock::time_point login_since_{};
   bool paused_ = false, retired_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

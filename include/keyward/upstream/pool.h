@@ -54,7 +54,11 @@ class Pool {
   void close_user(const std::string& user);
   // Closes every link; whoever waits is told. Before the sessions go.
   void close_all();
-  // Closes exclusive links idle longer than a minute. Called once a second.
+  // What goes out from now on takes new links: each that is there ends when its last answer came.
+  // Watches and subscriptions end with theirs.
+  void move_on();
+  // Closes exclusive links idle longer than a minute, and those whose login Redis does not answer.
+  // Called once a second.
   void tick(std::chrono::steady_clock::time_point now);
 
   struct Counters {

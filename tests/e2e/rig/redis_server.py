@@ -8,6 +8,16 @@ from rig.resp import Client, RespError
 ADMIN_USER, ADMIN_PASSWORD = 'keyward-admin', 'admin-secret-of-the-test'
 
 
+class Admin(Client):
+    """KEYS shows what clients made, without the records that instances of Keyward keep for each other."""
+
+    def __call__(self, *words):
+        answer = super().__call__(*words)
+        if words[0] != 'KEYS' or not isinstance(answer, list) or 'fleet' in words[1]:
+            return answer
+        return [key for key in answer if not key.startswith(b'keyward:fleet:')]
+
+
 class RedisServer:
     def __init__(self, folder, authority=None, protected=True, options=()):
         self.folder = folder
@@ -40,11 +50,16 @@ class RedisServer:
 
     def admin(self):
         """A raw client that is logged in as the admin user."""
-        client = Client(socket.create_connection(('127.0.0.1', self.port), 10))
+        client = Admin(socket.create_connection(('127.0.0.1', self.port), 10))
         answer = client('AUTH', ADMIN_USER, ADMIN_PASSWORD)
         if isinstance(answer, RespError):
             raise answer
         return client
+
+    def keys(self):
+        """What clients made."""
+        with self.admin() as admin:
+            return admin('KEYS', '*')
 
     def leased_users(self):
         with self.admin() as admin:

@@ -29,10 +29,11 @@ TEST(AclUser, NameTellsInstanceAndIsStable) {
 }
 
 TEST(AclUser, SetuserForgetsWhatWasAndShowsOnlyTheHash) {
-  const Lease lease{"kw_x", new_password(), {}, {}, {}};
+  const auto one = std::make_shared<const Lease>(Lease{"kw_x", new_password(), {}, {}, {}});
+  const Lease& lease = *one;
   policy::AclRules rules;
   rules.tokens = {"-@all", "+psubscribe", "(~a +get)"};
-  const auto argv = setuser(lease, rules, {"x*", "y*"});
+  const auto argv = setuser({one}, rules, {"x*", "y*"});
   const std::vector<std::string> expected{
       "ACL",   "SETUSER",     "kw_x",
       "reset", "on",          "#" + hex(sha256(lease.password.reveal())),

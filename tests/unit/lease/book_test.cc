@@ -19,7 +19,9 @@ void run(LeaseBook::Calls calls) {
 // A book, the Redis it believes in, and everybody who asked for something.
 class Bench {
  public:
-  explicit Bench(LeaseBook::Rules rules = {}) : book(rules) {}
+  explicit Bench(LeaseBook::Rules rules = {}, LeaseBook::Renewed renewed = {}) : book(rules) {
+    book.tell_renewed(std::move(renewed));
+  }
 
   void acquire(const std::string& user) {
     ++asked;
@@ -199,10 +201,11 @@ TEST(LeaseBook, RepairsOnceForManyAskers) {
   bench.redis.clear();
   int repaired = 0;
   const auto done = [&repaired](const Result<>& result) { repaired += result.has_value() ? 1 : 0; };
-  for (int count = 0; count < 4; ++count) run(bench.book.repair("a", done, bench.now));
+  for (int count = 0; count < 4; ++count)
+    run(bench.book.repair("a", LeaseBook::Cause::repair, done, bench.now));
   bench.take();
   EXPECT_EQ(bench.pipeline.front().kind, Kind::remake);
-  run(bench.book.repair("a", done, bench.now));
+  run(bench.book.repair("a", LeaseBook::Cause::repair, done, bench.now));
   bench.serve();
   EXPECT_EQ(repaired, 5);
   EXPECT_EQ(bench.redis["a"], "1") << "holders know the old password";
@@ -292,8 +295,8 @@ TEST(LeaseBook, AgreesWithAModelUnderRandomInterleavings) {
           if (!bench.holders.empty()) {
             ++repairs;
             run(bench.book.repair(
-                bench.holders.begin()->first, [&repaired](const Result<>&) { ++repaired; },
-                bench.now));
+                bench.holders.begin()->first, LeaseBook::Cause::repair,
+                [&repaired](const Result<>&) { ++repaired; }, bench.now));
           }
           break;
         default:
@@ -339,6 +342,96 @@ TEST(LeaseBook, RemovesEverythingAtTheEnd) {
   bench.settle();
   EXPECT_TRUE(bench.redis.empty());
   EXPECT_EQ(bench.book.size(), 0U);
+}
+
+// --- passwords
+
+TEST(LeaseBook, ANewPasswordHoldsBesideTheOldOneForAWhile) {
+  std::vector<LeasePtr> renewed;
+  Bench bench({.rotate_every = 1h, .overlap = 30s},
+              [&](const LeasePtr& lease) { renewed.push_back(lease); });
+  bench.acquire("a");
+  bench.settle();
+  const LeasePtr first = bench.book.find("a")->lease;
+  bench.now += 59min;
+  bench.book.rotate(bench.now);
+  EXPECT_FALSE(bench.book.take_work()) << "young enough";
+  bench.now += 1min;
+  bench.book.rotate(bench.now);
+  bench.take();
+  ASSERT_EQ(bench.pipeline.size(), 1U);
+  EXPECT_EQ(LeaseBook::valid(*bench.book.find("a")).size(), 2U);
+  EXPECT_EQ(bench.book.find("a")->lease, first) << "until Redis has the new one";
+  bench.serve();
+  ASSERT_EQ(renewed.size(), 1U);
+  EXPECT_EQ(bench.book.find("a")->lease, renewed[0]);
+  EXPECT_NE(renewed[0]->password.reveal(), first->password.reveal());
+  EXPECT_EQ(LeaseBook::valid(*bench.book.find("a")), (std::vector<LeasePtr>{renewed[0], first}));
+  bench.acquire("a");
+  EXPECT_EQ(bench.last, renewed[0]);
+  bench.now += 29s;
+  bench.book.rotate(bench.now);
+  EXPECT_FALSE(bench.book.take_work());
+  bench.now += 1s;
+  bench.book.rotate(bench.now);
+  EXPECT_EQ(LeaseBook::valid(*bench.book.find("a")).size(), 1U);
+  bench.settle();
+  EXPECT_EQ(renewed.size(), 1U);
+}
+
+TEST(LeaseBook, ALostRotationIsTriedAgainAndARefusedOneGivenUp) {
+  std::vector<LeasePtr> renewed;
+  Bench bench({.rotate_every = 1h, .overlap = 30s},
+              [&](const LeasePtr& lease) { renewed.push_back(lease); });
+  bench.acquire("a");
+  bench.settle();
+  const LeasePtr first = bench.book.find("a")->lease;
+  bench.now += 1h;
+  bench.book.rotate(bench.now);
+  const auto work = bench.book.take_work();
+  ASSERT_TRUE(work);
+  const LeasePtr next = bench.book.find("a")->sent_next;
+  bench.book.lost("a");
+  EXPECT_EQ(bench.book.find("a")->lease, first);
+  ASSERT_TRUE(bench.book.take_work());
+  EXPECT_EQ(bench.book.find("a")->sent_next, next) << "the same once more";
+  run(bench.book.failed("a", Error(Errc::internal, "no")));
+  EXPECT_EQ(bench.book.find("a")->lease, first);
+  EXPECT_EQ(LeaseBook::valid(*bench.book.find("a")).size(), 1U);
+  EXPECT_TRUE(renewed.empty());
+}
+
+TEST(LeaseBook, UsersOfOthersTakeRoom) {
+  Bench bench({.max_users = 3});
+  bench.book.set_others(2);
+  bench.acquire("a");
+  bench.settle();
+  bench.acquire("b");
+  EXPECT_EQ(bench.refused, 1);
+  bench.release("a");
+  bench.acquire("b");
+  bench.settle();
+  EXPECT_EQ(bench.holders.count("b"), 1U) << "the idle one made room";
+}
+
+TEST(LeaseBook, AStrangeRedisGetsEveryUserAnew) {
+  Bench bench;
+  bench.acquire("a");
+  bench.acquire("b");
+  bench.acquire("c");
+  bench.settle();
+  bench.release("c");
+  const auto vanished = bench.book.reconcile({"a"}, true);
+  ASSERT_EQ(vanished.size(), 1U);
+  EXPECT_EQ(vanished[0]->user, "c") << "nobody holds it";
+  std::set<std::string> made;
+  while (const auto work = bench.book.take_work()) {
+    EXPECT_EQ(work->kind, Kind::remake);
+    made.insert(work->user);
+  }
+  EXPECT_EQ(made, (std::set<std::string>{"a", "b"}));
+  EXPECT_EQ(bench.book.find("a")->sent_cause, LeaseBook::Cause::confirm);
+  EXPECT_EQ(bench.book.find("b")->sent_cause, LeaseBook::Cause::recreate);
 }
 
 }  // namespace

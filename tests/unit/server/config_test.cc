@@ -105,7 +105,7 @@ user_placeholders: [oidc, token]
 policies: policies/
 audit: {directory: audit/}
 admin: {listen: "127.0.0.1:0"}
-lease: {linger: 2s, max_users: 7}
+lease: {linger: 2s, max_users: 7, rotate_every: 6h, period: 3s}
 limits: {connections: 5, failed_logins_per_minute: 6, handshake_deadline: 1s, login_deadline: 2s, stall_deadline: 3s,
   expiry_grace: 4s, expiry_jitter: 1s, drain_deadline: 5s, output_buffer: 1MiB, inflight: 9, transaction_bytes: 2MiB, filtered_answer: 4MiB,
   max_request: 3MiB, stream_above: 64KiB}
@@ -139,6 +139,8 @@ pid_file: keyward.pid
   EXPECT_THAT(issuer.required_claims, ElementsAre(testing::Pair("tid", "42")));
   EXPECT_EQ(config->lease.linger, 2s);
   EXPECT_EQ(config->lease.max_users, 7U);
+  EXPECT_EQ(config->lease.rotate_every, 6h);
+  EXPECT_EQ(config->lease.period, 3s);
   EXPECT_EQ(config->limits.connections, 5U);
   EXPECT_EQ(config->limits.failed_logins_per_minute, 6U);
   EXPECT_EQ(config->limits.handshake_deadline, 1s);
