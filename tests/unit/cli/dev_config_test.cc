@@ -10,6 +10,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -152,7 +153,9 @@ TEST(RedisConfiguration, ClosesTheServerAndHidesThePassword) {
   EXPECT_THAT(text, HasSubstr("user default off\n"));
   EXPECT_THAT(text, HasSubstr("bind 127.0.0.1\n"));
   EXPECT_THAT(text, Not(HasSubstr("+@")));
-  EXPECT_THAT(text, Not(HasSubstr("~")));
+  // Of the keys only those of the fleet.
+  EXPECT_THAT(text, HasSubstr(" ~keyward:fleet:* "));
+  EXPECT_EQ(std::count(text.begin(), text.end(), '~'), 1);
 }
 
 }  // namespace
