@@ -5,7 +5,7 @@
 #include "admin/policy_api.h"
 #include "admin/revocations_api.h"
 
-#include <openssl/crypto.h>
+#include "keyward/base/same_secret.h"
 
 #include <algorithm>
 #include <optional>
@@ -28,10 +28,7 @@ bool names_loopback(std::string_view host) {
 bool holds_token(std::string_view authorization, const Secret& token) {
   constexpr std::string_view kBearer = "Bearer ";
   if (!authorization.starts_with(kBearer)) return false;
-  const std::string_view given = authorization.substr(kBearer.size());
-  const std::string_view wanted = token.reveal();
-  return given.size() == wanted.size() &&
-         CRYPTO_memcmp(given.data(), wanted.data(), wanted.size()) == 0;
+  return same_secret(authorization.substr(kBearer.size()), token.reveal());
 }
 
 // Without a token whoever reaches the loopback address may ask, but no web page: those cannot set

@@ -3,8 +3,7 @@
 
 #include "keyward/agent/dialogue.h"
 #include "keyward/base/ascii.h"
-
-#include <openssl/crypto.h>
+#include "keyward/base/same_secret.h"
 
 #include <algorithm>
 #include <array>
@@ -133,8 +132,7 @@ Dialogue::Step Dialogue::pass(std::string_view raw, Expected expected) {
 
 bool Dialogue::right_password(std::string_view text) const {
   if (!rules_.password) return true;
-  const std::string_view right = rules_.password->reveal();
-  return text.size() == right.size() && CRYPTO_memcmp(text.data(), right.data(), right.size()) == 0;
+  return same_secret(text, rules_.password->reveal());
 }
 
 // When the part of a wait that begins now is to end: a tenth of what is left of the session remains

@@ -2,8 +2,7 @@
 
 #include "keyward/base/hash.h"
 #include "keyward/base/log.h"
-
-#include <openssl/crypto.h>
+#include "keyward/base/same_secret.h"
 
 #include <algorithm>
 #include <cstring>
@@ -14,10 +13,6 @@ namespace keyward::agent {
 namespace {
 
 using std::chrono::microseconds;
-
-bool same(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
-}
 
 constexpr microseconds kGlance = std::chrono::seconds(1),
                        kQuickGlance = std::chrono::milliseconds(50);
@@ -118,7 +113,7 @@ void TokenKeeper::take(Result<Token> token) {
   schedule_.fetched(*token, wall, clock_.mono());
   expires_ = token->expires;
   ends_ = expires_ ? clock_.mono() + (*expires_ - wall) : MonoTime::max();
-  if (token_ && same(token_->reveal(), token->value.reveal())) return;
+  if (token_ && same_secret(token_->reveal(), token->value.reveal())) return;
   ++fetched_;
   token_ = std::make_shared<const Secret>(std::move(token->value));
   on_token_();

@@ -9,10 +9,9 @@
 #include "identity/verdict_cache.h"
 
 #include "keyward/base/hash.h"
+#include "keyward/base/same_secret.h"
 #include "keyward/identity/jwks.h"
 #include "keyward/identity/vended_password.h"
-
-#include <openssl/crypto.h>
 
 #include <algorithm>
 #include <map>
@@ -53,9 +52,7 @@ bool user_agrees(std::string_view user, const Principal& principal, const Issuer
 bool certificate_agrees(const Principal& principal, const Digest* certificate) {
   if (principal.bound_to.empty()) return true;
   if (certificate == nullptr) return false;
-  const std::string shown = hex(*certificate);
-  return shown.size() == principal.bound_to.size() &&
-         CRYPTO_memcmp(shown.data(), principal.bound_to.data(), shown.size()) == 0;
+  return same_secret(hex(*certificate), principal.bound_to);
 }
 
 }  // namespace

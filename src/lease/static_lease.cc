@@ -2,6 +2,7 @@
 #include "lease/service_state.h"
 
 #include "keyward/base/log.h"
+#include "keyward/base/same_secret.h"
 
 namespace keyward::lease {
 
@@ -21,8 +22,8 @@ void LeaseService::State::give_static(const policy::Grants& grants, Done done) {
   if (!password) return post({[done = std::move(done), why = password.error()] { done(why); }});
   LeasePtr lease = std::make_shared<const Lease>(Lease{
       config.static_user, std::move(*password), grants.rights_id(), {}, grants.policy_version()});
-  const bool another =
-      static_lease != nullptr && static_lease->password.reveal() != lease->password.reveal();
+  const bool another = static_lease != nullptr &&
+                       !same_secret(static_lease->password.reveal(), lease->password.reveal());
   static_lease = lease;
   if (another) {
     static_since = clock.mono();
@@ -39,8 +40,8 @@ void LeaseService::State::repair_static(const std::function<void(Result<>)>& don
   constexpr std::chrono::seconds kJustNow{3};
   const MonoTime now = clock.mono();
   if (static_lease != nullptr && static_since + kJustNow > now) return post({[done] { done({}); }});
-  const bool another =
-      password && static_lease != nullptr && password->reveal() != static_lease->password.reveal();
+  const bool another = password && static_lease != nullptr &&
+                       !same_secret(password->reveal(), static_lease->password.reveal());
   if (!another) {
     spdlog::error(
         "Redis refuses the password of the static user {}; it is read again when a connection asks "

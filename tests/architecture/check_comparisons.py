@@ -54,7 +54,7 @@ def look(path, name):
         if re.search(r'\bmemcmp\s*\(', bare) and name not in PUBLIC_MEMCMP:
             found.append(f'{name}:{line}: memcmp: CRYPTO_memcmp where either side is secret')
         if compared('|'.join([r'\b[\w.>-]*\breveal\(\)', *(rf'\b{word}\b' for word in tainted)])).search(bare):
-            found.append(f'{name}:{line}: a secret is compared: CRYPTO_memcmp on equal lengths')
+            found.append(f'{name}:{line}: a secret is compared: same_secret() or CRYPTO_memcmp on equal lengths')
     return found
 
 
