@@ -18,6 +18,7 @@ namespace keyward::proxy {
 namespace {
 
 constexpr std::uint32_t kHandshakesPerTurn = 4;
+constexpr std::chrono::seconds kLastAnswers{1};
 
 }  // namespace
 
@@ -174,6 +175,7 @@ void Shard::tick() {
     turn_.add(net::Phase::journal, *journal_member_);
   publish_gauges();
   if (draining_ && now > drain_until_) close_sessions();
+  if (now > answers_until_) pool_.close_all();
 }
 
 void Shard::publish_gauges() {
@@ -189,7 +191,9 @@ void Shard::publish_gauges() {
   metrics_.audit_healthy.set(journal_->healthy() ? 1 : 0);
 }
 
+// What is on its way to Redis is waited for a little longer, for the sake of its record.
 void Shard::close_sessions() {
+  answers_until_ = std::min(answers_until_, clock().mono() + kLastAnswers);
   for (auto& [pointer, session] : sessions_) session->close(EndedBy::shutdown, "shutting down");
 }
 

@@ -317,6 +317,21 @@ TEST_F(Upstream, ALoginThatRedisDoesNotAnswerHasADeadline) {
   EXPECT_EQ(rig.records("app:k", "not_executed").size(), 1U);
 }
 
+// A command that Redis took and never answers is not waited for beyond the deadline of the drain.
+TEST_F(Upstream, SilentRedisDoesNotHoldUpTheEnd) {
+  RawClient client = rig.client();
+  ASSERT_EQ(client.call({"SET", "app:k", "v"}), "+OK\r\n");
+  rig.chaos().hold_replies(true);
+  ASSERT_TRUE(client.send({"SET", "app:k", "w"}));
+  std::this_thread::sleep_for(200ms);
+  const auto begun = std::chrono::steady_clock::now();
+  rig.stop();
+  EXPECT_LE(std::chrono::steady_clock::now() - begun, 20s);
+  EXPECT_EQ(client.read_to_end(), "");
+  EXPECT_EQ(rig.records("app:k", "unknown").size(), 1U);
+  rig.expect_whole_trail();
+}
+
 // What is not recorded by itself, and what Redis logs of it.
 TEST_F(Tripwire, RefusedReadsAreDriftAndSoIsWhatAclLogSays) {
   RawClient client = rig.client();

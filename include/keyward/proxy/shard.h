@@ -217,6 +217,7 @@ class Shard {
   boost::asio::steady_timer timer_;
   std::function<void()> drained_;
   MonoTime drain_until_{};
+  MonoTime answers_until_ = MonoTime::max();  // then links that still owe some are closed
   bool draining_ = false;
 };
 
