@@ -108,9 +108,17 @@ class ProxyRig {
     std::filesystem::create_directories(dir_.file("policies"));
     write_policy(policy);
     if (!key_.save_public_jwks(dir_.file("jwks.json"))) throw std::runtime_error("jwks");
-    config_ = config();
-    if (change) change(config_);
-    start();
+    // Another test may have taken a port that was free a moment ago.
+    for (int tries = 1;; ++tries) {
+      config_ = config();
+      if (change) change(config_);
+      try {
+        start();
+        return;
+      } catch (const std::runtime_error& error) {
+        if (tries == 5 || std::string(error.what()).find("in use") == std::string::npos) throw;
+      }
+    }
   }
   ~ProxyRig() { stop(); }
 
