@@ -43,7 +43,8 @@ def folder(tmp_path_factory):
 def day(folder, authority, issuer, issuer_config, redis_shared):
     """A small day's work, and the trail of it."""
     from rig.keyward import Keyward
-    server = Keyward(folder / 'server', authority, redis_shared, [issuer_config], {'e2e.yaml': WIDE}).start()
+    server = Keyward(folder / 'server', authority, redis_shared, [issuer_config], {'e2e.yaml': WIDE},
+                     more={'instance': 'tools'}).start()  # beside the shared one, on its Redis
     try:
         for who in ('alice', 'bob'):
             with server.login(issuer.token(who, ['app'])) as client:

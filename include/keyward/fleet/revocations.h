@@ -37,7 +37,7 @@ class Revocations {
   using Denials = std::shared_ptr<const identity::DenyList>;
   struct Config {
     std::string file;  // of this instance alone; empty = none
-    std::chrono::milliseconds every{100};
+    std::chrono::milliseconds every{250};
     std::size_t most = 10'000;
   };
   struct News {
