@@ -10,11 +10,7 @@ namespace keyward::proxy {
 // the client's next command must not come before this one: nothing else may be under way.
 void Session::keep_lone(std::string_view request) {
   const command::Kind kind = command_.info->kind;
-  if (in_flight_ == 0 && (kind == command::Kind::plain || kind == command::Kind::publish)) {
-    lone_.keep(request);
-  } else {
-    lone_.forget();
-  }
+  if (kind == command::Kind::plain || kind == command::Kind::publish) lone_.keep(request);
 }
 
 // True: the answer is not for the client.

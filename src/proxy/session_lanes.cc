@@ -52,8 +52,9 @@ Session::Step Session::forward(const policy::Permit& permit, Way& way, upstream:
   std::string& out = way.encode_into();
   const std::size_t begin = out.size();
   const std::uint32_t discard = write_judged(permit, out, place);
-  const bool shared = discard == 0 && !lent_ && !held_ && relay_ == nullptr;
-  keep_lone(shared ? std::string_view(out).substr(begin) : std::string_view());
+  lone_.forget();
+  if (in_flight_ == 0 && discard == 0 && !lent_ && !held_ && relay_ == nullptr)
+    keep_lone(std::string_view(out).substr(begin));
   way.expect(
       {.sink = this, .place = place, .tag = draft, .discard = discard, .shape = shape_for(permit)});
   if (command_.blocks) waits_.keep(command_.args);

@@ -24,10 +24,10 @@ void Session::synced() {
   wake();
 }
 
-// `strict`: that it is about to be sent is on the disk before it is. Recorded once, however often
-// the command is judged.
+// `strict`: that a change is about to be sent is on the disk before it is. Recorded once, however
+// often the command is judged.
 bool Session::intent_is_safe(const policy::Permit& permit) {
-  if (!command_.mutates || account_.durability() != audit::Durability::strict) return true;
+  if (account_.durability() != audit::Durability::strict) return true;
   if (intent_ == 0) intent_ = account_.intends(command_, permit, db_);
   if (shard_.receipt(audit::Durability::strict).covers(intent_)) return true;
   pause_ = Pause::sync;

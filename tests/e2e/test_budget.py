@@ -22,10 +22,10 @@ from rig.process import ROOT
 # Bounds: own 15 % more, all 30 % more, less than one allocation more a batch.
 INSTRUCTIONS = """
 load                               own        all    mallocs  tls mallocs
-pipelined SET                     6431      21205          0         0.25
-pipelined GET                     3294       4630          0         0.25
-single SET                        9621      37755          0            4
-single GET                        6177      21001          0            4
+pipelined SET                     6377      21149          0         0.25
+pipelined GET                     3244       4579          0         0.25
+single SET                        9599      37720          0            4
+single GET                        6172      21001          0            4
 denied GET                       15935      68259         19            4
 AUTH, token seen before          16101      91092          6            5
 connection with login            79541    2804453         21          697
