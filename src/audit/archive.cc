@@ -1,7 +1,7 @@
 #include "audit/archive.h"
 
-#include "audit/seekable.h"
-#include "audit/segment.h"
+#include "keyward/audit/seekable.h"
+#include "keyward/audit/segment.h"
 
 #include <algorithm>
 #include <array>

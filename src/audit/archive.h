@@ -1,9 +1,8 @@
 // What becomes of closed segments: compressed, and removed when they are old enough.
 #pragma once
 
-#include "audit/trail_files.h"
-
 #include "keyward/audit/retention.h"
+#include "keyward/audit/trail_files.h"
 #include "keyward/base/clock.h"
 #include "keyward/base/result.h"
 

@@ -1,8 +1,8 @@
 #include "audit/checkpoint.h"
 
 #include "audit/json_text.h"
-#include "audit/line_head.h"
 
+#include "keyward/audit/line_head.h"
 #include "keyward/base/hash.h"
 
 #include <boost/json.hpp>

@@ -2,9 +2,10 @@
 
 #include "audit/activity.h"
 #include "audit/json_text.h"
-#include "audit/line_head.h"
 #include "audit/ocsf.h"
 #include "audit/subject_json.h"
+
+#include "keyward/audit/line_head.h"
 
 #include <array>
 

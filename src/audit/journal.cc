@@ -5,13 +5,14 @@
 #include "audit/head.h"
 #include "audit/json_text.h"
 #include "audit/line_buffer.h"
-#include "audit/line_head.h"
 #include "audit/ocsf.h"
 #include "audit/previous_run.h"
 #include "audit/seal.h"
 #include "audit/stream_file.h"
 #include "audit/syncer.h"
-#include "audit/trail_files.h"
+
+#include "keyward/audit/line_head.h"
+#include "keyward/audit/trail_files.h"
 
 #include <algorithm>
 #include <atomic>

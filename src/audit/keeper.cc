@@ -5,11 +5,11 @@
 #include "audit/head.h"
 #include "audit/key_file.h"
 #include "audit/key_ring.h"
-#include "audit/line_head.h"
-#include "audit/line_reader.h"
 #include "audit/previous_run.h"
 #include "audit/stream_file.h"
 
+#include "keyward/audit/line_head.h"
+#include "keyward/audit/line_reader.h"
 #include "keyward/base/log.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-#include "audit/line_head.h"
+#include "keyward/audit/line_head.h"
 
 #include <algorithm>
 #include <charconv>

@@ -1,6 +1,6 @@
-#include "audit/line_reader.h"
+#include "keyward/audit/line_reader.h"
 
-#include "audit/line_head.h"
+#include "keyward/audit/line_head.h"
 
 #include <algorithm>
 #include <cstring>

@@ -1,8 +1,8 @@
 #include "keyward/audit/lines.h"
 
-#include "audit/line_reader.h"
-#include "audit/segment.h"
-#include "audit/trail_files.h"
+#include "keyward/audit/line_reader.h"
+#include "keyward/audit/segment.h"
+#include "keyward/audit/trail_files.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -13,12 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Source {
-  std::string path;
-  std::uint64_t size = 0;
-};
-
-Result<> add_file(const std::string& path, std::vector<Source>& out) {
+Result<> add_file(const std::string& path, std::vector<TrailSource>& out) {
   const auto segment = Segment::open(path);
   if (!segment) return segment.error();
   out.push_back({path, segment->size()});
@@ -31,7 +26,7 @@ bool may_be_segment(const fs::path& path) {
 }
 
 // A folder of copies may hold files under other names: any *.jsonl will do there.
-Result<> add_folder(const std::string& path, std::vector<Source>& out) {
+Result<> add_folder(const std::string& path, std::vector<TrailSource>& out) {
   auto listed = list_trail(path);
   if (!listed) return listed.error();
   std::vector<std::string> names;
@@ -53,8 +48,19 @@ Result<> add_folder(const std::string& path, std::vector<Source>& out) {
 
 }  // namespace
 
+Result<std::vector<TrailSource>> list_sources(const std::vector<std::string>& paths) {
+  std::vector<TrailSource> sources;
+  for (const std::string& path : paths) {
+    std::error_code code;
+    const bool folder = fs::is_directory(path, code);
+    auto added = folder ? add_folder(path, sources) : add_file(path, sources);
+    if (!added) return added.error();
+  }
+  return sources;
+}
+
 struct TrailLines::State {
-  std::vector<Source> sources;
+  std::vector<TrailSource> sources;
   Progress progress;
   std::uint64_t total = 0, done = 0;
   std::size_t opened = 0;
@@ -65,7 +71,7 @@ struct TrailLines::State {
   bool open_next() {
     reader.reset();
     if (opened == sources.size()) return false;
-    const Source& source = sources[opened++];
+    const TrailSource& source = sources[opened++];
     auto from = Segment::open(source.path);
     if (!from) {
       failed.push_back(from.error().message());
@@ -86,15 +92,12 @@ TrailLines& TrailLines::operator=(TrailLines&&) noexcept = default;
 TrailLines::~TrailLines() = default;
 
 Result<TrailLines> TrailLines::open(const std::vector<std::string>& paths, Progress progress) {
+  auto sources = list_sources(paths);
+  if (!sources) return sources.error();
   auto state = std::make_unique<State>();
   state->progress = std::move(progress);
-  for (const std::string& path : paths) {
-    std::error_code code;
-    const bool folder = fs::is_directory(path, code);
-    auto added = folder ? add_folder(path, state->sources) : add_file(path, state->sources);
-    if (!added) return added.error();
-  }
-  for (const Source& source : state->sources) state->total += source.size;
+  state->sources = *std::move(sources);
+  for (const TrailSource& source : state->sources) state->total += source.size;
   return TrailLines(std::move(state));
 }
 

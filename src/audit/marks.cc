@@ -1,8 +1,9 @@
 #include "audit/marks.h"
 
-#include "audit/line_head.h"
-#include "audit/line_reader.h"
 #include "audit/parallel.h"
+
+#include "keyward/audit/line_head.h"
+#include "keyward/audit/line_reader.h"
 
 #include <algorithm>
 #include <fstream>

@@ -3,8 +3,8 @@
 
 #include "audit/checkpoint.h"
 #include "audit/key_ring.h"
-#include "audit/trail_files.h"
 
+#include "keyward/audit/trail_files.h"
 #include "keyward/audit/verify.h"
 
 #include <cstdint>

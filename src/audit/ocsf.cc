@@ -1,8 +1,9 @@
 #include "audit/ocsf.h"
 
 #include "audit/json_text.h"
-#include "audit/line_head.h"
 #include "audit/subject_json.h"
+
+#include "keyward/audit/line_head.h"
 
 #include <algorithm>
 #include <array>

@@ -1,8 +1,9 @@
 #include "audit/previous_run.h"
 
 #include "audit/json_text.h"
-#include "audit/line_head.h"
-#include "audit/segment.h"
+
+#include "keyward/audit/line_head.h"
+#include "keyward/audit/segment.h"
 
 #include <boost/json.hpp>
 

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "audit/chain.h"
-#include "audit/trail_files.h"
 
+#include "keyward/audit/trail_files.h"
 #include "keyward/base/result.h"
 
 #include <cstdint>

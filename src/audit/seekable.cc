@@ -1,4 +1,4 @@
-#include "audit/seekable.h"
+#include "keyward/audit/seekable.h"
 
 #include <cerrno>
 #include <memory>

@@ -1,4 +1,4 @@
-#include "audit/segment.h"
+#include "keyward/audit/segment.h"
 
 #include <algorithm>
 #include <cerrno>

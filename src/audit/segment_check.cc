@@ -1,6 +1,6 @@
 #include "audit/segment_check.h"
 
-#include "audit/line_head.h"
+#include "keyward/audit/line_head.h"
 
 #include <algorithm>
 

@@ -1,9 +1,8 @@
 #include "keyward/audit/tail.h"
 
-#include "audit/line_head.h"
-#include "audit/segment.h"
-#include "audit/trail_files.h"
-
+#include "keyward/audit/line_head.h"
+#include "keyward/audit/segment.h"
+#include "keyward/audit/trail_files.h"
 #include "keyward/base/log.h"
 
 #include <boost/json.hpp>

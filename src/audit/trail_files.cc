@@ -1,6 +1,6 @@
-#include "audit/trail_files.h"
+#include "keyward/audit/trail_files.h"
 
-#include "audit/segment.h"
+#include "keyward/audit/segment.h"
 
 #include <algorithm>
 #include <charconv>

@@ -1,8 +1,9 @@
 #include "audit/walk.h"
 
-#include "audit/line_head.h"
 #include "audit/ocsf.h"
 #include "audit/seal.h"
+
+#include "keyward/audit/line_head.h"
 
 #include <boost/json.hpp>
 

@@ -3,12 +3,12 @@
 #pragma once
 
 #include "audit/chain.h"
-#include "audit/line_reader.h"
 #include "audit/marks.h"
 #include "audit/previous_run.h"
-#include "audit/segment.h"
-#include "audit/trail_files.h"
 
+#include "keyward/audit/line_reader.h"
+#include "keyward/audit/segment.h"
+#include "keyward/audit/trail_files.h"
 #include "keyward/audit/verify.h"
 
 #include <cstdint>

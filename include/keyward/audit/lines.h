@@ -16,11 +16,18 @@ namespace keyward::audit {
 // Called now and then with the bytes read so far and those there are.
 using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
+// A file of a trail, and how much text it holds now.
+struct TrailSource {
+  std::string path;
+  std::uint64_t size = 0;
+};
+// The files that `paths` mean: themselves, and every file of audit folders in its order. Errors: a
+// path that is not there, a folder without a trail.
+[[nodiscard]] Result<std::vector<TrailSource>> list_sources(const std::vector<std::string>& paths);
+
 class TrailLines {
  public:
-  // `paths`: files, and audit folders, of which every file of the trail is read in its order. Reads
-  // what the files hold now, in blocks: bounded memory. Errors: a path that is not there, a folder
-  // without a trail.
+  // Reads what the files of list_sources() hold now, in blocks: bounded memory. Errors: as there.
   [[nodiscard]] static Result<TrailLines> open(const std::vector<std::string>& paths,
                                                Progress progress = {});
   TrailLines(TrailLines&&) noexcept;

@@ -1,10 +1,10 @@
 // Ten thousand random edits of a trail with checkpoints: each is found, and named where it is.
-#include "audit/trail_files.h"
 #include "support/temp_dir.h"
 #include "unit/audit/sample.h"
 
 #include "keyward/audit/journal.h"
 #include "keyward/audit/keeper.h"
+#include "keyward/audit/trail_files.h"
 #include "keyward/audit/verify.h"
 
 #include <gtest/gtest.h>

@@ -1,10 +1,10 @@
 #include "keyward/audit/journal.h"
 
 #include "audit/chain.h"
-#include "audit/line_head.h"
 #include "support/temp_dir.h"
 #include "unit/audit/sample.h"
 
+#include "keyward/audit/line_head.h"
 #include "keyward/audit/verify.h"
 #include "keyward/base/hash.h"
 

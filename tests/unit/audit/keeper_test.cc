@@ -3,12 +3,12 @@
 
 #include "audit/checkpoint.h"
 #include "audit/key_ring.h"
-#include "audit/line_head.h"
-#include "audit/trail_files.h"
 #include "support/temp_dir.h"
 #include "unit/audit/sample.h"
 
+#include "keyward/audit/line_head.h"
 #include "keyward/audit/lines.h"
+#include "keyward/audit/trail_files.h"
 #include "keyward/audit/verify.h"
 #include "keyward/base/ed25519.h"
 

@@ -4,10 +4,10 @@
 #include "audit/checkpoint.h"
 #include "audit/data_record.h"
 #include "audit/json_text.h"
-#include "audit/line_head.h"
 #include "audit/previous_run.h"
 #include "unit/audit/sample.h"
 
+#include "keyward/audit/line_head.h"
 #include "keyward/base/hash.h"
 
 #include <boost/json.hpp>

@@ -2,13 +2,13 @@
 #include "audit/archive.h"
 #include "audit/chain.h"
 #include "audit/head.h"
-#include "audit/line_head.h"
-#include "audit/segment.h"
 #include "support/temp_dir.h"
 #include "unit/audit/sample.h"
 
 #include "keyward/audit/journal.h"
+#include "keyward/audit/line_head.h"
 #include "keyward/audit/lines.h"
+#include "keyward/audit/segment.h"
 #include "keyward/audit/tail.h"
 #include "keyward/audit/verify.h"
 

@@ -1,10 +1,10 @@
 #include "keyward/audit/tail.h"
 
-#include "audit/line_head.h"
 #include "support/temp_dir.h"
 #include "unit/audit/sample.h"
 
 #include "keyward/audit/journal.h"
+#include "keyward/audit/line_head.h"
 
 #include <boost/json.hpp>
 #include <gtest/gtest.h>

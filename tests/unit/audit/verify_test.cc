@@ -1,11 +1,11 @@
 #include "keyward/audit/verify.h"
 
-#include "audit/line_head.h"
-#include "audit/trail_files.h"
 #include "support/temp_dir.h"
 #include "unit/audit/sample.h"
 
 #include "keyward/audit/journal.h"
+#include "keyward/audit/line_head.h"
+#include "keyward/audit/trail_files.h"
 
 #include <gtest/gtest.h>
 

@@ -1,8 +1,7 @@
 // The text of a segment, plain or compressed, read at any place.
 #pragma once
 
-#include "audit/seekable.h"
-
+#include "keyward/audit/seekable.h"
 #include "keyward/base/descriptor.h"
 #include "keyward/base/result.h"
 

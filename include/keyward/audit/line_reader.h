@@ -1,7 +1,7 @@
 // Reads a segment line by line in large blocks, with bounded memory.
 #pragma once
 
-#include "audit/segment.h"
+#include "keyward/audit/segment.h"
 
 #include <cstddef>
 #include <cstdint>
