@@ -1,7 +1,7 @@
 #include "audit/data_record.h"
 
 #include "audit/activity.h"
-#include "audit/json_text.h"
+#include "keyward/audit/json_text.h"
 #include "audit/ocsf.h"
 #include "audit/subject_json.h"
 

@@ -3,7 +3,7 @@
 #include "audit/chain.h"
 #include "audit/data_record.h"
 #include "audit/head.h"
-#include "audit/json_text.h"
+#include "keyward/audit/json_text.h"
 #include "audit/line_buffer.h"
 #include "audit/ocsf.h"
 #include "audit/previous_run.h"

@@ -1,4 +1,4 @@
-#include "audit/json_text.h"
+#include "keyward/audit/json_text.h"
 
 #include "audit/eight_bytes.h"
 

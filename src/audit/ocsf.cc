@@ -1,6 +1,6 @@
 #include "audit/ocsf.h"
 
-#include "audit/json_text.h"
+#include "keyward/audit/json_text.h"
 #include "audit/subject_json.h"
 
 #include "keyward/audit/line_head.h"

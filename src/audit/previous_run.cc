@@ -1,6 +1,6 @@
 #include "audit/previous_run.h"
 
-#include "audit/json_text.h"
+#include "keyward/audit/json_text.h"
 
 #include "keyward/audit/line_head.h"
 #include "keyward/audit/segment.h"

@@ -3,7 +3,7 @@
 // into the trail.
 #pragma once
 
-#include "audit/json_text.h"
+#include "keyward/audit/json_text.h"
 
 #include "keyward/audit/request.h"
 

@@ -1,6 +1,6 @@
 #include "audit/subject_json.h"
 
-#include "audit/json_text.h"
+#include "keyward/audit/json_text.h"
 
 #include <algorithm>
 

@@ -3,7 +3,7 @@
 #include "audit/chain.h"
 #include "audit/checkpoint.h"
 #include "audit/data_record.h"
-#include "audit/json_text.h"
+#include "keyward/audit/json_text.h"
 #include "audit/previous_run.h"
 #include "unit/audit/sample.h"
 

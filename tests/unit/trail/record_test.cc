@@ -1,5 +1,6 @@
 #include "keyward/trail/record.h"
 
+#include "golden.h"
 #include "support/temp_dir.h"
 
 #include "keyward/trail/reader.h"
@@ -8,33 +9,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <filesystem>
 #include <fstream>
-#include <iterator>
-#include <mutex>
 
 namespace keyward::trail {
 namespace {
 
+using test::all_goldens;
+using test::golden;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-
-std::string golden(const std::string& name) {
-  std::ifstream file(std::string(KEYWARD_SOURCE_DIR) + "/tests/golden/audit/" + name + ".json");
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  while (text.ends_with('\n')) text.pop_back();
-  return text;
-}
-
-std::vector<std::string> all_goldens() {
-  std::vector<std::string> names;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(std::string(KEYWARD_SOURCE_DIR) + "/tests/golden/audit"))
-    names.push_back(entry.path().stem().string());
-  std::sort(names.begin(), names.end());
-  return names;
-}
 
 struct Parsed {
   explicit Parsed(std::string text) : line(std::move(text)) { ok = parser.parse(line, record); }
