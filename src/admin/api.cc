@@ -1,6 +1,7 @@
 #include "admin/api.h"
 
 #include "admin/answers.h"
+#include "admin/call_record.h"
 #include "admin/credentials_api.h"
 #include "admin/policy_api.h"
 #include "admin/revocations_api.h"
@@ -86,6 +87,7 @@ bool is_api(std::string_view target) { return path_of(target).starts_with("/v1/"
 
 void answer_api(const ApiRequest& request, const Sources& sources, std::function<void(Page)> done) {
   auto refused = refuse(request, sources);
+  done = recorded(request, sources, !refused, std::move(done));
   if (is_credentials(path_of(request.target)))
     return credentials(request, sources, std::move(refused), std::move(done));
   if (refused) return done(std::move(*refused));

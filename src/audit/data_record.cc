@@ -129,6 +129,7 @@ char* DataRecords::put_facts(char* at, const Event& event, const Place& place) c
   at = put(at, event.request == nullptr ? std::string_view{} : event.request->names());
   at = put_decision(at, event);
   at = put_objection(at, event);
+  if (event.repeated > 0) at = put_number(at, "repeated", event.repeated);
   return put_text(at, "detail", event.detail);
 }
 
@@ -160,6 +161,7 @@ char* DataRecords::write(char* at, const Event& event, const Place& place,
   at = put(at, activity_text(request.activity));
   at = put(at, R"(,"time":)");
   at = put(at, time / 1000);
+  at = put_repeats(at, event, time / 1000);
   at = put_text(at, "status_code", event.error_class);
   if (observed) at = put(at, R"(,"action_id":3,"disposition_id":17)");
   at = put_text(at, "status_detail",

@@ -387,7 +387,8 @@ std::uint64_t Journal::append(const Event& event) {
     ++state.counters.shed;
     return 0;
   }
-  if (event.kind == Kind::denial) ++state.counters.denied;
+  if (event.kind == Kind::denial)
+    state.counters.denied += std::max<std::uint64_t>(event.repeated, 1);
   const std::uint64_t ticket =
       about_data(event.kind) ? state.put_data(event) : state.put(event, {});
   if (event.subject != nullptr && event.subject->durability >= Durability::synced)

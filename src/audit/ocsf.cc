@@ -21,7 +21,7 @@ struct Shape {
   unsigned severity_id;
 };
 
-constexpr std::array<Shape, 23> kShapes{{
+constexpr std::array<Shape, 24> kShapes{{
     {"login", 3002, 3, 1, {}, 1},
     {"login_refused", 3002, 3, 1, {}, 3},
     {"session_end", 3002, 3, 2, {}, 1},
@@ -45,6 +45,7 @@ constexpr std::array<Shape, 23> kShapes{{
     {"credential_issue", 3001, 3, 1, {}, 1},
     {"credential_renew", 3001, 3, 99, "Renew", 1},
     {"credential_end", 3001, 3, 6, {}, 1},
+    {"admin_call", 6003, 6, 0, {}, 1},  // the event says which activity
 }};
 
 const Shape& shape_of(Kind kind) { return kShapes[static_cast<std::size_t>(kind)]; }
@@ -79,9 +80,10 @@ char* put_activity(char* at, const Event& event) {
   const Shape& shape = shape_of(event.kind);
   at = put(put(at, "\"class_uid\":"), std::uint64_t{shape.class_uid});
   at = put_number(at, "category_uid", shape.category_uid);
-  at = put_number(at, "activity_id", shape.activity_id);
+  const unsigned activity = event.activity != 0 ? event.activity : shape.activity_id;
+  at = put_number(at, "activity_id", activity);
   at = put_text(at, "activity_name", shape.activity_name);
-  at = put_number(at, "type_uid", std::uint64_t{shape.class_uid} * 100 + shape.activity_id);
+  at = put_number(at, "type_uid", std::uint64_t{shape.class_uid} * 100 + activity);
   return put_number(at, "severity_id", shape.severity_id);
 }
 
@@ -112,6 +114,15 @@ char* put_entity(char* at, const Event& event) {
   }
   at = put(at, R"(,"entity":{"type_id":99,"type":"Revocation")");
   return put(put_text(put_text(at, "uid", event.revocation), "name", event.detail), '}');
+}
+
+// Who called what, from where. type 2 Admin.
+char* put_call(char* at, const Event& event) {
+  at = put(at, R"(,"actor":{"user":{"type_id":2)");
+  at = put(put_text(at, "name", event.by), "}}");
+  at = put_bounded(put(at, R"(,"api":{"operation":")"), event.detail);
+  at = put(at, R"("})");
+  return put_source(at, subject_of(event));
 }
 
 // By the caption OCSF gives the protocol.
@@ -150,6 +161,13 @@ char* put_decision(char* at, const Event& event) {
   return put(at, '"');
 }
 
+char* put_repeats(char* at, const Event& event, std::uint64_t time_ms) {
+  if (event.repeated == 0) return at;
+  at = put_number(at, "count", event.repeated);
+  at = put_number(at, "start_time", milliseconds(event.repeated_since));
+  return put_number(at, "end_time", time_ms);
+}
+
 OcsfWriter::OcsfWriter(std::string_view instance, std::string_view stream,
                        std::string_view redis_label)
     : node_(redis_label) {
@@ -180,6 +198,7 @@ char* OcsfWriter::put_keyward(char* at, const Event& event, const Place& place,
   at = put_text(at, "request_id", event.request_id);
   at = put_decision(at, event);
   at = put_text(at, "reason", event.reason);
+  if (event.repeated > 0) at = put_number(at, "repeated", event.repeated);
   at = put_text(at, "detail", event.detail);
   at = put_text(at, "revocation", event.revocation);
   at = put_text(at, "by", event.by);
@@ -217,6 +236,8 @@ char* OcsfWriter::put_class(char* at, const Event& event) const {
       at = put_issuer(put(at, R"(,"actor":{"app_name":"Keyward")"), subject);
       at = put_session(put_user(put(at, "},"), subject), subject);
       return put_source(put_privileges(at, subject), subject);
+    case 6003:
+      return put_call(at, event);
     case 3004:
       return put_entity(put_actor_object(at, event), event);
     default:
@@ -229,6 +250,7 @@ char* OcsfWriter::write(char* at, const Event& event, const Place& place,
   at = put_keyward(at, event, place, extra);
   at = put_activity(at, event);
   at = put_number(at, "time", milliseconds(place.time));
+  at = put_repeats(at, event, milliseconds(place.time));
   at = put_status(at, event);
   at = put_metadata(at, event, place);
   return put(put_class(at, event), '}');

@@ -40,6 +40,9 @@ class OcsfWriter {
 // ,"grant":"...","rule":"file:line"
 [[nodiscard]] char* put_decision(char* at, const Event& event);
 
+// ,"count":N,"start_time":ms,"end_time":ms of a record that stands for several.
+[[nodiscard]] char* put_repeats(char* at, const Event& event, std::uint64_t time_ms);
+
 [[nodiscard]] std::string_view kind_name(Kind kind);
 [[nodiscard]] bool known_kind(std::string_view name);
 

@@ -2,6 +2,8 @@
 
 #include "audit/eight_bytes.h"
 
+#include "keyward/audit/name_hash.h"
+
 #include <algorithm>
 #include <array>
 
@@ -28,6 +30,22 @@ class Listed {
   std::span<const std::string_view> args_;
   std::span<const std::uint32_t> which_;
 };
+
+// The hashes of listed names: "hmac:" and hex digits, so that nothing in them needs escaping.
+char* put_hashes(char* at, std::string_view one, std::span<const std::string_view> args,
+                 std::span<const std::uint32_t> which, const NameHash& hash) {
+  const Listed names(args, which);
+  at = open_member(at, one, "s\":[");
+  for (std::size_t index = 0; index < names.size(); ++index) {
+    const HashedName shown = hash(names[index]);
+    at = put(at, index == 0 ? std::string_view("\"") : ",\"");
+    at = put(put(at, {shown.data(), shown.size()}), '"');
+  }
+  at = put(at, ']');
+  if (names.size() == which.size()) return at;
+  at = open_member(at, one, "_count\":");
+  return put(at, std::uint64_t{which.size()});
+}
 
 char* put_latin1_list(char* at, std::string_view one, std::uint32_t latin1) {
   at = open_member(at, one, "s_latin1\":[");
@@ -102,7 +120,11 @@ char* put_length(char* at, std::size_t size) {
   return put(at, size == 1 ? std::string_view(" byte>") : std::string_view(" bytes>"));
 }
 
-char* put_name(char* at, std::string_view name) {
+char* put_name(char* at, std::string_view name, const NameHash* hash) {
+  if (hash != nullptr) {
+    const HashedName hashed = (*hash)(name);
+    return put(at, {hashed.data(), hashed.size()});
+  }
   const std::string_view shown = cut(name, kNameLimit);
   at = bare(shown) ? put(at, shown) : put_quoted(at, shown);
   if (shown.size() == name.size()) return at;
@@ -135,8 +157,10 @@ std::uint64_t named_places(const RequestView& request) {
 }  // namespace
 
 Names put_names(char* at, std::string_view one, std::span<const std::string_view> args,
-                std::span<const std::uint32_t> which) {
+                std::span<const std::uint32_t> which, const NameHash* hash) {
   if (which.empty()) return {at, false};
+  if (hash != nullptr)
+    return {put_hashes(at, one, args, which, *hash), which.size() > kNamesListed};
   const Listed names(args, which);
   std::uint32_t latin1 = 0;
   bool any_cut = false;
@@ -169,6 +193,18 @@ char* put_calls(char* at, std::span<const std::string_view> calls) {
   return at;
 }
 
+char* put_script(char* at, const RequestView& request) {
+  const auto put_one = [&at](std::string_view name, std::string_view text) {
+    if (text.empty()) return;
+    at = put(put(put(at, ",\""), name), "\":\"");
+    at = put(escape(at, text.substr(0, kCommandLimit)).end, '"');
+  };
+  put_one("script_sha1", request.script_sha1);
+  put_one("function", request.function);
+  put_one("library", request.library);
+  return at;
+}
+
 char* put_query(char* at, const RequestView& request) {
   at = put(at, R"(,"query_info":{"name":")");
   at = escape(at, request.command.substr(0, kCommandLimit)).end;
@@ -184,7 +220,7 @@ char* put_query(char* at, const RequestView& request) {
     at = put(at, ' ');
     const std::string_view argument = request.args[index];
     const bool name = (named >> index & 1U) != 0;
-    at = name ? put_name(at, argument)
+    at = name ? put_name(at, argument, request.name_hash)
               : put_length(at, request.lengths.empty() ? argument.size() : request.lengths[index]);
   }
   if (end < count) {

@@ -6,7 +6,7 @@
 namespace keyward::audit {
 namespace {
 
-constexpr std::size_t kRoom = 2 * kNamesSize + kCallsSize + kQuerySize;
+constexpr std::size_t kRoom = 2 * kNamesSize + kCallsSize + kScriptSize + kQuerySize;
 
 }  // namespace
 
@@ -14,9 +14,9 @@ RequestPrinter::RequestPrinter() : scratch_(std::make_unique_for_overwrite<char[
 
 void RequestPrinter::print(const RequestView& request, RequestText& out) {
   char* const begin = scratch_.get();
-  const Names keys = put_names(begin, "key", request.args, request.keys);
-  const Names channels = put_names(keys.end, "channel", request.args, request.channels);
-  char* const named = put_calls(channels.end, request.calls);
+  const Names keys = put_names(begin, "key", request.args, request.keys, request.name_hash);
+  const Names channels = put_names(keys.end, "channel", request.args, request.channels, request.name_hash);
+  char* const named = put_script(put_calls(channels.end, request.calls), request);
   const char* const end = put_query(named, request);
   out.text.assign(begin, static_cast<std::size_t>(end - begin));
   out.names_size = static_cast<std::size_t>(named - begin);

@@ -2,6 +2,8 @@
 
 #include "keyward/audit/json_text.h"
 
+#include "keyward/audit/name_hash.h"
+
 #include <algorithm>
 
 namespace keyward::audit {
@@ -45,6 +47,8 @@ char* put_subject_fields(char* at, const Subject& subject) {
   at = put_text(at, "policy_version", subject.policy_version);
   at = put_text(at, "tls_version", subject.tls_version);
   at = put_text(at, "tls_cipher", subject.tls_cipher);
+  if (subject.name_hash != nullptr)
+    at = put_number(at, "names_key", std::uint64_t{subject.name_hash->version()});
   at = put_text(at, "client_name", subject.client_name);
   at = put_text(at, "client_library", subject.client_library);
   if (subject.groups.size() > kGroupsListed)

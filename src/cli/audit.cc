@@ -21,6 +21,7 @@ void add_audit(CLI::App& app, Chosen& chosen) {
   add_audit_verify(*verb, chosen);
   add_audit_tail(*verb, chosen);
   add_audit_key(*verb, chosen);
+  add_audit_key_hash(*verb, chosen);
 }
 
 }  // namespace keyward::cli

@@ -38,6 +38,7 @@ void add_audit(CLI::App& app, Chosen& chosen);  // verify, tail, key, rotate-key
 void add_audit_verify(CLI::App& audit, Chosen& chosen);
 void add_audit_tail(CLI::App& audit, Chosen& chosen);
 void add_audit_key(CLI::App& audit, Chosen& chosen);
+void add_audit_key_hash(CLI::App& audit, Chosen& chosen);
 void add_revoke(CLI::App& app, Chosen& chosen);
 void add_revocations(CLI::App& app, Chosen& chosen);
 void add_sessions(CLI::App& app, Chosen& chosen);

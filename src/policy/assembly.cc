@@ -199,6 +199,7 @@ Result<Parts> assemble(const std::vector<const GrantModel*>& grants,
     parts.safe_scripts.insert(parts.safe_scripts.end(), grant->safe_scripts.begin(),
                               grant->safe_scripts.end());
     parts.audit.reads = parts.audit.reads || grant->audit.reads;
+    parts.audit.hash_names = parts.audit.hash_names || grant->audit.hash_names;
     if (const auto level = grant->audit.durability) {
       parts.audit.durability = std::max(parts.audit.durability.value_or(*level), *level);
     } else {
@@ -289,6 +290,7 @@ std::string rights_id(const Parts& parts, const Catalog& catalog) {
   append(all, std::to_string(parts.limits.pipeline));
   append(all, std::to_string(parts.limits.output_buffer));
   append(all, parts.audit.reads ? "reads" : "");
+  append(all, parts.audit.hash_names ? "hmac" : "");
   const auto level = parts.audit.durability;
   append(all, level ? audit::name(*level) : std::string_view());
   append(all, parts.audit.by_default ? "by default" : "");

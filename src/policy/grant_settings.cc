@@ -151,11 +151,14 @@ void read_limits(const yaml::Node& node, GrantModel& grant) {
 
 void read_audit(const yaml::Node& node, GrantModel& grant) {
   if (!node.present()) return;
-  node.only({"reads", "durability"});
+  node.only({"reads", "durability", "keys"});
   grant.audit.reads = node.get("reads").boolean().value_or(grant.audit.reads);
   const auto level =
       read_word(node.get("durability"), "durability", {"async", "written", "synced", "strict"});
   if (level) grant.audit.durability = audit::durability_of(*level);
+  const yaml::Node keys = node.get("keys");
+  if (keys.present())
+    grant.audit.hash_names = read_word(keys, "way to show keys", {"names", "hmac"}) == "hmac";
 }
 
 void read_settings(const yaml::Node& node, GrantModel& grant) {

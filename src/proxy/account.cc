@@ -1,10 +1,10 @@
 #include "proxy/account.h"
 
 #include "keyward/base/hash.h"
-#include "keyward/command/script_calls.h"
 #include "keyward/proxy/shard.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace keyward::proxy {
 
@@ -18,18 +18,6 @@ std::int64_t microseconds_since(MonoTime start, MonoTime now) {
 bool is_drift(const resp::FrameHead& head) {
   const std::string_view word = head.first_word();
   return head.is_error() && (word == "NOPERM" || word == "WRONGPASS" || word == "NOAUTH");
-}
-
-// What a script that is handed over calls, by its text: EVAL and SCRIPT LOAD. Redis holds these
-// commands against the grants as well, so a policy made from a trail has to know them.
-std::vector<std::string_view> calls_of(const command::Command& command,
-                                       const command::Catalog& catalog) {
-  const command::CommandInfo& info = *command.info;
-  const bool evaluates = info.kind == command::Kind::script && info.name.starts_with("eval") &&
-                         !info.name.starts_with("evalsha");
-  const std::size_t at = evaluates ? 1 : 2;
-  if ((!evaluates && info.name != "script|load") || command.args.size() <= at) return {};
-  return command::calls_in_script(command.args[at], catalog);
 }
 
 }  // namespace
@@ -57,6 +45,7 @@ std::uint64_t Account::logged_in(const Login& login) {
 }
 
 void Account::renewed(const Login& login) {
+  tell_repeats(MonoTime::max());
   principal_ = login.principal;
   grants_ = login.grants;
   subject_.principal = principal_->id;
@@ -75,7 +64,14 @@ void Account::renewed(const Login& login) {
   subject_.session_started = login.since;
   subject_.session_expires = login.ends;
   subject_.durability = grants_->audit().durability_or(shard_.limits().durability);
+  subject_.name_hash =
+      grants_->audit().hash_names || shard_.limits().hash_names ? shard_.name_hash() : nullptr;
   subject_.changed();
+}
+
+Drafts& Account::drafts() {
+  shard_.drafts().hash_names(subject_.name_hash);
+  return shard_.drafts();
 }
 
 void Account::logged_out() {
@@ -113,6 +109,7 @@ std::uint64_t Account::login_refused(const LoginRefused& refused) {
 
 void Account::session_ended(std::string_view reason, std::string_view detail) {
   if (subject_.principal.empty()) return;
+  tell_repeats(MonoTime::max());
   audit::Event event;
   event.kind = audit::Kind::session_end;
   event.subject = &subject_;
@@ -148,13 +145,24 @@ std::uint64_t Account::refused(std::string_view name, const command::Command* co
                                const policy::Denial* denial, std::string_view reason,
                                std::uint32_t db, std::string_view detail) {
   shard_.metrics().denied.add();
+  intends_ = false;
+  if (repeats_ == nullptr) repeats_ = std::make_unique<audit::Repeats>();
+  const policy::RuleRef* nearest = denial != nullptr ? denial->nearest : nullptr;
+  if (!repeats_->recorded({.reason = reason,
+                           .grant = nearest != nullptr ? nearest->grant : std::string_view(),
+                           .file = nearest != nullptr ? nearest->file : std::string_view(),
+                           .line = nearest != nullptr ? nearest->line : -1},
+                          number_, shard_.clock().mono(), shard_.clock().wall()))
+    return 0;
   const std::string id = request_id();
   audit::Event event;
   event.kind = audit::Kind::denial;
   event.outcome = audit::Outcome::denied;
   event.subject = &subject_;
-  event.request =
-      command != nullptr ? &shard_.drafts().show(*command) : &shard_.drafts().show(name);
+  event.request = command == nullptr
+                      ? &drafts().show(name)
+                      : &drafts().show(
+                            *command, script_facts(*command, shard_.policy().snapshot->catalog()));
   event.request_id = id;
   event.reason = reason;
   event.detail = detail;
@@ -168,18 +176,45 @@ std::uint64_t Account::refused(std::string_view name, const command::Command* co
       event.rule_line = denial->nearest->line;
     }
   }
+  // What it says may quote a name.
+  if (subject_.name_hash != nullptr) event.detail = {};
   return shard_.journal().append(event);
+}
+
+void Account::tell_repeats(MonoTime now) {
+  if (repeats_ == nullptr) return;
+  repeats_->take(now, [this](const audit::Repeats::Row& row) { tell(row); });
+}
+
+void Account::tell(const audit::Repeats::Row& row) {
+  const std::string first = subject_.session_id + "-" + std::to_string(row.first);
+  const std::string last = subject_.session_id + "-" + std::to_string(row.last);
+  const std::string detail = "refusals like the ones before, from request " + first + " to " + last;
+  audit::Event event;
+  event.kind = audit::Kind::denial;
+  event.outcome = audit::Outcome::denied;
+  event.subject = &subject_;
+  event.request_id = last;
+  event.reason = row.reason;
+  event.detail = detail;
+  event.command_number = row.last;
+  event.grant = row.grant;
+  event.rule = row.file;
+  event.rule_line = row.line;
+  event.repeated = row.count;
+  event.repeated_since = row.since;
+  shard_.journal().append(event);
 }
 
 Draft* Account::begin(const command::Command& command, const policy::Permit& permit,
                       Recording recording, std::uint32_t db, std::span<const std::size_t> lengths) {
   const auto& objection = permit.would_deny();
+  intends_ = false;
   const bool read = recording == Recording::everything ||
                     (recording == Recording::keyed && !command.keys.empty());
   if (!command.mutates && !read && !objection) return nullptr;
-  const std::vector<std::string_view> calls =
-      calls_of(command, shard_.policy().snapshot->catalog());
-  Draft* draft = shard_.drafts().make(command, permit.rule(), lengths, calls);
+  const ScriptFacts script = script_facts(command, shard_.policy().snapshot->catalog());
+  Draft* draft = drafts().make(command, permit.rule(), lengths, script);
   if (objection) {
     draft->nearest = objection->nearest;
     object(draft, objection->reason);
@@ -202,7 +237,11 @@ std::uint64_t Account::intends(const command::Command& command, const policy::Pe
   audit::Event event;
   event.kind = audit::Kind::intent;
   event.subject = &subject_;
-  event.request = &shard_.drafts().show(command);
+  intended_ = drafts().show(
+      command, script_facts(command, shard_.policy().snapshot->catalog()));
+  intended_db_ = db;
+  intends_ = true;
+  event.request = &intended_;
   event.db = db;
   event.command_number = number_;
   event.grant = permit.rule().grant;
@@ -324,6 +363,25 @@ std::uint64_t Account::executed(const Draft& first, const upstream::ReplyPart& p
     ticket = std::max(ticket, record(*draft, outcome, head, node, detail));
   }
   return ticket;
+}
+
+std::uint64_t Account::not_executed(const Draft& first, std::string_view why) {
+  std::uint64_t ticket = 0;
+  for (const Draft* draft = &first; draft != nullptr; draft = draft->next)
+    ticket = std::max(ticket, record(*draft, audit::Outcome::not_executed, nullptr, "", why));
+  return ticket;
+}
+
+void Account::settle_intent(std::string_view why) {
+  if (!std::exchange(intends_, false)) return;
+  audit::Event event;
+  event.outcome = audit::Outcome::not_executed;
+  event.subject = &subject_;
+  event.request = &intended_;
+  event.db = intended_db_;
+  event.command_number = number_;
+  event.detail = why;
+  shard_.journal().append(event);
 }
 
 std::uint64_t Account::lost(const Draft& first, bool maybe_executed, std::string_view node) {

@@ -7,6 +7,7 @@
 #include "proxy/login_flow.h"
 
 #include "keyward/audit/event.h"
+#include "keyward/audit/repeats.h"
 #include "keyward/policy/decision.h"
 #include "keyward/upstream/reply_sink.h"
 
@@ -56,6 +57,8 @@ class Account {
   std::uint64_t refused(std::string_view name, const command::Command* command,
                         const policy::Denial* denial, std::string_view reason, std::uint32_t db,
                         std::string_view detail = {});
+  // Writes the counts of refusals that were not recorded one by one, as far as they are due.
+  void tell_repeats(MonoTime now);
   // Redis answered in a form that the client could not be shown.
   void withheld(std::uint32_t db);
 
@@ -85,6 +88,10 @@ class Account {
   // member.
   std::uint64_t executed(const Draft& first, const upstream::ReplyPart& part,
                          std::string_view node);
+  // What was queued and never will be sent: records every member.
+  std::uint64_t not_executed(const Draft& first, std::string_view why);
+  // An intent was recorded, and nothing behind it says what became of the command.
+  void settle_intent(std::string_view why);
   // The link ended first.
   std::uint64_t lost(const Draft& first, bool maybe_executed, std::string_view node);
 
@@ -92,11 +99,18 @@ class Account {
   std::uint64_t record(const Draft& draft, audit::Outcome outcome, const resp::FrameHead* head,
                        std::string_view node, std::string_view detail = {});
   std::uint64_t drift(audit::Event& event);
+  Drafts& drafts();  // as this session's names are shown
+  void tell(const audit::Repeats::Row& row);
   Shard& shard_;
   audit::Subject subject_;  // views into the two below
   std::shared_ptr<const identity::Principal> principal_;
   std::shared_ptr<const policy::Grants> grants_;
   std::uint64_t number_ = 0;
+  std::unique_ptr<audit::Repeats> repeats_;  // made at the first refusal
+  // The intent of this command, while nothing else was recorded of it.
+  audit::RequestText intended_;
+  bool intends_ = false;
+  std::uint32_t intended_db_ = 0;
 };
 
 }  // namespace keyward::proxy

@@ -9,7 +9,7 @@ constexpr std::size_t kKeepText = 16UL * 1024;  // memory a released draft keeps
 }  // namespace
 
 void Drafts::print(const command::Command& command, std::span<const std::size_t> lengths,
-                   std::span<const std::string_view> calls, audit::RequestText& out) {
+                   const ScriptFacts& script, audit::RequestText& out) {
   keys_.clear();
   channels_.clear();
   std::uint8_t access = command::kNone;
@@ -23,14 +23,18 @@ void Drafts::print(const command::Command& command, std::span<const std::size_t>
                   .keys = keys_,
                   .channels = channels_,
                   .lengths = lengths,
-                  .calls = calls,
+                  .calls = script.calls,
+                  .script_sha1 = script.sha1,
+                  .function = script.function,
+                  .library = script.library,
                   .reads = (access & command::kRead) != 0,
-                  .writes = command.mutates || (access & command::kModify) != 0},
+                  .writes = command.mutates || (access & command::kModify) != 0,
+                  .name_hash = name_hash_},
                  out);
 }
 
 Draft* Drafts::make(const command::Command& command, const policy::RuleRef& rule,
-                    std::span<const std::size_t> lengths, std::span<const std::string_view> calls) {
+                    std::span<const std::size_t> lengths, const ScriptFacts& script) {
   Draft* draft = free_;
   if (draft != nullptr) {
     free_ = draft->next;
@@ -40,7 +44,7 @@ Draft* Drafts::make(const command::Command& command, const policy::RuleRef& rule
   }
   draft->rule = &rule;
   draft->script = command.info->kind == command::Kind::script;
-  print(command, lengths, calls, draft->request);
+  print(command, lengths, script, draft->request);
   return draft;
 }
 
@@ -58,8 +62,9 @@ void Drafts::release(Draft* draft) {
   }
 }
 
-const audit::RequestText& Drafts::show(const command::Command& command) {
-  print(command, {}, {}, shown_);
+const audit::RequestText& Drafts::show(const command::Command& command,
+                                       const ScriptFacts& script) {
+  print(command, {}, script, shown_);
   return shown_;
 }
 

@@ -2,6 +2,8 @@
 // its way.
 #pragma once
 
+#include "proxy/script_facts.h"
+
 #include "keyward/audit/request.h"
 #include "keyward/base/clock.h"
 #include "keyward/command/command.h"
@@ -35,23 +37,26 @@ struct Draft {
 class Drafts {
  public:
   // Keeps what the record needs; `command` may die afterwards. `lengths` of all arguments, where
-  // the command lacks bytes; `calls`: what a script names. The draft goes back with release().
+  // the command lacks bytes; `script`: of one. The draft goes back with release().
   Draft* make(const command::Command& command, const policy::RuleRef& rule,
               std::span<const std::size_t> lengths = {},
-              std::span<const std::string_view> calls = {});
+              const ScriptFacts& script = {});
   void release(Draft* draft);  // the whole chain
+  // Of the requests that are shown from now on; null: names stand as they are.
+  void hash_names(const audit::NameHash* hash) { name_hash_ = hash; }
 
   // The part of a record that shows a request; valid until the next call.
-  const audit::RequestText& show(const command::Command& command);
+  const audit::RequestText& show(const command::Command& command, const ScriptFacts& script = {});
   // Of a command that was not analysed, by its name alone.
   const audit::RequestText& show(std::string_view name);
 
  private:
   void print(const command::Command& command, std::span<const std::size_t> lengths,
-             std::span<const std::string_view> calls, audit::RequestText& out);
+             const ScriptFacts& script, audit::RequestText& out);
 
   std::vector<std::unique_ptr<Draft>> all_;
   Draft* free_ = nullptr;
+  const audit::NameHash* name_hash_ = nullptr;
   audit::RequestPrinter printer_;
   audit::RequestText shown_;
   std::vector<std::uint32_t> keys_, channels_;  // indexes into the arguments

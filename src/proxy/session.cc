@@ -144,7 +144,7 @@ std::size_t Session::consume(std::string_view input) {
       case ParseStatus::request:
         if (handle(parser_.args()) == Step::again) return used;
         counted_ = charged_ = false;
-        intent_ = 0;
+        if (std::exchange(intent_, 0) != 0) account_.settle_intent("it was not sent");
         break;
       case ParseStatus::large_begin:
         upload_begin();
@@ -260,6 +260,8 @@ void Session::close(EndedBy by, std::string_view reason) {
   if (phase_ == Phase::closed) return;
   phase_ = Phase::closed;
   stop_waiting_for_rate();
+  if (intent_ != 0) account_.settle_intent("its client left before it was sent");
+  (void)forget_queued("its client left before EXEC");
   if (login_ != nullptr) log_off(by, reason);
   if (room_link_ != nullptr) std::exchange(room_link_, nullptr)->forget_room_waiter(*this);
   if (paused_link_ != nullptr) std::exchange(paused_link_, nullptr)->resume();
@@ -267,7 +269,6 @@ void Session::close(EndedBy by, std::string_view reason) {
   replies_.drop_all();
   inbox_.release();
   upload_.reset();
-  transaction_.reset();
   looking_.reset();
   // Exclusive links end with their client: their requests are told by on_lost and recorded.
   lent_.drop();
@@ -304,6 +305,7 @@ void Session::tick(MonoTime now, WallTime) {
   if ((lent_ || held_) && in_flight_ > 0 && stream_->peer_ended()) {
     return close(EndedBy::client, "client closed the connection");
   }
+  account_.tell_repeats(now);
   mind_break_glass(now);
   watch_end(now);
 }

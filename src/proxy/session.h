@@ -210,6 +210,8 @@ class Session final : public net::Turn::Member,
   Step unsubscribe_nothing();
   Step reset();
   Step queue(const policy::Permit& permit);
+  std::uint64_t forget_queued(std::string_view why);
+  void abandon_queued(std::string_view why);
   template <class Way>
   Step forward(const policy::Permit& permit, Way& way, upstream::Link& link);
   Step forward(const policy::Permit& permit, upstream::Link& link);

@@ -89,13 +89,13 @@ Session::Step Session::refuse_ended(Args args) {
   const command::CommandInfo* info = shard_.policy().snapshot->catalog().find(args);
   if (transaction_ != nullptr && info != nullptr) {
     if (info->kind == Kind::exec) {
-      transaction_.reset();
+      const std::uint64_t ticket = forget_queued("the session ended");
       told_ = true;
-      answer_error(wire::kExecEnded);
+      answer_error(wire::kExecEnded, ticket);
       return Step::done;
     }
     if (!is_local(info->kind)) {
-      transaction_->abandon();
+      abandon_queued("the session ended");
       answer_error(ended_text());
       return Step::done;
     }

@@ -112,6 +112,7 @@ std::string_view Session::login_obstacle(std::string_view secret, std::string is
   const std::string source = source_of(account_.subject().source_ip);
   if (!shard_.sources().may_try(source, now)) {
     shard_.metrics().logins_refused.add();
+    shard_.sources().refused_unseen(source, "", "too_many_logins", now, shard_.clock().wall());
     return wire::kTooManyLogins;
   }
   if (!shard_.sources().suspicious(source, now)) return {};
@@ -123,8 +124,11 @@ std::string_view Session::login_obstacle(std::string_view secret, std::string is
   const Sources::Lock lock = shard_.sources().lock(source, issuer, now);
   if (lock == Sources::Lock::open) return {};
   shard_.metrics().logins_refused.add();
-  // One record for all of them: a flood must not become one of the trail.
-  if (lock == Sources::Lock::just_locked) {
+  // One record at once, and one with the count: a flood must not become one of the trail.
+  if (lock == Sources::Lock::locked) {
+    shard_.sources().refused_unseen(source, issuer, "too_many_failures", now,
+                                    shard_.clock().wall());
+  } else {
     (void)account_.login_refused({"too_many_failures",
                                   "no login of this address is judged for the rest of the minute",
                                   issuer, ""});
@@ -290,7 +294,7 @@ Session::Step Session::reset() {
   }
   held_.drop();
   watch_broken_ = false;
-  transaction_.reset();
+  (void)forget_queued("RESET");
   if (login_ != nullptr) {
     log_off(EndedBy::client, "reset");
     usage_.reset();

@@ -110,7 +110,7 @@ void Session::keep_rights(Shard::Rights now) {
 // The rights changed: nothing that was begun under the old ones is finished under them, and their
 // lease is not held for the sake of an idle connection. Precondition: nothing is on its way.
 void Session::give_up_rights() {
-  if (transaction_ != nullptr) transaction_->abandon();
+  abandon_queued("the rights of the session changed");
   if (held_) {
     held_.drop();
     watch_broken_ = true;

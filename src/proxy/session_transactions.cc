@@ -3,6 +3,7 @@
 #include "proxy/session.h"
 #include "proxy/wire_errors.h"
 
+#include <algorithm>
 #include <array>
 
 namespace keyward::proxy {
@@ -12,6 +13,7 @@ using command::Kind;
 namespace {
 
 constexpr std::array<std::string_view, 1> kUnwatch{"UNWATCH"};
+constexpr std::string_view kRefusedBefore = "a command of its transaction was refused";
 
 }  // namespace
 
@@ -35,12 +37,16 @@ Session::Step Session::queue(const policy::Permit& permit) {
   Draft* draft = account_.begin(command_, permit, recording(), db_);
   if (transaction_->doomed() ||
       transaction_->queue(command_.args, draft, {view::Shape{shape_for(permit)}, command_.info})) {
-    if (transaction_->doomed()) {
-      shard_.drafts().release(draft);
-    } else {
+    std::uint64_t ticket = 0;
+    if (!transaction_->doomed()) {
       note_expiry(permit);
+    } else if (draft != nullptr) {
+      draft->multi_id = transaction_->id();
+      ticket = account_.not_executed(*draft, kRefusedBefore);
+      shard_.drafts().release(draft);
     }
-    answer("+QUEUED\r\n");
+    replies_.answer("+QUEUED\r\n", ticket);
+    wake();
     return Step::done;
   }
   shard_.drafts().release(draft);
@@ -49,16 +55,38 @@ Session::Step Session::queue(const policy::Permit& permit) {
   return Step::done;
 }
 
+// What was queued will not be sent: its records say so. The transaction is over.
+std::uint64_t Session::forget_queued(std::string_view why) {
+  if (transaction_ == nullptr) return 0;
+  Draft* queued = transaction_->take_drafts();
+  transaction_.reset();
+  if (queued == nullptr) return 0;
+  const std::uint64_t ticket = account_.not_executed(*queued, why);
+  shard_.drafts().release(queued);
+  return ticket;
+}
+
+// The same, and the client learns of it at its EXEC.
+void Session::abandon_queued(std::string_view why) {
+  if (transaction_ == nullptr) return;
+  Draft* queued = transaction_->take_drafts();
+  transaction_->abandon();
+  if (queued == nullptr) return;
+  (void)account_.not_executed(*queued, why);
+  shard_.drafts().release(queued);
+}
+
 Session::Step Session::discard() {
   if (transaction_ == nullptr) {
     answer_error(wire::kDiscardWithoutMulti);
     return Step::done;
   }
-  transaction_.reset();
+  const std::uint64_t ticket = forget_queued("DISCARD");
   watch_broken_ = false;
   const bool relays = relay_ != nullptr && relay_->watches();
   if (!held_ && !relays) {
-    answer("+OK\r\n");
+    replies_.answer("+OK\r\n", ticket);
+    wake();
     return Step::done;
   }
   // Redis never saw MULTI: UNWATCH is what is left to do there, and its +OK is the answer.
@@ -103,14 +131,18 @@ Session::Step Session::exec() {
   if (transaction_->doomed() || watch_broken_) {
     if (held_ && !unwatch_held()) return Step::again;
     if (relay_ != nullptr && relay_->watches()) unwatch_relay(kNoPlace);
-    const std::unique_ptr<Transaction> dropped = std::move(transaction_);
+    const bool doomed = transaction_->doomed();
+    const std::string why = transaction_->why();
+    const std::uint64_t refusal = transaction_->ticket();
+    const std::uint64_t ticket = std::max(
+        refusal, forget_queued(doomed ? kRefusedBefore : "what was watched may have changed"));
     watch_broken_ = false;
-    if (dropped->doomed()) {
-      answer_error(dropped->why().empty() ? wire::kExecAbort : std::string_view(dropped->why()),
-                   dropped->ticket());
+    if (doomed) {
+      answer_error(why.empty() ? wire::kExecAbort : std::string_view(why), ticket);
     } else {
       // As if a watched key had changed: whoever watches knows what to do.
-      answer(protocol_ == resp::Protocol::resp3 ? "_\r\n" : "*-1\r\n");
+      replies_.answer(protocol_ == resp::Protocol::resp3 ? "_\r\n" : "*-1\r\n", ticket);
+      wake();
     }
     return Step::done;
   }

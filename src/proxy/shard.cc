@@ -77,6 +77,7 @@ Shard::Shard(boost::asio::io_context& io, ShardWiring wiring, upstream::LinkSett
 Shard::~Shard() {
   listeners_.clear();
   for (auto& [pointer, session] : sessions_) session->close(EndedBy::shutdown, "shutting down");
+  tell_unseen(MonoTime::max());
   pool_.close_all();
   sessions_.clear();
 }
@@ -167,6 +168,7 @@ void Shard::tick() {
   sessions.reserve(sessions_.size());
   for (auto& [pointer, session] : sessions_) sessions.push_back(pointer);
   for (Session* session : sessions) session->tick(now, wall);
+  tell_unseen(now);
   farewells_->tick(now);
   pool_.tick(now);
   // A trail that could not be written is tried again, and a segment that is old enough is closed,
@@ -176,6 +178,29 @@ void Shard::tick() {
   publish_gauges();
   if (draining_ && now > drain_until_) close_sessions();
   if (now > answers_until_) pool_.close_all();
+}
+
+// How many logins of each address were refused without being judged, exactly.
+void Shard::tell_unseen(MonoTime now) {
+  for (const Sources::Uncounted& one : sources().take_unseen(now)) {
+    audit::Subject attempt;
+    attempt.issuer_alias = one.issuer;
+    // IPv6 addresses are counted by network; nothing in particular is 0.0.0.0.
+    attempt.source_ip =
+        one.address.empty() ? "0.0.0.0" : one.address.substr(0, one.address.find('/'));
+    const std::string text =
+        "logins of " + (one.address.empty() ? std::string("several addresses") : one.address) +
+        ", refused without being judged";
+    audit::Event event;
+    event.kind = audit::Kind::login_refused;
+    event.outcome = audit::Outcome::denied;
+    event.subject = &attempt;
+    event.reason = one.reason;
+    event.detail = text;
+    event.repeated = one.count;
+    event.repeated_since = one.since;
+    journal().append(event);
+  }
 }
 
 void Shard::publish_gauges() {

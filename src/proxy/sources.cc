@@ -14,6 +14,8 @@ namespace {
 constexpr std::uint64_t kRepeats = 10;
 // What is kept of the credentials of one address and issuer.
 constexpr std::size_t kMostKept = 4096;
+// Addresses whose refusals are counted apart at a time.
+constexpr std::size_t kMostUnseen = 1024;
 // One address may hold so much of limits.waiting_logins; the rest is for the others.
 constexpr std::uint64_t kShareOf = 5, kShare = 4;
 
@@ -148,6 +150,38 @@ Sources::Lock Sources::lock(const std::string& address, const std::string& issue
     return Lock::open;
   }
   return failed->second.first_refusal(now) ? Lock::just_locked : Lock::locked;
+}
+
+void Sources::refused_unseen(const std::string& address, const std::string& issuer,
+                             std::string_view reason, MonoTime now, WallTime wall) {
+  const std::lock_guard lock(mutex_);
+  const bool full = unseen_.size() + 1 >= kMostUnseen;
+  auto found = std::find_if(unseen_.begin(), unseen_.end(), [&](const Unseen& one) {
+    return one.what.reason == reason && one.what.address == address && one.what.issuer == issuer;
+  });
+  if (found == unseen_.end() && full) {
+    found = std::find_if(unseen_.begin(), unseen_.end(),
+                         [](const Unseen& one) { return one.what.address.empty(); });
+  }
+  if (found == unseen_.end()) {
+    // One entry without an address stands for all that find no room.
+    unseen_.push_back({full ? Uncounted{"", "", "several", 0, wall}
+                            : Uncounted{address, issuer, reason, 0, wall},
+                       now});
+    found = unseen_.end() - 1;
+  }
+  ++found->what.count;
+}
+
+std::vector<Sources::Uncounted> Sources::take_unseen(MonoTime now) {
+  std::vector<Uncounted> due;
+  const std::lock_guard lock(mutex_);
+  std::erase_if(unseen_, [&](Unseen& one) {
+    if (now != MonoTime::max() && now - one.began < std::chrono::minutes(1)) return false;
+    due.push_back(std::move(one.what));
+    return true;
+  });
+  return due;
 }
 
 std::uint32_t Sources::waiting() const {

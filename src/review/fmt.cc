@@ -28,7 +28,7 @@ const std::vector<std::string>& order_of(Place place) {
       {Place::limits,
        {"connections", "commands_per_second", "bytes_per_second", "max_value", "pipeline",
         "output_buffer", "session"}},
-      {Place::audit, {"reads", "durability"}},
+      {Place::audit, {"reads", "durability", "keys"}},
       {Place::other, {}}};
   return kOrders.at(place);
 }

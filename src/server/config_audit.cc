@@ -65,7 +65,8 @@ void read_checkpoints(const yaml::Node& node, const Folder& folder, AuditConfig&
 void read_audit(const yaml::Node& root, const Folder& folder, Config& config) {
   const yaml::Node section = root.need("audit");
   if (!section.present()) return;
-  section.only({"directory", "rotate", "compress", "retention", "checkpoints", "durability"});
+  section.only({"directory", "rotate", "compress", "retention", "checkpoints", "durability",
+                "keys", "keys_secret"});
   read_directory(section.need("directory"), folder, config);
   AuditConfig& out = config.audit;
   read_rotate(section.get("rotate"), out.rotate);
@@ -76,6 +77,10 @@ void read_audit(const yaml::Node& root, const Folder& folder, Config& config) {
   read_checkpoints(section.get("checkpoints"), folder, out);
   std::string level(audit::name(config.limits.durability));
   read_choice(section.get("durability"), {"async", "written", "synced", "strict"}, level);
+  std::string keys = "names";
+  read_choice(section.get("keys"), {"names", "hmac"}, keys);
+  config.limits.hash_names = keys == "hmac";
+  read_path(section.get("keys_secret"), folder, out.names_secret);
   config.limits.durability = audit::durability_of(level).value_or(audit::Durability::written);
 }
 

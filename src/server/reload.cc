@@ -197,6 +197,7 @@ void Server::State::poll_info() {
   timer->expires_after(kInfoEvery);
   timer->async_wait([this](const boost::system::error_code& error) {
     if (error || stopping) return;
+    tell_refused_calls(clock.mono());
     if (journal->outlived()) (void)journal->flush();
     control->call({"INFO"}, [this](Result<upstream::ControlReply> reply) {
       if (!reply || reply->type != upstream::ControlReply::Type::string) return;

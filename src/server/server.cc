@@ -129,6 +129,11 @@ Result<> Server::State::open_journals() {
   keeper = std::move(*keeping);
   for (const std::string& path : config.audit.checkpoint_copies)
     keeper->copy_to(audit::checkpoint_file(path));
+  const std::string& secret = config.audit.names_secret;
+  auto names = audit::obtain_name_key(
+      secret.empty() ? audit::name_key_file(config.audit_directory, config.instance) : secret);
+  if (!names) return names.error();
+  name_hash = std::make_shared<const audit::NameHash>(*names);
   auto opened = open_journal("control");
   if (!opened) return opened.error();
   journal = std::move(*opened);
@@ -201,6 +206,7 @@ Result<> Server::State::build_shards() {
             },
         .connections = connections,
         .usage = usage,
+        .name_hash = name_hash,
         .sources = addresses,
         .first_id = index + 1,
         .id_step = config.shards};
@@ -281,7 +287,8 @@ Result<> Server::State::start_admin() {
                        ? std::function<Result<Secret>()>()
                        : [path = config.admin.token_file] { return secret_from_file(path); },
           .credentials = desk.get(),
-          .clock = &clock});
+          .clock = &clock,
+          .record = [this](const admin::ApiCall& call) { return record_call(call); }});
   return admin->start();
 }
 
@@ -387,6 +394,7 @@ int Server::run(std::function<void()> on_ready) {
   state.revocations.reset();
   state.desk.reset();
   state.shards.clear();
+  state.tell_refused_calls(MonoTime::max());
   state.journal->close("stopped");
   state.keeper->finish();
   if (!state.config.pid_file.empty()) std::filesystem::remove(state.config.pid_file);

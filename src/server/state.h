@@ -8,6 +8,8 @@
 #include "keyward/admin/admin_server.h"
 #include "keyward/audit/journal.h"
 #include "keyward/audit/keeper.h"
+#include "keyward/audit/name_hash.h"
+#include "keyward/audit/repeats.h"
 #include "keyward/base/clock.h"
 #include "keyward/credential/desk.h"
 #include "keyward/fleet/revocations.h"
@@ -92,6 +94,8 @@ struct Server::State {
   [[nodiscard]] PolicySource policy_source() const;
   [[nodiscard]] admin::PolicyStatus policy_status() const;
   void record_policy(const PolicyAttempt& attempt);
+  [[nodiscard]] bool record_call(const admin::ApiCall& call);
+  void tell_refused_calls(MonoTime now);
   void write_pid_file() const;
 
   Config config;
@@ -101,6 +105,7 @@ struct Server::State {
   asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
   std::unique_ptr<audit::Keeper> keeper;  // ends after all journals
   std::unique_ptr<audit::Journal> journal;
+  std::shared_ptr<const audit::NameHash> name_hash;
   net::SslContext upstream_tls;
   std::unique_ptr<upstream::Control> control;
   std::unique_ptr<fleet::Store> store;  // what the fleet shares
@@ -121,6 +126,7 @@ struct Server::State {
   std::shared_ptr<proxy::Sources> addresses = std::make_shared<proxy::Sources>(config.limits);
   std::vector<std::unique_ptr<ShardThread>> shards;
   std::unique_ptr<admin::AdminServer> admin;
+  audit::Repeats refused_calls;  // of the API
   std::unique_ptr<asio::signal_set> signals;
   std::unique_ptr<asio::steady_timer> timer;
   std::function<void()> on_ready;

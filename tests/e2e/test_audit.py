@@ -81,7 +81,7 @@ def test_every_file_says_whose_its_commands_are(worked):
     assert joined >= 7
 
 
-def test_case_9_nothing_secret_anywhere(worked):
+def test_case_e8_09_nothing_secret_anywhere(worked):
     everything = worked.trail.text() + worked.process.text()
     assert worked.secret not in everything
     assert worked.token not in everything and worked.token.split('.')[2] not in everything
@@ -132,7 +132,7 @@ def test_verify_of_nothing(tmp_path):
     assert run('audit', 'verify', tmp_path / 'none').returncode == 1
 
 
-def test_case_2_writes_are_refused_while_the_trail_cannot_be_written(make_keyward, app_token, tmp_path):
+def test_case_e8_02_writes_are_refused_while_the_trail_cannot_be_written(make_keyward, app_token, tmp_path):
     """A folder that is full: reads pass, writes are refused, readiness goes off; all of it ends by itself."""
     folder = tmp_path / 'small'
     folder.mkdir()

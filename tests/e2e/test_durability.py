@@ -85,10 +85,11 @@ def slow_sync(tmp_path, monkeypatch):
     gate = tmp_path / 'slow'
     monkeypatch.setenv('LD_PRELOAD', str(library))
     monkeypatch.setenv('SLOW_SYNC', str(gate))
+    monkeypatch.setenv('READ_ONLY', str(tmp_path / 'read-only'))
     return gate
 
 
-def test_case_2_a_disk_that_hangs(server, issuer, slow_sync):
+def test_case_e8_02_a_disk_that_hangs(server, issuer, slow_sync):
     """synced and strict get no answer, then refusals; written and async go on; all comes back by itself."""
     server.start()
     clients = {level: server.login(issuer.token('alice', [level]), timeout=30) for level in ('async', 'written', 'synced', 'strict')}
@@ -118,7 +119,41 @@ def test_case_2_a_disk_that_hangs(server, issuer, slow_sync):
     assert server.trail.verify().returncode == 0
 
 
-def test_case_7_tampering_names_the_place(server, issuer, tmp_path):
+def test_case_e8_02_a_file_system_that_became_read_only(server, issuer, slow_sync):
+    """Every level that promises a record refuses changes at once; reads go on; nothing grows; all comes back by itself."""
+    gate = slow_sync.with_name('read-only')
+    server.start()
+    clients = {level: server.login(issuer.token('alice', [level]), timeout=10) for level in ('async', 'written', 'synced', 'strict')}
+    for client in clients.values():
+        assert client('SET', 'app:a', 1) == b'OK'
+    gate.touch()
+    late = {level: clients[level] for level in ('written', 'synced', 'strict')}
+    for client in late.values():
+        client.send('SET', 'app:first', 1)  # under way when it failed: no answer without its record
+    until(lambda: server.get('/readyz')[0] == 503, 15, 'readiness going off')
+    assert clients['async']('SET', 'app:b', 1) == b'OK'
+    before = server.process.resident_kib()
+    for _ in range(20000):
+        clients['async'].send('GET', 'app:a')
+    assert all(clients['async'].read() == b'1' for _ in range(20000))
+    assert server.process.resident_kib() - before < 16 << 10
+    gate.unlink()
+    until(server.ready, 10, 'readiness coming back')
+    told = {level: client.read() for level, client in late.items()}
+    assert all(answer == b'OK' or 'audit trail' in str(answer) for answer in told.values()), told
+    for level, client in clients.items():
+        assert client('SET', 'app:c', 1) == b'OK', level
+        client.close()
+    assert server.stop() == 0
+    gaps = [facts(r) for r in server.trail.records() if facts(r)['kind'] == 'gap']
+    assert gaps and all(f['lost'] == 0 for f in gaps), gaps
+    for level, answer in told.items():
+        made = [f for f in of_key(server, 'app:first') if f['kind'] == 'command' and f.get('grant') == level and 'outcome' not in f]
+        assert (answer == b'OK') == bool(made), (level, answer, made)
+    assert server.trail.verify().returncode == 0
+
+
+def test_case_e8_07_tampering_names_the_place(server, issuer, tmp_path):
     """Flip, delete, swap, cut, drop, replay, fork, wrong key: at a trail of a whole server, with its checkpoints."""
     copy = tmp_path / 'elsewhere.jsonl'
     server.config['audit'] = {'directory': 'audit', 'checkpoints': {'copy_to': [str(copy)]}}
@@ -172,7 +207,7 @@ def test_case_7_tampering_names_the_place(server, issuer, tmp_path):
     assert 'unknown key' in problems(lambda place: None, '--key', other)
 
 
-def test_case_12_restarts_and_another_key(server, issuer):
+def test_case_e8_12_restarts_and_another_key(server, issuer):
     """Numbers only grow and the chain holds over restarts, crashes and an exchange of the key while it runs."""
     server.config['audit'] = {'directory': 'audit', 'checkpoints': {'every': '1s'}}
     known = server.folder / 'first.pem'

@@ -61,7 +61,7 @@ TEST_F(Sessions, DeniedMemberDoomsTheTransactionAndNothingRuns) {
   EXPECT_EQ(rig().chaos().requests().find("app:k\r\n$1"), std::string::npos);
 }
 
-TEST_F(Sessions, WatchConflictAnswersNilAndIsRecordedAsNotExecuted) {
+TEST_F(Sessions, E804WatchConflictAnswersNilAndIsRecordedAsNotExecuted) {
   for (const int protocol : {2, 3}) {
     RawClient client = rig().client("alice", protocol);
     ASSERT_EQ(client.call({"WATCH", "app:k"}), "+OK\r\n");

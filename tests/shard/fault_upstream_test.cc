@@ -70,7 +70,7 @@ TEST_F(Upstream, DeathInMidReplyClosesTheClientThatWaitedAndNoOther) {
   EXPECT_NE(other.read_reply().find("still here"), std::string::npos);
 }
 
-TEST_F(Upstream, WriteWhoseAnswerIsLostIsRecordedAsUnknown) {
+TEST_F(Upstream, E803WriteWhoseAnswerIsLostIsRecordedAsUnknown) {
   for (std::size_t cut = 1; cut < 5; ++cut) {
     RawClient client = rig.client();
     ASSERT_EQ(client.call({"GET", "app:k"}).substr(0, 1), "$");
@@ -96,7 +96,7 @@ TEST_F(Upstream, WriteWhoseAnswerIsLostIsRecordedAsUnknown) {
   EXPECT_EQ(rig.records("app:after", "unknown").size(), 1U);
 }
 
-TEST_F(Upstream, WriteThatNeverLeftIsRecordedAsNotExecuted) {
+TEST_F(Upstream, E803WriteThatNeverLeftIsRecordedAsNotExecuted) {
   // A new identity has no link yet: the login on it is answered late, or never.
   RawClient client = rig.client("carol");
   rig.chaos().hold_replies(true);
@@ -126,7 +126,7 @@ TEST_F(Upstream, AnswerThatBreaksOffIsRecordedOnce) {
   EXPECT_EQ(rig.records("app:big").size(), 1U);
 }
 
-TEST_F(Upstream, TransactionWhoseAnswerBreaksOffIsUnknown) {
+TEST_F(Upstream, E803TransactionWhoseAnswerBreaksOffIsUnknown) {
   at_redis({"SET", "app:big", std::string(300'000, 'x')});
   RawClient client = rig.client();
   ASSERT_EQ(client.call({"GET", "app:none"}), "$-1\r\n");
@@ -168,7 +168,7 @@ TEST_F(Upstream, DeathUnderASubscriptionClosesItsClient) {
   }
 }
 
-TEST_F(Upstream, DeathUnderABlockingCommandClosesItsClient) {
+TEST_F(Upstream, E803DeathUnderABlockingCommandClosesItsClientAndIsUnknown) {
   RawClient client = rig.client();
   ASSERT_TRUE(client.send({"BLPOP", "app:l", "0"}));
   ASSERT_TRUE(
@@ -180,6 +180,19 @@ TEST_F(Upstream, DeathUnderABlockingCommandClosesItsClient) {
   EXPECT_TRUE(rig.becomes("keyward_upstream_lent", 0));
   rig.expect_whole_trail();
   EXPECT_EQ(rig.records("app:l", "unknown").size(), 1U);
+}
+
+// Executed, answered to nobody: what the record may not say is `ok`.
+TEST_F(Upstream, E803ScriptWhoseAnswerIsLostIsUnknown) {
+  RawClient client = rig.client("sara", 2, "scripts");
+  ASSERT_EQ(client.call({"SET", "app:s", "0"}), "+OK\r\n");
+  rig.chaos().kill_instead_of_answer("app:lua");
+  ASSERT_TRUE(client.send({"EVAL", "return redis.call('set', KEYS[1], 'x')", "1", "app:lua"}));
+  EXPECT_EQ(client.read_to_end(), "");
+  EXPECT_EQ(at_redis({"EXISTS", "app:lua"}), ":1\r\n");
+  rig.expect_whole_trail();
+  EXPECT_EQ(rig.records("app:lua", "unknown").size(), 1U);
+  EXPECT_EQ(rig.records("app:lua").size(), 1U);
 }
 
 TEST_F(Upstream, DeathUnderALargeRequestClosesItsClient) {

@@ -7,6 +7,7 @@
 #include "keyward/base/clock.h"
 #include "keyward/base/result.h"
 #include "keyward/base/secret.h"
+#include "keyward/credential/desk.h"
 #include "keyward/net/endpoint.h"
 #include "keyward/net/tls.h"
 #include "keyward/policy/snapshot.h"
@@ -19,16 +20,20 @@
 #include <string>
 #include <vector>
 
-namespace keyward::credential {
-class Desk;
-}
-
 namespace keyward::admin {
 
 struct ReadyCheck {
   std::string name;  // "redis", "issuer okta", "audit", "policy"
   bool ok = false;
   std::string detail;  // why not, or what to know all the same; no secrets
+};
+// A call that changed something or told of credentials, sessions or revocations.
+struct ApiCall {
+  std::string operation;  // "DELETE /v1/sessions/5e0b7c19d2a4"
+  std::string by;         // by what right the caller was let in; never a token
+  std::uint8_t activity = 0;  // 1 create, 2 read, 3 update, 4 delete
+  unsigned status = 0;        // of the answer
+  credential::Caller caller;
 };
 // Where the pages get their facts; called on the control thread.
 struct Sources {
@@ -45,6 +50,8 @@ struct Sources {
   std::function<Result<Secret>()> token;
   credential::Desk* credentials = nullptr;  // null: none are given out
   const Clock* clock = nullptr;
+  // Called before the answer leaves. False: the trail cannot be written.
+  std::function<bool(const ApiCall&)> record;
 };
 
 class AdminServer {

@@ -36,6 +36,7 @@ enum class Kind : std::uint8_t {
   credential_issue,  // 3001, with the next two: users and passwords given out for tokens
   credential_renew,
   credential_end,
+  admin_call,  // 6003 API Activity: a call of the admin API
 };
 
 enum class Outcome : std::uint8_t { ok, error, denied, unknown, not_executed };
@@ -64,7 +65,12 @@ struct Event {
   // Why it happened, and what else is to be said; for policy_loaded the version, for lease_create
   // and lease_delete the Redis user if the subject has none. Never a value or a secret.
   std::string_view reason, detail;
-  // Of a revocation: its id and who asked for it.
+  // Of a refusal that stands for several: how many, none of which has a record of its own, and
+  // since when.
+  std::uint64_t repeated = 0;
+  WallTime repeated_since{};
+  std::uint8_t activity = 0;  // of an admin_call: 1 create, 2 read, 3 update, 4 delete
+  // Of a revocation: its id and who asked for it; the latter also of an admin_call.
   std::string_view revocation, by;
 };
 

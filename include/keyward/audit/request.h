@@ -11,6 +11,8 @@
 
 namespace keyward::audit {
 
+class NameHash;
+
 struct RequestView {
   std::string_view command{};                // "set", "config|set"
   std::span<const std::string_view> args{};  // the whole request
@@ -19,7 +21,10 @@ struct RequestView {
   std::span<const std::size_t> lengths{};  // of all, where `args` lacks bytes; else empty
   // Of a script that is handed over: the commands its text names, as the catalogue spells them.
   std::span<const std::string_view> calls{};
+  // Of what is scripted: the SHA-1 of its text, and the names of a function and its library.
+  std::string_view script_sha1{}, function{}, library{};
   bool reads = false, writes = false;
+  const NameHash* name_hash = nullptr;  // set: names are shown as hashes
 };
 
 // JSON that holds the command's name, the names of keys and channels and the lengths of everything

@@ -13,6 +13,7 @@
 namespace keyward::audit {
 
 struct Opening;
+class NameHash;
 
 // Owned by a session; its events point at it. The views are into what the owner keeps alive, so
 // that an idle session holds no copies. Records of commands and refusals name only the principal,
@@ -36,6 +37,8 @@ struct Subject {
   std::string session_id;
   WallTime session_started{}, session_expires{};
   Durability durability = Durability::written;  // of its records
+  // Where names of keys and channels are shown as hashes; owned by the process.
+  const NameHash* name_hash = nullptr;
 
   // To be called after any of the fields changed: what was said of the session no longer holds, and
   // the next record of a command is preceded by a new `session` record.

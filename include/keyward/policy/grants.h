@@ -73,6 +73,7 @@ struct Limits {
 
 struct AuditSettings {
   bool reads = false;
+  bool hash_names = false;  // `keys: hmac`: one of several grants is enough
   // Of several grants the strongest; `by_default`: one leaves it to the process.
   std::optional<audit::Durability> durability;
   bool by_default = false;

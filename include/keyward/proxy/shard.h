@@ -63,6 +63,7 @@ struct ShardWiring {
   // Connections of the whole process, for limits.connections.
   std::shared_ptr<std::atomic<std::int64_t>> connections;
   std::shared_ptr<UsageRegistry> usage;
+  std::shared_ptr<const audit::NameHash> name_hash;  // of names in records, where a grant asks
   std::shared_ptr<Sources> sources;
   // Connection ids of this shard: first, first + step, ...
   std::uint64_t first_id = 1, id_step = 1;
@@ -135,6 +136,7 @@ class Shard {
   void unblock(std::uint64_t client) { wiring_.unblock(client); }
   [[nodiscard]] const ServerFacts& facts() const { return *facts_; }
   [[nodiscard]] const Clock& clock() const { return clock_; }
+  [[nodiscard]] const audit::NameHash* name_hash() const { return wiring_.name_hash.get(); }
   [[nodiscard]] const ProxyLimits& limits() const { return wiring_.limits; }
   [[nodiscard]] Metrics& metrics() { return metrics_; }
   [[nodiscard]] Drafts& drafts() { return *drafts_; }
@@ -170,6 +172,7 @@ class Shard {
   void tick();
   void arm_tick();
   void publish_gauges();
+  void tell_unseen(MonoTime now);
   void judge_slice();
   void hold_slice();
   void arm_judging();

@@ -92,6 +92,18 @@ class Sources : public std::enable_shared_from_this<Sources> {
   enum class Lock : std::uint8_t { open, locked, just_locked };  // just_locked: not told yet
   [[nodiscard]] Lock lock(const std::string& address, const std::string& issuer, MonoTime now);
 
+  // Login attempts that were refused unseen, of one address: no record tells of each.
+  struct Uncounted {
+    std::string address, issuer;
+    std::string_view reason;  // "too_many_failures", "too_many_logins"
+    std::uint64_t count = 0;
+    WallTime since{};
+  };
+  void refused_unseen(const std::string& address, const std::string& issuer,
+                      std::string_view reason, MonoTime now, WallTime wall);
+  // Hands over, and forgets, what is a minute old; MonoTime::max(): all. The caller records it.
+  [[nodiscard]] std::vector<Uncounted> take_unseen(MonoTime now);
+
   [[nodiscard]] std::uint32_t waiting() const;  // connections that are not logged in
   [[nodiscard]] std::size_t known() const;      // addresses that are remembered
 
@@ -106,6 +118,11 @@ class Sources : public std::enable_shared_from_this<Sources> {
   void change(const std::string& address, int connections, int waiting);
   void sweep(MonoTime now);
 
+  struct Unseen {
+    Uncounted what;
+    MonoTime began{};
+  };
+  std::vector<Unseen> unseen_;
   const ProxyLimits& limits_;
   mutable std::mutex mutex_;
   std::unordered_map<std::string, Source> all_;

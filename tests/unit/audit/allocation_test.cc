@@ -13,7 +13,7 @@ namespace keyward::audit {
 namespace {
 
 // A command from the request to the record, a refusal, several sessions.
-TEST(Allocation, ARecordTakesNoneInSteadyState) {
+TEST(Allocation, E810ARecordTakesNoneInSteadyState) {
   const keyward::test::TempDir directory;
   const FakeClock clock;
   auto journal = *Journal::open(test::sample_config(directory.path()), clock);

@@ -150,7 +150,7 @@ TEST_F(DurabilityTest, ARotationLosesNoSync) {
   EXPECT_TRUE(synced(last));
 }
 
-TEST_F(DurabilityTest, ASlowDiskRefusesThoseWhoAskedForItAndRecoversByItself) {
+TEST_F(DurabilityTest, E802ASlowDiskRefusesThoseWhoAskedForItAndRecoversByItself) {
   hold(true);
   const std::uint64_t ticket = add(Durability::synced);
   EXPECT_TRUE(journal_->ready(Durability::synced));

@@ -186,7 +186,7 @@ bool only_the_last_stop(const Edit& edit, const Trail& original) {
          now->second.size() >= before.size() - stop.size() - 1 && before.starts_with(now->second);
 }
 
-TEST(Edits, EachOfTenThousandIsFoundAndNamed) {
+TEST(Edits, E807EachOfTenThousandIsFoundAndNamed) {
   const TempDir place, elsewhere;
   const std::string directory = place.file("audit"), copy = place.file("copy.jsonl");
   make_trail(directory, copy, 0);

@@ -186,7 +186,7 @@ TEST_F(JournalTest, RecordsBetweenTwoFlushesShareTheirTime) {
   EXPECT_EQ(time(4), time(2) + 700);
 }
 
-TEST_F(JournalTest, ARestartContinuesTheChain) {
+TEST_F(JournalTest, E812ARestartContinuesTheChain) {
   for (int run = 0; run < 3; ++run) {
     auto journal = open();
     add(*journal);
@@ -301,7 +301,7 @@ TEST_F(JournalTest, RefusesNamesAndPlacesThatAreNotSafe) {
   EXPECT_FALSE(Journal::open(sample_config(open_to_all), clock_));
 }
 
-TEST_F(JournalTest, TimeNeverGoesBackAlsoOverARestart) {
+TEST_F(JournalTest, E812TimeNeverGoesBackAlsoOverARestart) {
   auto first = open();
   add(*first);
   clock_.set_wall(clock_.wall() - std::chrono::hours(2));
@@ -351,7 +351,7 @@ TEST_F(JournalTest, ARemovedFileCountsAsTrouble) {
 
 // A child appends, flushes, and tells each ticket that a receipt covers; it is killed wherever it
 // happens to be.
-TEST_F(JournalTest, KillLosesNothingThatAReceiptCovered) {
+TEST_F(JournalTest, E801KillLosesNothingThatAReceiptCovered) {
   std::mt19937 random(1);
   std::uint64_t acknowledged = 0;
   for (int round = 0; round < 40; ++round) {
@@ -404,7 +404,7 @@ class FullDisk : public JournalTest {
   rlimit unlimited_{};
 };
 
-TEST_F(FullDisk, NothingIsLostAndTheGapIsRecorded) {
+TEST_F(FullDisk, E802NothingIsLostAndTheGapIsRecorded) {
   auto journal = open();
   const auto one = add(*journal);
   journal->flush();

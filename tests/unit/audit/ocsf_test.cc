@@ -239,6 +239,41 @@ TEST(OcsfGolden, Denials) {
   expect_golden("denial_hostile_key", denial);
 }
 
+TEST(OcsfGolden, E806RefusalsThatAreCounted) {
+  const Subject subject = sample_subject();
+  Event denial = of(Kind::denial, Outcome::denied, &subject);
+  denial.reason = "key";
+  denial.grant = "metrics";
+  denial.rule = "metrics.yaml";
+  denial.rule_line = 7;
+  denial.repeated = 4711;
+  denial.repeated_since = WallTime(std::chrono::seconds(1'799'999'940));
+  denial.request_id = "5e0b7c19d2a4-5000";
+  denial.detail =
+      "refusals like the ones before, from request 5e0b7c19d2a4-290 to 5e0b7c19d2a4-5000";
+  expect_golden("denial_counted", denial);
+}
+
+TEST(OcsfGolden, CallsOfTheAdminApi) {
+  Subject caller;
+  caller.source_ip = "10.1.2.3";
+  caller.source_port = 51123;
+  caller.tls_version = "TLSv1.3";
+  caller.listener = "admin";
+  Event call = of(Kind::admin_call, Outcome::ok, &caller);
+  call.activity = 2;
+  call.detail = "GET /v1/sessions";
+  call.by = "holder of admin.token_file";
+  call.error_class = "200";
+  expect_golden("admin_call", call);
+  call.outcome = Outcome::denied;
+  call.activity = 4;
+  call.detail = "DELETE /v1/sessions/5e0b7c19d2a4";
+  call.by = "nobody";
+  call.error_class = "401";
+  expect_golden("admin_call_denied", call);
+}
+
 TEST(OcsfGolden, Leases) {
   const Subject subject = sample_subject();
   Event create = of(Kind::lease_create, Outcome::ok, &subject);
@@ -320,7 +355,7 @@ TEST(Ocsf, WhatTheClockReallySaidIsKept) {
   }
 }
 
-TEST(Ocsf, NoValueOfARequestAppears) {
+TEST(Ocsf, E809NoValueOfARequestAppears) {
   const Subject subject = sample_subject();
   const SampleRequest request(
       "set", {"SET", "airflow:k", "SENTINEL-1", "SENTINEL-2", "SENTINEL-3", "SENTINEL-4"}, 1, true);
@@ -330,7 +365,7 @@ TEST(Ocsf, NoValueOfARequestAppears) {
 }
 
 // Everything a peer can choose, at its worst: still one bounded line of JSON.
-TEST(Ocsf, HostileTextsStayOneBoundedLine) {
+TEST(Ocsf, E808HostileTextsStayOneBoundedLine) {
   std::string nasty;
   for (int byte = 0; byte < 256; ++byte) nasty.push_back(static_cast<char>(byte));
   const std::string huge(2'000'000, '\x01');

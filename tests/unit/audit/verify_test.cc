@@ -157,7 +157,7 @@ TEST_F(VerifyTest, ATornTailIsAllowedOnlyAsTheNextStartFoundIt) {
   }
 }
 
-TEST_F(VerifyTest, FindsEveryMissingFileButTheLast) {
+TEST_F(VerifyTest, E807FindsEveryMissingFileButTheLast) {
   for (std::size_t index = 0; index < 3; ++index) {
     Trail trail = trail_;
     trail.erase(nth(trail, index));
@@ -165,7 +165,7 @@ TEST_F(VerifyTest, FindsEveryMissingFileButTheLast) {
   }
 }
 
-TEST_F(VerifyTest, FindsAFork) {
+TEST_F(VerifyTest, E807FindsAFork) {
   Trail trail = trail_;
   trail.emplace("kw-1.example.shard-0.20300101T000000Z-000003.jsonl", trail[nth(trail, 2)]);
   EXPECT_EQ(check(directory_, trail).problem, "forked");
