@@ -11,6 +11,7 @@
 #include "keyward/audit/line_head.h"
 #include "keyward/audit/line_reader.h"
 #include "keyward/base/log.h"
+#include "keyward/base/thread_name.h"
 
 #include <algorithm>
 #include <atomic>
@@ -366,7 +367,10 @@ const std::string& Keeper::key_id() const { return state_->key->id; }
 
 void Keeper::start() {
   state_->pulse();
-  state_->thread = std::thread([this] { state_->run(); });
+  state_->thread = std::thread([this] {
+    name_thread("keeper");
+    state_->run();
+  });
 }
 
 void Keeper::finish() {

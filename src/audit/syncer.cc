@@ -1,5 +1,7 @@
 #include "audit/syncer.h"
 
+#include "keyward/base/thread_name.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
@@ -9,7 +11,10 @@ namespace keyward::audit {
 
 Syncer::Syncer(int directory, std::function<void()> done)
     : directory_(::fcntl(directory, F_DUPFD_CLOEXEC, 0)), done_(std::move(done)) {
-  thread_ = std::thread([this] { run(); });
+  thread_ = std::thread([this] {
+    name_thread("syncer");
+    run();
+  });
 }
 
 Syncer::~Syncer() {

@@ -38,6 +38,10 @@ Analysis keys_by_spec(const CommandInfo& info, std::size_t total, Command& out) 
   const bool zero_keys = info.is(kNoMandatoryKeys) || (syntax != nullptr && syntax->free_rest);
   for (const KeySpec& spec : info.key_specs) {
     if (syntax != nullptr && syntax->finds_keys && spec.begin != KeySpec::Begin::index) continue;
+    if (const auto at = spec.one_key(); at != 0 && at < total && at < out.args.size()) {
+      out.keys.push_back({at, spec.access});
+      continue;
+    }
     if (!add_keys(spec, {out.args, total}, zero_keys, out.keys)) {
       return syntax_error(info, "its keys cannot be told from its arguments");
     }

@@ -25,12 +25,18 @@ struct Fit {
 
 bool covers(const KeyPattern& pattern, std::string_view key, std::uint8_t access) {
   if ((pattern.access & access) != access) return false;
+  if (pattern.is_prefix)
+    return key.starts_with(std::string_view(pattern.glob.data(), pattern.glob.size() - 1));
   // "~*" is a flag of its own in Redis and takes the empty key; the glob "*" does not.
   constexpr std::uint8_t kBoth = command::kRead | command::kModify;
-  if (pattern.access == kBoth && pattern.glob == "*") return true;
-  if (pattern.is_prefix)
-    return key.starts_with(std::string_view(pattern.glob).substr(0, pattern.glob.size() - 1));
-  return glob_match(pattern.glob, key);
+  return (pattern.access == kBoth && pattern.glob == "*") || glob_match(pattern.glob, key);
+}
+
+bool covers(const Entry& entry, std::string_view key, std::uint8_t access) {
+  for (const KeyPattern& pattern : entry.keys) {
+    if (covers(pattern, key, access)) return true;
+  }
+  return false;
 }
 
 // SUBSCRIBE and PUBLISH match as in Redis; PSUBSCRIBE must lie inside, since its pattern chooses
@@ -71,25 +77,21 @@ bool covers_scan(const Entry& entry, const Command& command) {
 }
 
 bool has_database(const Entry& entry, std::uint32_t db) {
-  return std::find(entry.databases.begin(), entry.databases.end(), db) != entry.databases.end();
+  for (const std::uint32_t granted : entry.databases) {
+    if (granted == db) return true;
+  }
+  return false;
 }
 
 bool reads(const Entry& entry, std::string_view key, std::uint32_t db) {
-  return has_database(entry, db) &&
-         std::any_of(entry.keys.begin(), entry.keys.end(), [&](const KeyPattern& pattern) {
-           return covers(pattern, key, command::kRead);
-         });
+  return has_database(entry, db) && covers(entry, key, command::kRead);
 }
 
 Fit fit(const Entry& entry, const Command& command, const Facts& facts) {
   if (!entry.commands.contains(command.info->id)) return {Step::command};
   if (!has_database(entry, facts.db)) return {Step::database};
   for (const command::KeyUse& use : command.keys) {
-    const std::string_view key = command.args[use.arg];
-    const bool covered =
-        std::any_of(entry.keys.begin(), entry.keys.end(),
-                    [&](const KeyPattern& pattern) { return covers(pattern, key, use.access); });
-    if (!covered) return {Step::key, use.arg};
+    if (!covers(entry, command.args[use.arg], use.access)) return {Step::key, use.arg};
   }
   for (const command::ChannelUse& use : command.channels) {
     const std::string_view channel = command.args[use.arg];

@@ -1,7 +1,5 @@
 #include "proxy/own_commands.h"
 
-#include "keyward/base/ascii.h"
-
 #include <algorithm>
 
 namespace keyward::proxy {
@@ -14,7 +12,7 @@ constexpr std::size_t kLongestReason = 500;
 }  // namespace
 
 OwnCommand own_command(std::span<const std::string_view> args) {
-  if (!same_word(args[0], "KEYWARD")) return OwnCommand::none;
+  if (!is_own(args)) return OwnCommand::none;
   if (args.size() > 1 && same_word(args[1], "BREAK-GLASS")) return OwnCommand::break_glass;
   if (args.size() == 2 && same_word(args[1], "STATUS")) return OwnCommand::status;
   if (args.size() == 2 && same_word(args[1], "HELP")) return OwnCommand::help;

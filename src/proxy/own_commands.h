@@ -1,6 +1,7 @@
 // KEYWARD ...: what a client may ask of the proxy itself, from any library. Pure.
 #pragma once
 
+#include "keyward/base/ascii.h"
 #include "keyward/base/clock.h"
 #include "keyward/base/result.h"
 #include "keyward/policy/grants.h"
@@ -14,6 +15,10 @@
 namespace keyward::proxy {
 
 enum class OwnCommand : std::uint8_t { none, status, break_glass, help, unknown };
+inline constexpr std::string_view kOwnName = "KEYWARD";
+[[nodiscard]] inline bool is_own(std::span<const std::string_view> args) {
+  return args[0].size() == kOwnName.size() && same_word(args[0], kOwnName);
+}
 // `none`: not addressed to the proxy.
 [[nodiscard]] OwnCommand own_command(std::span<const std::string_view> args);
 

@@ -4,8 +4,23 @@
 
 namespace keyward::proxy {
 
+namespace {
+
+// A slot of the ring is used again: what it held is not kept.
+void give_back(std::string& text) {
+  if (text.capacity() > std::string().capacity()) {
+    std::string().swap(text);
+  } else {
+    text.clear();
+  }
+}
+
+}  // namespace
+
 Place ReplyQueue::reserve() {
-  items_.push_back(Item{});
+  Item& item = items_.next_slot();
+  item.ticket = 0;
+  item.done = item.hold = false;  // drop_head() left no bytes
   return first_ + items_.size() - 1;
 }
 
@@ -29,7 +44,17 @@ void ReplyQueue::finish(Place place, std::uint64_t ticket) {
   Item& item = items_[place - first_];
   item.done = true;
   item.ticket = std::max(item.ticket, ticket);
-  if (place == first_) release_head();
+  if (place != first_) return;
+  if (mid_message_ || !item.waiting.empty()) return release_head();
+  // As it mostly is: the answer has left as it came.
+  ready_ticket_ = std::max(ready_ticket_, item.ticket);
+  drop_head();
+  if (!items_.empty() && items_.front().begun()) release_head();
+}
+
+void ReplyQueue::drop_head() {
+  items_.pop_front();
+  ++first_;
 }
 
 // The head is complete: it and every complete answer behind it become ready; what the next head has
@@ -43,10 +68,9 @@ void ReplyQueue::release_head() {
       waiting_bytes_ -= head.waiting.size();
     }
     ready_ticket_ = std::max(ready_ticket_, head.ticket);
-    if (head.waiting.capacity() > 0) std::string().swap(head.waiting);
+    give_back(head.waiting);
     if (!head.done) return;
-    items_.pop_front();
-    ++first_;
+    drop_head();
   }
 }
 

@@ -51,8 +51,10 @@ class ReplyQueue {
     std::uint64_t ticket = 0;
     bool done = false;
     bool hold = false;
+    [[nodiscard]] bool begun() const { return done || ticket != 0 || !waiting.empty(); }
   };
   void release_head();
+  void drop_head();
   Ring<Item> items_;
   Place first_ = 1;
   Buffer ready_;                    // bytes in first place, in order

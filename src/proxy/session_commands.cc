@@ -17,7 +17,7 @@ Session::Step Session::handle(Args args) {
   }
   if (login_ == nullptr) return greet_first(args);
   if (ended() && !renews(args)) return refuse_ended(args);
-  if (own_command(args) != OwnCommand::none) return within_rate() ? keyward(args) : Step::again;
+  if (is_own(args)) return within_rate() ? keyward(args) : Step::again;
   const command::Analysis analysis =
       command::analyse(shard_.policy().snapshot->catalog(), args, command_);
   if (analysis.verdict != command::Verdict::ok) return refuse(analysis, args);

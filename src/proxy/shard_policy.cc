@@ -18,6 +18,8 @@ constexpr std::size_t kRemembered = 16 * 1024;  // identities
 
 }  // namespace
 
+const policy::InForce::Version& Shard::newer_policy() { return policy_ = wiring_.policy.get(); }
+
 Shard::Rights Shard::rights_of(const std::shared_ptr<const identity::Principal>& principal) {
   const policy::InForce::Version& now = policy();
   if (granted_number_ != now.number || granted_.size() >= kRemembered) {

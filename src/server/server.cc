@@ -6,6 +6,7 @@
 #include "keyward/admin/admin_server.h"
 #include "keyward/base/log.h"
 #include "keyward/base/secret_source.h"
+#include "keyward/base/thread_name.h"
 #include "keyward/identity/key_fetcher.h"
 #include "keyward/lease/lease_client.h"
 #include "keyward/policy/snapshot.h"
@@ -293,9 +294,13 @@ Result<> Server::State::start_admin() {
 }
 
 void Server::State::start_threads() {
-  for (auto& thread : shards) {
-    asio::post(thread->io, [shard = thread->shard.get()] { shard->start(); });
-    thread->thread = std::thread([one = thread.get()] { one->io.run(); });
+  for (std::size_t i = 0; i < shards.size(); ++i) {
+    ShardThread& thread = *shards[i];
+    asio::post(thread.io, [shard = thread.shard.get()] { shard->start(); });
+    thread.thread = std::thread([&thread, i] {
+      name_thread("shard-" + std::to_string(i));
+      thread.io.run();
+    });
   }
 }
 

@@ -27,6 +27,11 @@ class Ring {
     ++size_;
     return slot;
   }
+  // As push_back, with the value that the slot has: a new one, or what was left there.
+  T& next_slot() {
+    if (size_ == slots_.size()) grow();
+    return (*this)[size_++];
+  }
   // The slot keeps its (moved-from or old) value until it is used again; callers reset what owns
   // memory.
   void pop_front() {

@@ -54,6 +54,13 @@ struct KeySpec {
   bool not_key = false;  // names a channel or such (spublish ...)
   bool incomplete = false;
   bool variable = false;  // access depends on other arguments
+
+  // The place of its only key where that is always the same, as for most commands; 0 = it is not.
+  [[nodiscard]] std::uint32_t one_key() const {
+    const bool one = begin == Begin::index && find == Find::range && last_key == 0 && step > 0 &&
+                     begin_index > 0 && !not_key && !incomplete;
+    return one ? static_cast<std::uint32_t>(begin_index) : 0;
+  }
 };
 
 // How freely a policy may hand a command out.

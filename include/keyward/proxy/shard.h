@@ -109,8 +109,7 @@ class Shard {
   [[nodiscard]] lease::LeaseClient& leases() { return *leases_; }
   // The version in force now; never without a snapshot once the shard serves.
   [[nodiscard]] const policy::InForce::Version& policy() {
-    if (policy_.number != wiring_.policy.number()) policy_ = wiring_.policy.get();
-    return policy_;
+    return policy_.number == wiring_.policy.number() ? policy_ : newer_policy();
   }
   struct Rights {
     std::uint64_t number = 0;                      // of the version
@@ -190,6 +189,7 @@ class Shard {
   std::unique_ptr<identity::Authenticator> authenticator_;
   std::unique_ptr<lease::LeaseClient> leases_;
   upstream::Pool pool_;
+  const policy::InForce::Version& newer_policy();
   policy::InForce::Version policy_;
   std::vector<Session*> to_judge_;
   bool judging_ = false;  // the next slice is posted
