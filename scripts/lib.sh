@@ -108,9 +108,8 @@ build() {
   local preset=$1 dir="$root/build/$1" log="$root/build/$1.log" began=$SECONDS status=0
   shift
   mkdir -p "$root/build"
-  if [ ! -f "$dir/build.ninja" ] || [ -n "${cmake_options:-}" ]; then
-    # shellcheck disable=SC2086
-    (cd "$root" && cmake --preset "$preset" ${cmake_options:-}) >"$log" 2>&1 || { tail -30 "$log" >&2; die "cmake --preset $preset failed"; }
+  if [ ! -f "$dir/build.ninja" ]; then
+    (cd "$root" && cmake --preset "$preset") >"$log" 2>&1 || { tail -30 "$log" >&2; die "cmake --preset $preset failed"; }
   fi
   say "building $preset${*:+ ($*)}"
   if [ -t 1 ] && [ -z "${CI:-}" ]; then
