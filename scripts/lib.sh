@@ -10,7 +10,7 @@ build_packages=(g++ cmake ninja-build ccache mold pkg-config
   libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev libssl-dev libhiredis-dev libspdlog-dev libfmt-dev
   libyaml-cpp-dev libcli11-dev prometheus-cpp-dev libzstd-dev)
 run_packages=(redis-server redis-tools openssl)
-test_packages=(libgtest-dev libgmock-dev libbenchmark-dev python3 python3-venv haproxy curl jq procps valgrind strace zstd)
+test_packages=(libgtest-dev libgmock-dev libbenchmark-dev python3 python3-venv haproxy curl jq procps valgrind strace zstd chromium)
 
 say() { printf '== %s\n' "$*"; }
 die() { printf '%s\n' "$*" >&2; exit 1; }

@@ -1,6 +1,6 @@
 #include "keyward/base/log.h"
 
-#include "base/utf8.h"
+#include "keyward/base/utf8.h"
 
 #include <spdlog/sinks/stdout_sinks.h>
 

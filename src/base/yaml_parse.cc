@@ -1,6 +1,6 @@
 // From bytes to a checked tree. yaml-cpp builds the tree; what it would let pass is refused here
 // first.
-#include "base/utf8.h"
+#include "keyward/base/utf8.h"
 
 #include "keyward/base/log.h"
 #include "keyward/base/yaml.h"

@@ -15,13 +15,14 @@ std::string audit_directory(const std::string& given) {
 }
 
 void add_audit(CLI::App& app, Chosen& chosen) {
-  CLI::App* verb = app.add_subcommand("audit", "Verify and follow the audit trail, exchange the key that signs it");
+  CLI::App* verb = app.add_subcommand("audit", "Verify and follow the audit trail, report on it, exchange the key that signs it");
   verb->require_subcommand(1);
   verb->footer("Example:\n  keyward audit verify /var/lib/keyward/audit");
   add_audit_verify(*verb, chosen);
   add_audit_tail(*verb, chosen);
   add_audit_key(*verb, chosen);
   add_audit_key_hash(*verb, chosen);
+  add_audit_report(*verb, chosen);
 }
 
 }  // namespace keyward::cli

@@ -23,6 +23,7 @@ void add_verbs(CLI::App& app, Chosen& chosen) {
   add_check(app, chosen);
   add_policy(app, chosen);
   add_audit(app, chosen);
+  add_access(app, chosen);
   add_agent(app, chosen);
   add_exec(app, chosen);
   add_redis_cli(app, chosen);

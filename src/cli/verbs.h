@@ -34,11 +34,13 @@ void add_policy_diff(CLI::App& policy, Chosen& chosen);
 void add_policy_access(CLI::App& policy, Chosen& chosen);
 void add_policy_replay(CLI::App& policy, Chosen& chosen);
 void add_policy_fmt(CLI::App& policy, Chosen& chosen);
-void add_audit(CLI::App& app, Chosen& chosen);  // verify, tail, key, rotate-key
+void add_audit(CLI::App& app, Chosen& chosen);  // verify, tail, report, key, rotate-key
 void add_audit_verify(CLI::App& audit, Chosen& chosen);
 void add_audit_tail(CLI::App& audit, Chosen& chosen);
+void add_audit_report(CLI::App& audit, Chosen& chosen);
 void add_audit_key(CLI::App& audit, Chosen& chosen);
 void add_audit_key_hash(CLI::App& audit, Chosen& chosen);
+void add_access(CLI::App& app, Chosen& chosen);  // review
 void add_revoke(CLI::App& app, Chosen& chosen);
 void add_revocations(CLI::App& app, Chosen& chosen);
 void add_sessions(CLI::App& app, Chosen& chosen);

@@ -91,6 +91,8 @@ std::vector<RuleReach> what_is_reached(const policy::Grants& grants,
     reach.grant = entry.rule.grant;
     reach.rule = entry.rule.text();
     reach.commands = commands_of(entry, catalog, false);
+    reach.reads = any_needs(reach.commands, catalog, command::kRead);
+    reach.writes = any_needs(reach.commands, catalog, command::kModify);
     for (const KeyPattern& pattern : entry.keys) {
       auto& list = pattern.access == 3                ? reach.read_write
                    : pattern.access == command::kRead ? reach.read
@@ -115,11 +117,11 @@ UsageOf::UsageOf(std::shared_ptr<const policy::Snapshot> snapshot, std::string k
                  std::optional<std::uint32_t> db)
     : judge_(std::move(snapshot)), key_(std::move(key)), db_(db) {}
 
-void UsageOf::add(const Record& record) {
-  if (db_ && record.db != *db_) return;
+const policy::RuleRef* UsageOf::add(const Record& record) {
+  if (db_ && record.db != *db_) return nullptr;
   if (!key_.empty()) {
     const auto at = std::find(record.keys.begin(), record.keys.end(), key_);
-    if (at == record.keys.end()) return;
+    if (at == record.keys.end()) return nullptr;
     KeyUser* user = nullptr;
     const auto found = users_.find(record.actor->principal);
     if (found != users_.end()) user = &found->second;
@@ -139,23 +141,24 @@ void UsageOf::add(const Record& record) {
         if (command->args[use.arg] == key_) access |= use.access;
       }
     }
-    if (user == nullptr) return;
+    if (user == nullptr) return nullptr;
     if (!record.accepted()) {
       ++user->refused;
     } else {
       user->writes += (access & command::kModify) != 0 ? 1 : 0;
       user->reads += (access & command::kModify) == 0 ? 1 : 0;
     }
-    return;
+    return nullptr;
   }
-  if (!record.accepted()) return;
+  if (!record.accepted()) return nullptr;
   const Verdict verdict = judge_.judge(record);
   if (verdict.kind != Verdict::Kind::allow || verdict.rule == nullptr) {
     ++unattributed_;
-    return;
+    return nullptr;
   }
   rules_[verdict.rule->grant + ", " + verdict.rule->text()].add(record);
   grants_[verdict.rule->grant].add(record);
+  return verdict.rule;
 }
 
 std::vector<KeyUser> UsageOf::users() const {

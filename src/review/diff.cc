@@ -4,6 +4,7 @@
 #include "review/reach.h"
 
 #include "keyward/base/text.h"
+#include "keyward/review/access.h"
 
 #include <algorithm>
 #include <functional>

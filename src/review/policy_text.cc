@@ -3,6 +3,7 @@
 #include "review/yaml_text.h"
 
 #include "keyward/base/text.h"
+#include "keyward/review/access.h"
 
 #include <algorithm>
 

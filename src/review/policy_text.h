@@ -38,7 +38,4 @@ class PolicyText {
   std::string& out_;
 };
 
-// "{issuer: okta, groups: [airflow-workers]}"
-[[nodiscard]] std::string who_text(const policy::Who& who);
-
 }  // namespace keyward::review

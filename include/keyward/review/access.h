@@ -37,10 +37,14 @@ struct RuleReach {
   std::vector<std::string> commands;
   std::vector<std::string> read_write, read, write, channels;
   std::vector<std::uint32_t> databases;
+  bool reads = false, writes = false;  // what its commands do to keys at most
   bool observes = false;
 };
 [[nodiscard]] std::vector<RuleReach> what_is_reached(const policy::Grants& grants,
                                                      const command::Catalog& catalog);
+
+// "{issuer: okta, groups: [airflow-workers]}"
+[[nodiscard]] std::string who_text(const policy::Who& who);
 
 struct Used {
   std::uint64_t count = 0, last_us = 0;
@@ -62,7 +66,8 @@ class UsageOf {
   // `key` empty = every key.
   UsageOf(std::shared_ptr<const policy::Snapshot> snapshot, std::string key,
           std::optional<std::uint32_t> db);
-  void add(const Record& record);
+  // Without a key: the rule of the folder that an accepted command counts for; else null.
+  const policy::RuleRef* add(const Record& record);
 
   [[nodiscard]] std::vector<KeyUser> users() const;  // of the key, newest first
   // By "grant, file:line" of the folder as it is now, and by grant.
