@@ -10,7 +10,8 @@ build_packages=(g++ cmake ninja-build ccache mold pkg-config
   libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev libssl-dev libhiredis-dev libspdlog-dev libfmt-dev
   libyaml-cpp-dev libcli11-dev prometheus-cpp-dev libzstd-dev)
 run_packages=(redis-server redis-tools openssl)
-test_packages=(libgtest-dev libgmock-dev libbenchmark-dev python3 python3-venv haproxy curl jq procps valgrind strace zstd chromium)
+test_packages=(libgtest-dev libgmock-dev libbenchmark-dev python3 python3-venv haproxy curl jq procps valgrind strace zstd chromium
+  rsyslog rsyslog-openssl)
 
 say() { printf '== %s\n' "$*"; }
 die() { printf '%s\n' "$*" >&2; exit 1; }
@@ -39,7 +40,7 @@ install them, or run this as root or with sudo at hand"
   { $sudo apt-get update -qq && $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}"; } >"$log" 2>&1 || ok=0
   [ -z "$planted" ] || $sudo rm -f $policy
   for name in "${missing[@]}"; do
-    case $name in redis-server | haproxy)
+    case $name in redis-server | haproxy | rsyslog)
       command -v systemctl >/dev/null && $sudo systemctl disable --now "$name" >/dev/null 2>&1 || true ;;
     esac
   done

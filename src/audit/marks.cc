@@ -1,5 +1,6 @@
 #include "audit/marks.h"
 
+#include "audit/copied_line.h"
 #include "audit/parallel.h"
 
 #include "keyward/audit/line_head.h"
@@ -15,6 +16,9 @@ namespace {
 // Each checkpoint's chain covers all before it, so most signatures need no check of their own: only
 // every so many, and a segment's last.
 constexpr std::uint64_t kCheckEvery = 256;
+
+// What a forwarder says of itself is no record of the trail.
+constexpr std::string_view kForwardGap = "forward_gap";
 
 // What one segment of checkpoints holds.
 struct Gathered {
@@ -170,28 +174,28 @@ Result<CopyReport> gather_copy(const std::string& path, std::string_view instanc
   };
   StreamMark own;
   own.stream = kCheckpointStream;
-  while (const auto line = reader.next()) {
-    ++number;
-    if (line->empty()) continue;
-    const auto head = parse_head(*line);
-    const auto checkpoint = head ? parse_checkpoint(*line) : std::nullopt;
-    if (!checkpoint) {
-      bad("altered");
-      continue;
-    }
-    if (checkpoint->instance != instance) continue;
+  const auto take = [&](std::string_view line) {
+    const auto head = parse_head(line);
+    // A forwarder sends what else is in that stream as well.
+    if (head && (head->kind == "start" || head->kind == "segment" || head->kind == "stop")) return;
+    const auto checkpoint = head ? parse_checkpoint(line) : std::nullopt;
+    if (!checkpoint) return bad("altered");
+    if (checkpoint->instance != instance) return;
     const auto place = ring.find(checkpoint->key);
-    if (!place) {
-      bad("unknown key");
-    } else if (!signature_holds(*line, ring.at(*place))) {
-      bad("altered");
-    } else {
-      marks.take(*checkpoint);
-      ++report.checkpoints;
-      own.sequence = head->sequence;
-      own.hash = hash_of(*line);
-      marks.streams[own.stream].add(own);
-    }
+    if (!place) return bad("unknown key");
+    if (!signature_holds(line, ring.at(*place))) return bad("altered");
+    marks.take(*checkpoint);
+    ++report.checkpoints;
+    own.sequence = head->sequence;
+    own.hash = hash_of(line);
+    marks.streams[own.stream].add(own);
+  };
+  while (const auto stored = reader.next()) {
+    ++number;
+    if (stored->empty() || stored->find(kForwardGap) != std::string_view::npos) continue;
+    const auto lines = copied_lines(*stored);
+    if (lines.empty()) bad("altered");
+    for (const std::string& line : lines) take(line);
   }
   for (auto& [stream, list] : marks.streams) list.finish();
   return report;

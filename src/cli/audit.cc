@@ -22,6 +22,7 @@ void add_audit(CLI::App& app, Chosen& chosen) {
   add_audit_tail(*verb, chosen);
   add_audit_key(*verb, chosen);
   add_audit_key_hash(*verb, chosen);
+  add_audit_forwarders(*verb, chosen);
   add_audit_report(*verb, chosen);
 }
 

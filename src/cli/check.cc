@@ -2,6 +2,7 @@
 #include "cli/verbs.h"
 
 #include "keyward/base/yaml.h"
+#include "keyward/forward/forwarders.h"
 #include "keyward/policy/signature.h"
 #include "keyward/policy/snapshot.h"
 #include "keyward/server/config.h"
@@ -21,7 +22,7 @@ namespace json = boost::json;
 
 struct Options {
   std::vector<std::string> paths;
-  bool json = false;
+  bool json = false, connect = false;
 };
 
 struct Checked {
@@ -55,13 +56,32 @@ void check_policies(const std::string& path, const server::Config* config, Check
   out.things.push_back(std::move(thing));
 }
 
-void check_config(const std::string& path, Checked& out) {
+// Reaches every receiver of the trail, and sends no record.
+void try_forwarders(const std::string& path, const server::Config& config, Checked& out) {
+  for (const forward::ForwarderConfig& one : config.audit.forward) {
+    const auto reached = forward::probe(one, config.instance);
+    out.things.push_back(json::object{{"path", path},
+                                      {"kind", "forwarder"},
+                                      {"name", one.name},
+                                      {"destination", one.destination()},
+                                      {"ok", reached.has_value()}});
+    if (reached)
+      out.lines.push_back(path + ": forwarder " + one.name + " reaches " + one.destination());
+    else
+      out.diagnostics.error(
+          path, 0, 0,
+          "forwarder " + one.name + " (" + one.destination() + "): " + reached.error().message());
+  }
+}
+
+void check_config(const std::string& path, bool connect, Checked& out) {
   const auto config = server::load_config(path, out.diagnostics);
   out.things.push_back(
       json::object{{"path", path}, {"kind", "configuration"}, {"ok", config.has_value()}});
   if (!config) return;
   out.lines.push_back(path + ": configuration, " + std::to_string(config->listeners.size()) +
                       " listeners, " + std::to_string(config->issuers.size()) + " issuers");
+  if (connect) try_forwarders(path, *config, out);
   if (config->policy_signers.empty()) return check_policies(config->policies, &*config, out);
   // They were read once already, by the configuration.
   const auto signers = policy::Signers::load(config->policy_signers);
@@ -76,12 +96,12 @@ bool is_policy_file(const std::string& path) {
   return root.is_map() && (root.get("apiVersion").present() || root.get("grants").present());
 }
 
-void check_path(const std::string& path, Checked& out) {
+void check_path(const std::string& path, bool connect, Checked& out) {
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored) || is_policy_file(path)) {
     check_policies(path, nullptr, out);
   } else {
-    check_config(path, out);
+    check_config(path, connect, out);
   }
 }
 
@@ -94,7 +114,7 @@ int check(Options options) {
   if (options.paths.empty())
     return usage("nothing to check: name a configuration or a policy folder");
   Checked out;
-  for (const std::string& path : options.paths) check_path(path, out);
+  for (const std::string& path : options.paths) check_path(path, options.connect, out);
   const bool good = !out.diagnostics.failed();
   if (options.json) {
     print_json(json::object{
@@ -114,6 +134,8 @@ void add_check(CLI::App& app, Chosen& chosen) {
   verb->add_option(
       "PATH", options->paths,
       "Configurations, policy folders or policy files (default: keyward.yaml, policies)");
+  verb->add_flag("--connect", options->connect,
+                 "Also connect to the receivers of audit.forward, without sending a record");
   verb->add_flag("--json", options->json, "One JSON object");
   verb->footer(
       "All errors at once, as file:line:column: what; write: instead.\n"

@@ -40,6 +40,7 @@ void add_audit_tail(CLI::App& audit, Chosen& chosen);
 void add_audit_report(CLI::App& audit, Chosen& chosen);
 void add_audit_key(CLI::App& audit, Chosen& chosen);
 void add_audit_key_hash(CLI::App& audit, Chosen& chosen);
+void add_audit_forwarders(CLI::App& audit, Chosen& chosen);
 void add_access(CLI::App& app, Chosen& chosen);  // review
 void add_revoke(CLI::App& app, Chosen& chosen);
 void add_revocations(CLI::App& app, Chosen& chosen);

@@ -194,6 +194,7 @@ asio::awaitable<Result<HttpResponse>> talk(Exchange& exchange, const Target& tar
   response.status = static_cast<int>(answer.result_int());
   response.content_type = std::string(answer[http::field::content_type]);
   response.cache_control = std::string(answer[http::field::cache_control]);
+  response.retry_after = std::string(answer[http::field::retry_after]);
   response.body = std::move(answer.body());
   co_return response;
 }

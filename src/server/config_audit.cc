@@ -39,19 +39,6 @@ void read_retention(const yaml::Node& node, audit::Retention& out) {
   read_bytes(node.get("size"), kLeastSegment, kMostBytes, out.size);
 }
 
-void read_copies(const yaml::Node& node, const Folder& folder, AuditConfig& out) {
-  if (!node.present()) return;
-  for (const yaml::Node& item : node.list()) {
-    const std::optional<std::string> place = item.text();
-    if (!place) continue;
-    if (place->find("://") != std::string::npos) {
-      item.error("checkpoints are copied to files only", "the path of a file on another disk");
-    } else if (!place->empty()) {
-      out.checkpoint_copies.push_back(folder.resolve(*place));
-    }
-  }
-}
-
 void read_checkpoints(const yaml::Node& node, const Folder& folder, AuditConfig& out) {
   if (!node.present()) return;
   node.only({"every", "key", "copy_to"});
@@ -66,7 +53,7 @@ void read_audit(const yaml::Node& root, const Folder& folder, Config& config) {
   const yaml::Node section = root.need("audit");
   if (!section.present()) return;
   section.only({"directory", "rotate", "compress", "retention", "checkpoints", "durability",
-                "keys", "keys_secret"});
+                "keys", "keys_secret", "forward"});
   read_directory(section.need("directory"), folder, config);
   AuditConfig& out = config.audit;
   read_rotate(section.get("rotate"), out.rotate);
@@ -74,6 +61,7 @@ void read_audit(const yaml::Node& root, const Folder& folder, Config& config) {
   read_choice(section.get("compress"), {"zstd", "none"}, compress);
   out.compress = compress == "zstd";
   read_retention(section.get("retention"), out.retention);
+  read_forward(section.get("forward"), folder, out);
   read_checkpoints(section.get("checkpoints"), folder, out);
   std::string level(audit::name(config.limits.durability));
   read_choice(section.get("durability"), {"async", "written", "synced", "strict"}, level);

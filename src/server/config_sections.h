@@ -20,6 +20,9 @@ void read_secret(const yaml::Node& section, const std::string& name, std::string
 void read_upstream(const yaml::Node& root, const Folder& folder, Config& config);
 void read_issuers(const yaml::Node& root, const Folder& folder, Config& config);
 void read_audit(const yaml::Node& root, const Folder& folder, Config& config);
+// audit.forward, and audit.checkpoints.copy_to, whose receivers become forwarders too.
+void read_forward(const yaml::Node& node, const Folder& folder, AuditConfig& out);
+void read_copies(const yaml::Node& node, const Folder& folder, AuditConfig& out);
 void read_limits(const yaml::Node& root, Config& config);
 
 }  // namespace keyward::server

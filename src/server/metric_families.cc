@@ -203,6 +203,34 @@ void add_trail(const audit::Keeper::Counters& trail, std::vector<MetricFamily>& 
                             static_cast<double>(trail.stored_bytes)));
 }
 
+void add_forwarders(const std::vector<forward::ForwarderStatus>& all,
+                    std::vector<MetricFamily>& families) {
+  using Status = forward::ForwarderStatus;
+  const auto add = [&](const char* name, const char* help, MetricType type, auto value) {
+    MetricFamily family{name, help, type, {}};
+    for (const Status& one : all)
+      family.metric.push_back(
+          sample(type, static_cast<double>(value(one)), {{"forwarder", one.name}}));
+    families.push_back(std::move(family));
+  };
+  add("keyward_forward_up", "1 while the receiver takes records", kGauge,
+      [](const Status& one) { return one.up ? 1 : 0; });
+  add("keyward_forward_records_total", "Records that the receiver has or refused for good", kCount,
+      [](const Status& one) { return one.records; });
+  add("keyward_forward_bytes_total", "Their bytes, as they stand in the trail", kCount,
+      [](const Status& one) { return one.bytes; });
+  add("keyward_forward_retries_total", "Attempts after which something had to be sent again",
+      kCount, [](const Status& one) { return one.retries; });
+  add("keyward_forward_refused_total", "Records that the receiver will never take", kCount,
+      [](const Status& one) { return one.refused; });
+  add("keyward_forward_lost_total", "Records that were gone before they were sent", kCount,
+      [](const Status& one) { return one.lost; });
+  add("keyward_forward_lag_records", "Records that the receiver does not have yet", kGauge,
+      [](const Status& one) { return one.lag_records; });
+  add("keyward_forward_lag_seconds", "Age of the oldest of them", kGauge,
+      [](const Status& one) { return one.lag_seconds; });
+}
+
 void add_revocations(const MetricSources& sources, std::vector<MetricFamily>& families) {
   const fleet::Revocations::Counters& known = sources.revocations;
   families.push_back(single("keyward_revocations", "Revocations that count now", kGauge,
@@ -276,6 +304,7 @@ std::vector<MetricFamily> metric_families(const MetricSources& sources) {
   add_would_deny(sources, families);
   add_logins(sources, families);
   add_trail(sources.trail, families);
+  add_forwarders(sources.forwarders, families);
   add_issuers(sources, families);
   add_revocations(sources, families);
   families.push_back(single("keyward_redis_up", "1 while the control connection to Redis is up",

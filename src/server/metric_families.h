@@ -5,6 +5,7 @@
 #include "keyward/base/clock.h"
 #include "keyward/credential/desk.h"
 #include "keyward/fleet/revocations.h"
+#include "keyward/forward/forwarders.h"
 #include "keyward/identity/key_fetcher.h"
 #include "keyward/lease/lease_service.h"
 #include "keyward/proxy/metrics.h"
@@ -29,6 +30,7 @@ struct MetricSources {
   bool policy_last_ok = true;
   WallTime policy_loaded_at{};
   audit::Keeper::Counters trail;
+  std::vector<forward::ForwarderStatus> forwarders;
 };
 
 [[nodiscard]] std::vector<prometheus::MetricFamily> metric_families(const MetricSources& sources);

@@ -266,6 +266,7 @@ std::vector<prometheus::MetricFamily> Server::State::metrics() const {
   sources.policy_last_ok = !last_attempt.diagnostics.failed();
   sources.policy_loaded_at = policy_loaded_at;
   sources.trail = keeper->counters();
+  sources.forwarders = forwarders->statuses();
   return metric_families(sources);
 }
 

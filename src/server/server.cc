@@ -28,6 +28,7 @@ namespace {
 
 constexpr std::chrono::seconds kMeetRedis{15};
 constexpr std::chrono::seconds kDeleteUsers{3};
+constexpr std::chrono::seconds kSendTheRest{3};  // the receivers may be away
 
 std::vector<std::string> aliases_of(const std::vector<identity::IssuerConfig>& issuers) {
   std::vector<std::string> out;
@@ -118,13 +119,20 @@ Result<> Server::State::build() {
 }
 
 Result<> Server::State::open_journals() {
+  auto forwarding = forward::Forwarders::open(config.audit.forward, config.audit_directory,
+                                              config.instance, clock);
+  if (!forwarding) return forwarding.error();
+  forwarders = *std::move(forwarding);
   auto keeping = audit::Keeper::open({.directory = config.audit_directory,
                                       .instance = config.instance,
                                       .every = config.audit.checkpoint_every,
                                       .key_file = config.audit.signing_key,
                                       .rotate = config.audit.rotate,
                                       .compress = config.audit.compress,
-                                      .retention = config.audit.retention},
+                                      .retention = config.audit.retention,
+                                      .hold = [this](std::string_view stream) {
+                                        return forwarders->hold(stream);
+                                      }},
                                      clock);
   if (!keeping) return keeping.error();
   keeper = std::move(*keeping);
@@ -380,6 +388,7 @@ int Server::run(std::function<void()> on_ready) {
   state.poll_info();
   state.watch_policies();
   state.keeper->start();
+  state.forwarders->start();
   state.desk->control_up();
   state.start_threads();
   state.keys->start();
@@ -402,6 +411,7 @@ int Server::run(std::function<void()> on_ready) {
   state.tell_refused_calls(MonoTime::max());
   state.journal->close("stopped");
   state.keeper->finish();
+  state.forwarders->finish(kSendTheRest);
   if (!state.config.pid_file.empty()) std::filesystem::remove(state.config.pid_file);
   return 0;
 }

@@ -14,6 +14,7 @@
 #include "keyward/credential/desk.h"
 #include "keyward/fleet/revocations.h"
 #include "keyward/fleet/store.h"
+#include "keyward/forward/forwarders.h"
 #include "keyward/identity/authenticator.h"
 #include "keyward/identity/key_fetcher.h"
 #include "keyward/identity/remote_verifier.h"
@@ -103,6 +104,7 @@ struct Server::State {
   const Clock& clock;
   asio::io_context io{1};  // the control thread
   asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
+  std::unique_ptr<forward::Forwarders> forwarders;  // the keeper asks it what has to stay
   std::unique_ptr<audit::Keeper> keeper;  // ends after all journals
   std::unique_ptr<audit::Journal> journal;
   std::shared_ptr<const audit::NameHash> name_hash;

@@ -33,7 +33,7 @@ struct HttpRequest {
 };
 struct HttpResponse {
   int status = 0;
-  std::string content_type, cache_control, body;
+  std::string content_type, cache_control, retry_after, body;
 };
 
 // Whether the client may connect there. Never: link-local, metadata services, multicast,

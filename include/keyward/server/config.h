@@ -5,6 +5,7 @@
 #include "keyward/audit/retention.h"
 #include "keyward/base/diagnostics.h"
 #include "keyward/fleet/store.h"
+#include "keyward/forward/config.h"
 #include "keyward/identity/authenticator.h"
 #include "keyward/lease/lease_service.h"
 #include "keyward/proxy/config.h"
@@ -32,6 +33,7 @@ struct AuditConfig {
   std::string signing_key;  // a private key's file; empty = beside the trail, made when missing
   std::vector<std::string> checkpoint_copies;  // files
   std::string names_secret;  // of hashed names; empty = beside the trail, made when missing
+  std::vector<forward::ForwarderConfig> forward{};  // also copies of checkpoints that are no files
 };
 
 struct Config {

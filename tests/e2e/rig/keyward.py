@@ -31,7 +31,8 @@ class Trail:
 
     def segments(self):
         """The text of each, compressed or not."""
-        for path in sorted(p for p in self.folder.rglob('*') if p.name.endswith(('.jsonl', '.jsonl.zst'))):
+        for path in sorted(p for p in self.folder.rglob('*') if p.name.endswith(('.jsonl', '.jsonl.zst'))
+                           and not p.name.endswith('.refused.jsonl')):
             try:
                 yield path.read_text(errors='replace') if path.suffix == '.jsonl' else unpacked(path)
             except FileNotFoundError:  # compressed a moment ago
