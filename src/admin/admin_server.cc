@@ -96,7 +96,7 @@ http::response<http::string_body> to_response(const Request& request, Page page)
   return response;
 }
 
-http::response<http::string_body> refusal(http::status status) {
+http::response<http::string_body> bare_refusal(http::status status) {
   http::response<http::string_body> response(status, 11);
   response.set(http::field::content_type, "text/plain; charset=utf-8");
   response.keep_alive(false);
@@ -182,7 +182,7 @@ asio::awaitable<void> answer_requests(Stream& stream, StatePtr state, credential
     if (read_error) {
       const http::status status = status_for(read_error);
       if (status == http::status::unknown) co_return;
-      response = refusal(status);
+      response = bare_refusal(status);
     } else {
       // The peer is not read from meanwhile: its deadline begins again with the answer.
       beast::get_lowest_layer(stream).expires_never();

@@ -78,18 +78,18 @@ Page index(const PageRequest&, const Sources&) {
   return page;
 }
 
-struct Route {
+struct PageRoute {
   std::string_view path;
   Page (*render)(const PageRequest&, const Sources&);
 };
-constexpr Route kRoutes[] = {
+constexpr PageRoute kPageRoutes[] = {
     {"/", index}, {"/healthz", health}, {"/readyz", readiness}, {"/metrics", metrics}};
 
 }  // namespace
 
 Page render(const PageRequest& request, const Sources& sources) {
   const std::string_view path = request.target.substr(0, request.target.find('?'));
-  for (const Route& route : kRoutes) {
+  for (const PageRoute& route : kPageRoutes) {
     if (route.path != path) continue;
     if (request.method == "GET" || request.method == "HEAD") return route.render(request, sources);
     Page page;

@@ -1,6 +1,7 @@
 #include "agent/aws_credentials.h"
 
 #include "agent/aws_sts.h"
+#include "agent/json_member.h"
 
 #include "keyward/base/secret_source.h"
 #include "keyward/net/https_client.h"
@@ -28,11 +29,6 @@ constexpr std::chrono::seconds kMetadataDeadline{2};
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
   return value != nullptr ? value : "";
-}
-
-std::string text_of(const boost::json::object& object, std::string_view name) {
-  const boost::json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
 std::string_view trimmed(std::string_view text) {

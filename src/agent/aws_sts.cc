@@ -1,5 +1,7 @@
 #include "agent/aws_sts.h"
 
+#include "agent/json_member.h"
+
 #include "keyward/base/log.h"
 #include "keyward/net/https_client.h"
 
@@ -10,11 +12,6 @@
 namespace keyward::agent {
 
 namespace {
-
-std::string text_of(const boost::json::object& object, std::string_view name) {
-  const boost::json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
 
 const boost::json::object* object_of(const boost::json::object& object, std::string_view name) {
   const boost::json::value* value = object.if_contains(name);

@@ -1,5 +1,7 @@
 #include "agent/oauth.h"
 
+#include "agent/json_member.h"
+
 #include "keyward/base/hash.h"
 #include "keyward/base/log.h"
 #include "keyward/identity/dev_issuer.h"
@@ -23,11 +25,6 @@ boost::json::object parse_object(std::string_view body) {
   boost::json::value value = boost::json::parse(body, bad);
   if (bad || !value.is_object()) return {};
   return std::move(value.get_object());
-}
-
-std::string text_of(const boost::json::object& object, std::string_view name) {
-  const boost::json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
 std::int64_t now_seconds() {

@@ -1,4 +1,5 @@
 // Tokens of an OAuth 2 authorization server: for a program, and for a person.
+#include "agent/json_member.h"
 #include "agent/oauth.h"
 
 #include "keyward/base/log.h"
@@ -20,11 +21,6 @@ boost::json::object object_of(std::string_view body) {
   boost::system::error_code bad;
   boost::json::value value = boost::json::parse(body, bad);
   return !bad && value.is_object() ? std::move(value.get_object()) : boost::json::object();
-}
-
-std::string text_of(const boost::json::object& object, std::string_view name) {
-  const boost::json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
 // What is asked for, whatever the way.

@@ -12,7 +12,7 @@ namespace keyward::agent {
 
 namespace {
 
-constexpr std::size_t kLongest = 16384;
+constexpr std::size_t kLongestToken = 16384;
 constexpr double kLatest = 1e12;  // seconds; far beyond any calendar, well inside the clock's range
 
 }  // namespace
@@ -36,7 +36,7 @@ std::optional<WallTime> expiry_of(std::string_view token) {
 Result<Token> make_token(Secret text, const std::string& source) {
   const std::string_view bytes = text.reveal();
   if (bytes.empty()) return Error(Errc::invalid, source + " gave no token");
-  if (bytes.size() > kLongest)
+  if (bytes.size() > kLongestToken)
     return Error(Errc::limit, source + " gave more than 16 KiB, which no server takes as a token");
   if (!std::all_of(bytes.begin(), bytes.end(), [](char c) { return c > ' ' && c <= '~'; }))
     return Error(Errc::invalid, source + " gave white space or other characters that no token has");

@@ -14,7 +14,7 @@ namespace {
 using Args = std::span<const std::string_view>;
 using std::chrono::milliseconds;
 
-constexpr double kLongest = 1e9;  // seconds
+constexpr double kLongestWait = 1e9;  // seconds
 
 std::optional<WaitRequest> seconds_at(Args args, std::size_t index) {
   if (index >= args.size()) return std::nullopt;
@@ -22,7 +22,7 @@ std::optional<WaitRequest> seconds_at(Args args, std::size_t index) {
   double value = 0;
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (code != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  if (!(value >= 0 && value <= kLongest)) return std::nullopt;
+  if (!(value >= 0 && value <= kLongestWait)) return std::nullopt;
   // Redis rounds up as well: a short wait is none for ever.
   const auto time = milliseconds(static_cast<std::int64_t>(value * 1000 + 0.999));
   return WaitRequest{.index = index, .milliseconds = false, .time = time};

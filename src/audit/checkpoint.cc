@@ -1,7 +1,6 @@
 #include "audit/checkpoint.h"
 
 #include "keyward/audit/json_text.h"
-
 #include "keyward/audit/line_head.h"
 #include "keyward/base/hash.h"
 
@@ -15,19 +14,19 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::string_view kOpening = R"(,"signature":")";
-constexpr std::size_t kDigits = 128;
+constexpr std::size_t kSignatureDigits = 128;
 
 // A quote inside a text is escaped, so the opening occurs once at most.
 std::size_t find_digits(std::string_view line) {
   const std::size_t found = line.find(kOpening);
-  if (found == std::string_view::npos || line.size() - found < kOpening.size() + kDigits)
+  if (found == std::string_view::npos || line.size() - found < kOpening.size() + kSignatureDigits)
     return std::string_view::npos;
   return found + kOpening.size();
 }
 
 std::string open_line(std::string_view line, std::size_t digits) {
   std::string text(line);
-  text.replace(digits, kDigits, kDigits, '0');
+  text.replace(digits, kSignatureDigits, kSignatureDigits, '0');
   return text;
 }
 
@@ -106,7 +105,7 @@ std::string fields_of(const Checkpoint& checkpoint) {
       at = put_mark(at, mark);
     }
     at = put(put(at, ']'), kOpening);
-    at = std::fill_n(at, kDigits, '0');
+    at = std::fill_n(at, kSignatureDigits, '0');
     return put(at, '"');
   });
   return out;
@@ -123,7 +122,7 @@ void sign_line(std::span<char> line, const PrivateKey& key) {
 bool signature_holds(std::string_view line, const PublicKey& key) {
   const std::size_t digits = find_digits(line);
   if (digits == std::string_view::npos) return false;
-  const auto signature = unhex(line.substr(digits, kDigits));
+  const auto signature = unhex(line.substr(digits, kSignatureDigits));
   return signature && key.accepts(open_line(line, digits), *signature);
 }
 

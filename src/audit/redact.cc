@@ -10,7 +10,7 @@
 namespace keyward::audit {
 namespace {
 
-constexpr std::string_view kDigits = "0123456789abcdef";
+constexpr std::string_view kHex = "0123456789abcdef";
 
 char* open_member(char* at, std::string_view one, std::string_view ending) {
   at = put(at, ",\"");
@@ -19,9 +19,9 @@ char* open_member(char* at, std::string_view one, std::string_view ending) {
 }
 
 // The names that are shown.
-class Listed {
+class Shown {
  public:
-  Listed(std::span<const std::string_view> args, std::span<const std::uint32_t> which)
+  Shown(std::span<const std::string_view> args, std::span<const std::uint32_t> which)
       : args_(args), which_(which.first(std::min(which.size(), kNamesListed))) {}
   [[nodiscard]] std::size_t size() const { return which_.size(); }
   std::string_view operator[](std::size_t index) const { return args_[which_[index]]; }
@@ -34,7 +34,7 @@ class Listed {
 // The hashes of listed names: "hmac:" and hex digits, so that nothing in them needs escaping.
 char* put_hashes(char* at, std::string_view one, std::span<const std::string_view> args,
                  std::span<const std::uint32_t> which, const NameHash& hash) {
-  const Listed names(args, which);
+  const Shown names(args, which);
   at = open_member(at, one, "s\":[");
   for (std::size_t index = 0; index < names.size(); ++index) {
     const HashedName shown = hash(names[index]);
@@ -58,7 +58,7 @@ char* put_latin1_list(char* at, std::string_view one, std::uint32_t latin1) {
   return at;
 }
 
-char* put_cut_list(char* at, std::string_view one, const Listed& names) {
+char* put_cut_list(char* at, std::string_view one, const Shown& names) {
   at = open_member(at, one, "s_cut\":[");
   for (std::size_t index = 0; index < names.size(); ++index) {
     if (names[index].size() <= kNameLimit) continue;
@@ -107,7 +107,7 @@ char* put_quoted(char* at, std::string_view name) {
     } else if (byte >= ' ' && byte < 0x7f) {
       *at++ = byte;
     } else {
-      const std::array<char, 5> text{'\\', '\\', 'x', kDigits[code >> 4], kDigits[code & 15]};
+      const std::array<char, 5> text{'\\', '\\', 'x', kHex[code >> 4], kHex[code & 15]};
       at = put(at, {text.data(), text.size()});
     }
   }
@@ -161,7 +161,7 @@ Names put_names(char* at, std::string_view one, std::span<const std::string_view
   if (which.empty()) return {at, false};
   if (hash != nullptr)
     return {put_hashes(at, one, args, which, *hash), which.size() > kNamesListed};
-  const Listed names(args, which);
+  const Shown names(args, which);
   std::uint32_t latin1 = 0;
   bool any_cut = false;
   at = open_member(at, one, "s\":[\"");

@@ -27,7 +27,7 @@ namespace {
 
 constexpr timeval kStatusPatience{3, 0};
 
-struct Options {
+struct AgentVerbOptions {
   AgentOptions agent;
   bool json_log = false, allow_core = false;
   std::string log_level;
@@ -56,7 +56,7 @@ class Signals {
   bool draining_ = false;
 };
 
-int run_agent(const Options& options) {
+int run_agent(const AgentVerbOptions& options) {
   auto config = agent_config(options.agent);
   if (!config) return kUsage;
   if (!options.log_level.empty()) config->log_level = options.log_level;
@@ -172,7 +172,7 @@ void add_status(CLI::App& agent, Chosen& chosen) {
 void add_agent(CLI::App& app, Chosen& chosen) {
   CLI::App* verb = app.add_subcommand(
       "agent", "A local endpoint for clients that cannot renew tokens: logs in for them");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<AgentVerbOptions>();
   add_agent_options(*verb, options->agent);
   verb->add_option("--listen", options->agent.listen,
                    "unix:///PATH or 127.0.0.1:PORT; may be repeated")

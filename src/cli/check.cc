@@ -20,7 +20,7 @@ namespace {
 
 namespace json = boost::json;
 
-struct Options {
+struct CheckOptions {
   std::vector<std::string> paths;
   bool json = false, connect = false;
 };
@@ -105,7 +105,7 @@ void check_path(const std::string& path, bool connect, Checked& out) {
   }
 }
 
-int check(Options options) {
+int check(CheckOptions options) {
   if (options.paths.empty()) {
     for (const char* usual : {"keyward.yaml", "policies"}) {
       if (std::filesystem::exists(usual)) options.paths.emplace_back(usual);
@@ -130,7 +130,7 @@ int check(Options options) {
 
 void add_check(CLI::App& app, Chosen& chosen) {
   CLI::App* verb = app.add_subcommand("check", "Check configuration and policies, offline");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<CheckOptions>();
   verb->add_option(
       "PATH", options->paths,
       "Configurations, policy folders or policy files (default: keyward.yaml, policies)");

@@ -17,19 +17,19 @@ namespace json = boost::json;
 
 constexpr std::chrono::seconds kTokenDeadline{60};  // a person may have to log in
 
-struct Options {
+struct CredentialsOptions {
   AdminPlace place;
   std::string token_file, mode = "proxy", ttl, user, redis;
   std::vector<std::string> token_command, grants;
   bool json = false;
 };
 
-bool names_token(const Options& options) {
+bool names_token(const CredentialsOptions& options) {
   return !options.token_file.empty() || !options.token_command.empty() ||
          std::getenv("KEYWARD_TOKEN") != nullptr;
 }
 
-Result<Secret> token_of(const Options& options) {
+Result<Secret> token_of(const CredentialsOptions& options) {
   if (!options.token_file.empty()) return secret_from_file(options.token_file);
   if (!options.token_command.empty())
     return secret_from_command(options.token_command, kTokenDeadline);
@@ -55,7 +55,7 @@ std::string text(const json::object& body, std::string_view name) {
 }
 
 // With the user and password where a client's URL has them.
-std::string url_hint(const Options& options, const json::object& body) {
+std::string url_hint(const CredentialsOptions& options, const json::object& body) {
   const char* named = std::getenv("KEYWARD_URL");
   const bool direct = text(body, "mode") == "direct";
   std::string base = options.redis;
@@ -67,7 +67,7 @@ std::string url_hint(const Options& options, const json::object& body) {
          base.substr(scheme + 3);
 }
 
-void print_for_people(const Options& options, const json::object& body) {
+void print_for_people(const CredentialsOptions& options, const json::object& body) {
   const auto line = [&](const char* label, const std::string& value) {
     if (!value.empty()) print_line(std::string(label) + value);
   };
@@ -87,7 +87,7 @@ void print_for_people(const Options& options, const json::object& body) {
   }
 }
 
-int show(const Options& options, const Result<AdminAnswer>& answer) {
+int show(const CredentialsOptions& options, const Result<AdminAnswer>& answer) {
   if (!answer) return fail(answer.error().message(), options.json);
   if (options.json) {
     print_json(answer->body);
@@ -98,7 +98,7 @@ int show(const Options& options, const Result<AdminAnswer>& answer) {
   return kDone;
 }
 
-int get(const Options& options) {
+int get(const CredentialsOptions& options) {
   const auto token = token_of(options);
   if (!token) return fail(token.error().message(), options.json);
   json::object body{{"mode", options.mode}};
@@ -111,7 +111,7 @@ int get(const Options& options) {
   return show(options, ask_admin(options.place, "POST", "/v1/credentials", *token, body));
 }
 
-int renew(const Options& options) {
+int renew(const CredentialsOptions& options) {
   const auto token = token_of(options);
   if (!token) return fail(token.error().message(), options.json);
   json::object body{{"lease_id", options.user}};
@@ -119,7 +119,7 @@ int renew(const Options& options) {
   return show(options, ask_admin(options.place, "POST", "/v1/credentials/renew", *token, body));
 }
 
-int revoke(const Options& options) {
+int revoke(const CredentialsOptions& options) {
   const auto token = names_token(options) ? token_of(options) : admin_token(options.place);
   if (!token) return fail(token.error().message(), options.json);
   const auto answer = ask_admin(options.place, "DELETE", "/v1/credentials/" + options.user, *token);
@@ -133,7 +133,7 @@ int revoke(const Options& options) {
   return kDone;
 }
 
-int list(const Options& options) {
+int list(const CredentialsOptions& options) {
   const auto token = admin_token(options.place);
   if (!token) return fail(token.error().message(), options.json);
   const auto answer = ask_admin(options.place, "GET", "/v1/credentials", *token);
@@ -157,7 +157,7 @@ int list(const Options& options) {
   return kDone;
 }
 
-void add_token_source(CLI::App& verb, Options& options) {
+void add_token_source(CLI::App& verb, CredentialsOptions& options) {
   verb.add_option("--token-file", options.token_file, "The token is in this file")
       ->type_name("FILE");
   verb.add_option("--token-command", options.token_command,
@@ -170,9 +170,9 @@ bool plain_user(const std::string& user) {
          user.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == user.npos;
 }
 
-using Run = int (*)(const Options&);
+using Run = int (*)(const CredentialsOptions&);
 
-CLI::App* add(CLI::App& parent, Chosen& chosen, const std::shared_ptr<Options>& options,
+CLI::App* add(CLI::App& parent, Chosen& chosen, const std::shared_ptr<CredentialsOptions>& options,
               const char* name, const char* what, Run run) {
   CLI::App* verb = parent.add_subcommand(name, what);
   add_admin_place(*verb, options->place);
@@ -198,7 +198,7 @@ void add_credentials(CLI::App& app, Chosen& chosen) {
       "credentials", "Short-lived users and passwords, for clients that can hold only those");
   verb->require_subcommand(1);
   verb->footer("Example:\n  KEYWARD_TOKEN=... keyward credentials get --ttl 1h");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<CredentialsOptions>();
   CLI::App* getting = add(*verb, chosen, options, "get", "A user and password for a token", get);
   add_token_source(*getting, *options);
   getting->add_option("--mode", options->mode, "proxy, or direct: a user of Redis itself")

@@ -19,7 +19,7 @@
 namespace keyward::cli {
 namespace {
 
-struct Options {
+struct DevOptions {
   std::string listen = "127.0.0.1:6380", admin_listen = "127.0.0.1:9380";
   std::string state = ".keyward", policies;
   std::string redis, redis_user = "default", redis_password_file, redis_ca;
@@ -68,7 +68,7 @@ bool holds_policies(const std::filesystem::path& folder) {
 }
 
 // --policies, else ./policies, else a starter in the state folder.
-Result<> choose_policies(const Options& options, Development& out) {
+Result<> choose_policies(const DevOptions& options, Development& out) {
   namespace fs = std::filesystem;
   std::error_code ignored;
   const fs::path wanted = options.policies.empty() ? "policies" : options.policies;
@@ -91,7 +91,7 @@ Result<> choose_policies(const Options& options, Development& out) {
 }
 
 // The child server, or the one that --redis names.
-Result<> prepare_redis(const Options& options, Development& out) {
+Result<> prepare_redis(const DevOptions& options, Development& out) {
   const DevFiles& files = out.setup.files;
   const auto password = ensure_admin_password(files);
   if (!password) return password.error();
@@ -133,7 +133,7 @@ Result<> prepare_identity(Development& out) {
   return {};
 }
 
-Result<> prepare(const Options& options, Development& out) {
+Result<> prepare(const DevOptions& options, Development& out) {
   const DevFiles& files = out.setup.files;
   if (auto done = make_folders(files); !done) return done;
   if (auto done = out.lock.take(files.lock()); !done) return done;
@@ -178,7 +178,7 @@ int serve(const Development& dev, std::chrono::steady_clock::time_point started)
   });
 }
 
-int develop(const Options& options) {
+int develop(const DevOptions& options) {
   const auto started = std::chrono::steady_clock::now();
   Development dev;
   const auto listen = loopback_address(options.listen, "--listen");
@@ -203,7 +203,7 @@ int develop(const Options& options) {
 void add_dev(CLI::App& app, Chosen& chosen) {
   CLI::App* verb =
       app.add_subcommand("dev", "Everything at once on loopback, without a configuration");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<DevOptions>();
   verb->add_option("--listen", options->listen,
                    "Where clients connect; loopback only, port 0 is a free one")
       ->capture_default_str();

@@ -36,7 +36,7 @@ constexpr std::chrono::milliseconds kLook{100};
 constexpr int kNotStarted = 127;  // as a shell says it
 constexpr int kBySignal = 128;
 
-struct Options {
+struct ExecOptions {
   AgentOptions agent;
   std::vector<std::string> command;
 };
@@ -225,7 +225,7 @@ std::vector<std::string> command_of(const CLI::App& verb, const Chosen& chosen) 
 void add_exec(CLI::App& app, Chosen& chosen) {
   CLI::App* verb =
       app.add_subcommand("exec", "Run a program that finds Keyward at REDIS_URL, logged in");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ExecOptions>();
   add_agent_options(*verb, options->agent);
   verb->prefix_command();
   verb->footer(
@@ -250,7 +250,7 @@ void add_exec(CLI::App& app, Chosen& chosen) {
 
 void add_redis_cli(CLI::App& app, Chosen& chosen) {
   CLI::App* verb = app.add_subcommand("redis-cli", "redis-cli through Keyward, logged in");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ExecOptions>();
   add_agent_options(*verb, options->agent);
   verb->prefix_command();
   verb->footer(

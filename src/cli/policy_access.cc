@@ -16,7 +16,7 @@ namespace {
 
 namespace json = boost::json;
 
-struct Options {
+struct AccessOptions {
   std::string policies = "policies";
   std::string key, principal, grant;
   int db = -1;
@@ -59,7 +59,7 @@ std::string access_text(const review::KeyReach& one) {
   return one.write ? "write" : one.read ? "read" : "existence";
 }
 
-std::optional<std::uint32_t> database(const Options& options) {
+std::optional<std::uint32_t> database(const AccessOptions& options) {
   return options.db < 0 ? std::nullopt
                         : std::optional<std::uint32_t>(static_cast<std::uint32_t>(options.db));
 }
@@ -89,7 +89,7 @@ json::object user_json(const review::KeyUser& one) {
           {"rules", texts(one.rules)}};
 }
 
-int by_key(const Options& options, const std::shared_ptr<const policy::Snapshot>& snapshot) {
+int by_key(const AccessOptions& options, const std::shared_ptr<const policy::Snapshot>& snapshot) {
   const auto db = database(options);
   const auto reached = review::who_reaches(*snapshot, options.key, db);
   review::UsageOf usage(snapshot, options.key, db);
@@ -209,7 +209,7 @@ void limits_line(const policy::Grants& grants) {
 }
 
 // issuer=okta,sub=w1,group=a,group=b, or claims as --as of `policy explain` takes them.
-Result<identity::Principal> read_principal(const Options& options,
+Result<identity::Principal> read_principal(const AccessOptions& options,
                                            const policy::Snapshot& snapshot) {
   if (options.principal.find('{') != std::string::npos) {
     const auto claims = policy::claims_from_text(options.principal);
@@ -247,7 +247,7 @@ Result<identity::Principal> read_principal(const Options& options,
   return policy::principal_from(claims);
 }
 
-int show_grants(const Options& options, const policy::Snapshot& snapshot,
+int show_grants(const AccessOptions& options, const policy::Snapshot& snapshot,
                 const policy::Grants* grants, const Usage& usage,
                 const review::TrailCounts& counts) {
   std::vector<review::RuleReach> rules;
@@ -274,7 +274,7 @@ int show_grants(const Options& options, const policy::Snapshot& snapshot,
   return kDone;
 }
 
-int whole_folder(const Options& options, const policy::Snapshot& snapshot, const Usage& usage,
+int whole_folder(const AccessOptions& options, const policy::Snapshot& snapshot, const Usage& usage,
                  const review::TrailCounts& counts, std::uint64_t unattributed) {
   json::array all;
   std::size_t unused_rules = 0;
@@ -321,7 +321,7 @@ int whole_folder(const Options& options, const policy::Snapshot& snapshot, const
   return kDone;
 }
 
-int access(const Options& options) {
+int access(const AccessOptions& options) {
   const int questions = (options.key.empty() ? 0 : 1) + (options.principal.empty() ? 0 : 1) +
                         (options.grant.empty() ? 0 : 1);
   if (questions > 1) return usage("ask by one of --key, --principal, --grant");
@@ -359,7 +359,7 @@ int access(const Options& options) {
 void add_policy_access(CLI::App& policy, Chosen& chosen) {
   CLI::App* verb = policy.add_subcommand(
       "access", "Who can reach a key, what can somebody reach, what is unused");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<AccessOptions>();
   verb->add_option("--policies", options->policies, "The policy folder")
       ->type_name("DIR")
       ->capture_default_str();

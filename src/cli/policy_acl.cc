@@ -14,7 +14,7 @@ namespace {
 
 namespace json = boost::json;
 
-struct Options {
+struct AclOptions {
   std::string policies = "policies";
   std::vector<std::string> grants;
   bool json = false;
@@ -45,7 +45,7 @@ void print(const std::string& name, const policy::AclRules& rules) {
   print_line(line);
 }
 
-int show_rules(const Options& options) {
+int show_rules(const AclOptions& options) {
   Diagnostics diagnostics;
   const auto snapshot =
       policy::Snapshot::load(options.policies, command::Catalog::built_in(), {}, diagnostics);
@@ -75,7 +75,7 @@ int show_rules(const Options& options) {
 
 void add_policy_acl(CLI::App& policy, Chosen& chosen) {
   CLI::App* verb = policy.add_subcommand("acl", "The Redis ACL rules that grants compile to");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<AclOptions>();
   verb->add_option("--policies", options->policies, "The policy folder")
       ->type_name("DIR")
       ->capture_default_str();

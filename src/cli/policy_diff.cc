@@ -8,14 +8,14 @@
 namespace keyward::cli {
 namespace {
 
-struct Options {
+struct DiffOptions {
   std::string before, after;
   std::string policies = "policies";
   std::string format = "text";
   bool json = false;
 };
 
-int compare(const Options& options) {
+int compare(const DiffOptions& options) {
   const bool json = options.json || options.format == "json";
   const auto before = FolderAt::open(options.before, options.policies);
   if (!before) return usage(before.error().message());
@@ -41,7 +41,7 @@ int compare(const Options& options) {
 void add_policy_diff(CLI::App& policy, Chosen& chosen) {
   CLI::App* verb =
       policy.add_subcommand("diff", "Who gains and who loses what, between two folders");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<DiffOptions>();
   verb->add_option("OLD", options->before, "A policy folder or file, or git:REV of --policies")
       ->required();
   verb->add_option("NEW", options->after, "The same; default: --policies as it is now");

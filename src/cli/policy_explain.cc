@@ -13,7 +13,7 @@ namespace {
 using policy::ExplainCase;
 using policy::Explainer;
 
-struct Options {
+struct ExplainOptions {
   std::string policies = "policies";
   std::string grant, as;
   std::uint32_t db = 0;
@@ -41,7 +41,7 @@ int explain_lines(Explainer& explainer) {
   return kDone;
 }
 
-int explain_one(Explainer& explainer, const Options& options) {
+int explain_one(Explainer& explainer, const ExplainOptions& options) {
   ExplainCase question{.grant = options.grant, .as = {}, .argv = options.argv, .db = options.db};
   if (!options.as.empty()) {
     auto claims = policy::claims_from_text(options.as);
@@ -67,7 +67,7 @@ int explain_one(Explainer& explainer, const Options& options) {
   return allowed ? kDone : kDoesNotHold;
 }
 
-int explain(const Options& options) {
+int explain(const ExplainOptions& options) {
   const bool one_identity = options.grant.empty() != options.as.empty();
   if (options.from_stdin &&
       (!options.grant.empty() || !options.as.empty() || !options.argv.empty())) {
@@ -91,7 +91,7 @@ int explain(const Options& options) {
 
 void add_policy_explain(CLI::App& policy, Chosen& chosen) {
   CLI::App* verb = policy.add_subcommand("explain", "Why a command is allowed or refused");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ExplainOptions>();
   verb->add_option("--policies", options->policies, "The policy folder")
       ->type_name("DIR")
       ->capture_default_str();

@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kLargest = std::size_t{1} << 20;  // of a policy file
 
-struct Options {
+struct FmtOptions {
   std::vector<std::string> files;
   bool check = false;
   bool json = false;
@@ -147,7 +147,7 @@ Answer format_one(const std::string& path, bool check) {
   return {Outcome::changed, {}};
 }
 
-int format(const Options& options) {
+int format(const FmtOptions& options) {
   bool failed = false;
   bool changed = false;
   boost::json::array all;
@@ -178,7 +178,7 @@ int format(const Options& options) {
 
 void add_policy_fmt(CLI::App& policy, Chosen& chosen) {
   CLI::App* verb = policy.add_subcommand("fmt", "Policy files in their canonical form");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<FmtOptions>();
   verb->add_option("FILE", options->files, "Policy files or folders")->required();
   verb->add_flag("--check", options->check, "Write nothing; print what would change");
   verb->add_flag("--json", options->json, "One JSON object");

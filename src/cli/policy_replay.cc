@@ -8,13 +8,13 @@
 namespace keyward::cli {
 namespace {
 
-struct Options {
+struct ReplayOptions {
   std::vector<std::string> trail;
   std::string policies = "policies";
   bool json = false;
 };
 
-int replay(const Options& options) {
+int replay(const ReplayOptions& options) {
   const auto snapshot = load_policies(options.policies, options.json);
   if (!snapshot) return kDoesNotHold;
   review::Replay replay(snapshot);
@@ -43,7 +43,7 @@ int replay(const Options& options) {
 void add_policy_replay(CLI::App& policy, Chosen& chosen) {
   CLI::App* verb =
       policy.add_subcommand("replay", "Would the traffic of an audit trail pass this folder?");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ReplayOptions>();
   verb->add_option("TRAIL", options->trail,
                    "Audit files or folders (default: $KEYWARD_AUDIT, .keyward/audit, audit)");
   verb->add_option("--policies", options->policies, "The policy folder to judge by")

@@ -13,13 +13,13 @@ namespace {
 
 namespace json = boost::json;
 
-struct Options {
+struct SignOptions {
   std::string key, folder = "policies";
   std::vector<std::string> signers;
   bool json = false;
 };
 
-int keygen(const Options& options) {
+int keygen(const SignOptions& options) {
   if (const Result<> made = policy::make_signing_key(options.key); !made)
     return fail(made.error().message(), options.json);
   if (options.json) {
@@ -31,7 +31,7 @@ int keygen(const Options& options) {
   return kDone;
 }
 
-int sign(const Options& options) {
+int sign(const SignOptions& options) {
   const auto count = policy::sign_folder(options.folder, options.key);
   if (!count) return fail(count.error().message(), options.json);
   if (options.json) {
@@ -43,7 +43,7 @@ int sign(const Options& options) {
 }
 
 // As a server would with these signers: the policies themselves are checked as well.
-int verify(const Options& options) {
+int verify(const SignOptions& options) {
   const auto signers = policy::Signers::load(options.signers);
   if (!signers) return fail(signers.error().message(), options.json);
   Diagnostics found;
@@ -59,14 +59,14 @@ int verify(const Options& options) {
   return snapshot != nullptr ? kDone : kDoesNotHold;
 }
 
-void add_common(CLI::App& verb, const std::shared_ptr<Options>& options) {
+void add_common(CLI::App& verb, const std::shared_ptr<SignOptions>& options) {
   verb.add_flag("--json", options->json, "One JSON object");
 }
 
 }  // namespace
 
 void add_policy_sign(CLI::App& policy, Chosen& chosen) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<SignOptions>();
   CLI::App* make = policy.add_subcommand("keygen", "Make a key pair that signs policy folders");
   make->add_option("FILE", options->key, "Where the private key goes; FILE.pub gets the public one")
       ->required();

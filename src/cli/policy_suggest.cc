@@ -13,14 +13,14 @@
 namespace keyward::cli {
 namespace {
 
-struct Options {
+struct SuggestOptions {
   std::vector<std::string> trail, scripts;
   review::SuggestOptions suggest;
   bool json = false;
 };
 
 // Judges the trail again by the file that was made of it: the proof, and its price in numbers.
-std::optional<review::ReplayReport> prove(const Options& options, const std::string& yaml,
+std::optional<review::ReplayReport> prove(const SuggestOptions& options, const std::string& yaml,
                                           const review::Suggester& suggester) {
   const ScratchFolder scratch;
   if (!scratch.made() || !scratch.write("suggested.yaml", yaml)) {
@@ -70,7 +70,7 @@ void say(const review::Suggestion& made, const review::ReplayReport& proof,
   std::fputs(out.c_str(), stderr);
 }
 
-int suggest(Options& options) {
+int suggest(SuggestOptions& options) {
   const auto catalog = command::Catalog::built_in();
   for (const std::string& path : options.scripts) {
     std::ifstream stream(path, std::ios::binary);
@@ -122,7 +122,7 @@ int suggest(Options& options) {
 
 void add_policy_suggest(CLI::App& policy, Chosen& chosen) {
   CLI::App* verb = policy.add_subcommand("suggest", "A least-privilege policy file from a trail");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<SuggestOptions>();
   verb->add_option("TRAIL", options->trail,
                    "Audit files or folders (default: $KEYWARD_AUDIT, .keyward/audit, audit)");
   verb->add_option("--principal", options->suggest.principal,

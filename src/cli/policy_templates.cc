@@ -17,7 +17,7 @@ namespace {
 
 namespace json = boost::json;
 
-struct Options {
+struct TemplateOptions {
   std::string name;
   bool json = false;
 };
@@ -38,7 +38,7 @@ json::object as_json(const policy::TemplateInfo& info) {
           {"parameters", std::move(parameters)}};
 }
 
-int list_templates(const Options& options) {
+int list_templates(const TemplateOptions& options) {
   if (options.json) {
     json::array all;
     for (const policy::TemplateInfo& info : policy::shipped_templates())
@@ -58,7 +58,7 @@ int list_templates(const Options& options) {
   return kDone;
 }
 
-int print_template(const Options& options) {
+int print_template(const TemplateOptions& options) {
   const auto text = policy::template_text(options.name);
   if (!text) {
     std::vector<std::string> names;
@@ -85,7 +85,7 @@ int print_schema() {
 }  // namespace
 
 void add_policy_templates(CLI::App& policy, Chosen& chosen) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<TemplateOptions>();
   CLI::App* list = policy.add_subcommand("templates", "The templates that a grant can take over");
   list->add_flag("--json", options->json, "One JSON object");
   list->footer("Example:\n  keyward policy templates");

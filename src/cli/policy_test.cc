@@ -11,12 +11,12 @@
 namespace keyward::cli {
 namespace {
 
-struct Options {
+struct TestOptions {
   std::string path = "policies";
   bool json = false;
 };
 
-int run_expectations(const Options& options) {
+int run_expectations(const TestOptions& options) {
   Diagnostics diagnostics;
   const auto snapshot =
       policy::Snapshot::load(options.path, command::Catalog::built_in(), {}, diagnostics);
@@ -41,7 +41,7 @@ int run_expectations(const Options& options) {
 
 void add_policy_test(CLI::App& policy, Chosen& chosen) {
   CLI::App* verb = policy.add_subcommand("test", "Run the `expect` cases of policy files");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<TestOptions>();
   verb->add_option("PATH", options->path, "A policy folder or file")->capture_default_str();
   verb->add_flag("--json", options->json, "One JSON object");
   verb->footer("Example:\n  keyward policy test policies/");

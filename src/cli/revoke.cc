@@ -14,7 +14,7 @@ namespace {
 
 namespace json = boost::json;
 
-struct Options {
+struct RevokeOptions {
   AdminPlace place;
   std::string principal, token, session, lease, credential;
   std::string reason, issued_before, until, life;
@@ -65,15 +65,15 @@ std::string target_of(const json::object& row) {
   return {};
 }
 
-Result<AdminAnswer> ask(const Options& options, std::string_view method, std::string_view path,
-                        const json::object& body = {}) {
+Result<AdminAnswer> ask(const RevokeOptions& options, std::string_view method,
+                        std::string_view path, const json::object& body = {}) {
   const auto token = admin_token(options.place);
   if (!token) return token.error();
   return ask_admin(options.place, method, path, *token, body);
 }
 
 // Prints what is said the same way for all of them; true: the rest is for people.
-bool for_people(const Options& options, const Result<AdminAnswer>& answer, int& code) {
+bool for_people(const RevokeOptions& options, const Result<AdminAnswer>& answer, int& code) {
   code = kDone;
   if (!answer) {
     code = fail(answer.error().message(), options.json);
@@ -96,7 +96,7 @@ int say_ended(const json::object& body, const std::string& what) {
   return kDone;
 }
 
-int revoke(const Options& options) {
+int revoke(const RevokeOptions& options) {
   json::object body{{"reason", options.reason}};
   std::size_t targets = 0;
   const std::pair<const char*, const std::string*> all[] = {{"principal", &options.principal},
@@ -123,7 +123,7 @@ int revoke(const Options& options) {
                                      second(answer->body, "until"));
 }
 
-int lift(const Options& options) {
+int lift(const RevokeOptions& options) {
   json::object body;
   if (!options.reason.empty()) body["reason"] = options.reason;
   if (const std::string by = me(); !by.empty()) body["by"] = by;
@@ -134,7 +134,7 @@ int lift(const Options& options) {
   return kDone;
 }
 
-int revocations(const Options& options) {
+int revocations(const RevokeOptions& options) {
   if (!options.lift.empty()) return lift(options);
   int code = kDone;
   const auto answer = ask(options, "GET", "/v1/revocations");
@@ -169,7 +169,7 @@ std::string percent_encoded(std::string_view value) {
   return out;
 }
 
-int end_session(const Options& options) {
+int end_session(const RevokeOptions& options) {
   json::object body;
   if (!options.reason.empty()) body["reason"] = options.reason;
   if (const std::string by = me(); !by.empty()) body["by"] = by;
@@ -179,7 +179,7 @@ int end_session(const Options& options) {
   return say_ended(answer->body, "session " + options.end + " ends, wherever it is");
 }
 
-int sessions(const Options& options) {
+int sessions(const RevokeOptions& options) {
   if (!options.end.empty()) return end_session(options);
   std::string path = "/v1/sessions";
   if (!options.principal.empty()) path += "?principal=" + percent_encoded(options.principal);
@@ -201,7 +201,7 @@ int sessions(const Options& options) {
   return kDone;
 }
 
-void add_place(CLI::App& verb, Options& options) {
+void add_place(CLI::App& verb, RevokeOptions& options) {
   verb.add_option("--admin", options.place.url,
                   "The admin listener (default: $KEYWARD_ADMIN_URL, http://127.0.0.1:9380)")
       ->type_name("URL");
@@ -214,16 +214,16 @@ void add_place(CLI::App& verb, Options& options) {
   verb.add_flag("--json", options.json, "The answer as one JSON object");
 }
 
-using Run = int (*)(const Options&);
+using Run = int (*)(const RevokeOptions&);
 
-void runs(CLI::App& verb, Chosen& chosen, const std::shared_ptr<Options>& options, Run run) {
+void runs(CLI::App& verb, Chosen& chosen, const std::shared_ptr<RevokeOptions>& options, Run run) {
   verb.callback([&chosen, options, run] { chosen.run = [options, run] { return run(*options); }; });
 }
 
 }  // namespace
 
 void add_revoke(CLI::App& app, Chosen& chosen) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<RevokeOptions>();
   CLI::App* verb = app.add_subcommand(
       "revoke", "End somebody's access now: sessions end, logins are refused, on every instance");
   verb->add_option("--principal", options->principal, "All of an identity: ALIAS:SUBJECT");
@@ -246,7 +246,7 @@ void add_revoke(CLI::App& app, Chosen& chosen) {
 }
 
 void add_revocations(CLI::App& app, Chosen& chosen) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<RevokeOptions>();
   CLI::App* verb = app.add_subcommand("revocations", "What is revoked; take one back");
   verb->add_option("--lift", options->lift, "Take back this one")->type_name("ID");
   verb->add_option("--reason", options->reason, "Why, with --lift");
@@ -259,7 +259,7 @@ void add_revocations(CLI::App& app, Chosen& chosen) {
 }
 
 void add_sessions(CLI::App& app, Chosen& chosen) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<RevokeOptions>();
   CLI::App* verb =
       app.add_subcommand("sessions", "Who is logged in on the instance that is asked; end one");
   verb->add_option("--principal", options->principal, "Only those of this identity: ALIAS:SUBJECT");

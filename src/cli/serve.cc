@@ -12,13 +12,13 @@
 namespace keyward::cli {
 namespace {
 
-struct Options {
+struct ServeOptions {
   std::string config;
   bool allow_core = false;
   bool watch = false;
 };
 
-int serve(const Options& options) {
+int serve(const ServeOptions& options) {
   Diagnostics diagnostics;
   auto config = server::load_config(options.config, diagnostics);
   std::fputs(diagnostics.text().c_str(), stderr);
@@ -37,7 +37,7 @@ int serve(const Options& options) {
 
 void add_serve(CLI::App& app, Chosen& chosen) {
   CLI::App* verb = app.add_subcommand("serve", "Serve by a configuration file");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ServeOptions>();
   verb->add_option("--config", options->config, "The configuration, keyward.yaml")
       ->required()
       ->type_name("FILE");

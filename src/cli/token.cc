@@ -16,12 +16,12 @@
 namespace keyward::cli {
 namespace {
 
-struct Options {
+struct TokenVerbOptions {
   TokenOptions token;
   bool json = false;
 };
 
-int print_dev_token(const Options& options) {
+int print_dev_token(const TokenVerbOptions& options) {
   if (options.token.subject.empty()) return usage("--subject is required");
   const auto token = make_dev_token(options.token);
   if (!token && token.error().code() == Errc::invalid) return usage(token.error().message());
@@ -40,7 +40,7 @@ int print_dev_token(const Options& options) {
   return print_line(token->value.reveal()) ? kDone : kDoesNotHold;
 }
 
-int print_token(const Options& options) {
+int print_token(const TokenVerbOptions& options) {
   const auto config = token_config(options.token);
   if (!config) return usage(config.error().message());
   if (config->kind == agent::TokenConfig::Kind::none) return print_dev_token(options);
@@ -65,7 +65,7 @@ int print_token(const Options& options) {
 
 void add_token(CLI::App& app, Chosen& chosen) {
   CLI::App* verb = app.add_subcommand("token", "Get a token");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<TokenVerbOptions>();
   TokenOptions& token = options->token;
   add_source_options(*verb, token);
   const std::string group = "The development issuer, when no other source is named";

@@ -65,11 +65,11 @@ constexpr std::string_view kCommon =
     "dbsize flushdb pubsub|numpat script|flush script|kill function|delete function|dump "
     "function|flush function|kill function|list function|load function|restore function|stats ";
 
-struct Row {
+struct NamedRow {
   Names names;
   std::string_view commands;
 };
-constexpr Row kRows[] = {
+constexpr NamedRow kNamedRows[] = {
     {{Naming::plain, Answer::nameless}, kNameless},
     {{Naming::plain, Answer::quotes}, kQuotes},
     {{Naming::script, Answer::quotes}, kScripts},
@@ -100,11 +100,11 @@ constexpr ArgsRow kArgs[] = {
     {"pubsub|shardnumsub", {2, true}},
 };
 
-using Table = std::unordered_map<std::string_view, Names>;
+using NamesTable = std::unordered_map<std::string_view, Names>;
 
-Table make_table() {
-  Table table;
-  for (const Row& row : kRows) {
+NamesTable make_names() {
+  NamesTable table;
+  for (const NamedRow& row : kNamedRows) {
     for (std::string_view words = row.commands; !words.empty();) {
       const std::size_t end = words.find(' ');
       [[maybe_unused]] const bool fresh = table.try_emplace(words.substr(0, end), row.names).second;
@@ -118,7 +118,7 @@ Table make_table() {
 }  // namespace
 
 std::optional<Names> names_of(std::string_view command) {
-  static const Table table = make_table();
+  static const NamesTable table = make_names();
   const auto found = table.find(command);
   if (found == table.end()) return std::nullopt;
   return found->second;

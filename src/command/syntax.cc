@@ -211,12 +211,12 @@ constexpr Syntax streams(bool group_needed, std::span<const Option> table) {
 }
 constexpr Syntax script() { return {.grammar = Grammar::numkeys, .first = 2, .free_rest = true}; }
 
-struct Row {
+struct SyntaxRow {
   std::string_view command;
   Syntax syntax;
 };
 
-constexpr Row kRows[] = {
+constexpr SyntaxRow kSyntaxRows[] = {
     {"set", options(3, kSet)},
     {"getex", options(2, kGetex, true)},
     {"expire", options(3, kExpire)},
@@ -303,7 +303,7 @@ constexpr ValueRow kValues[] = {
 }  // namespace
 
 const Syntax* syntax_of(std::string_view command) {
-  for (const Row& row : kRows) {
+  for (const SyntaxRow& row : kSyntaxRows) {
     if (row.command == command) return &row.syntax;
   }
   return nullptr;

@@ -16,7 +16,7 @@ constexpr const char* kLongestRecord = "262143";
 constexpr std::size_t kMostListed = 100'000;
 constexpr std::size_t kGetsAtOnce = 256;
 // Instances may read the time this differently before one forgets what another still counts.
-constexpr std::chrono::minutes kClockSkew{1};
+constexpr std::chrono::minutes kForgetLater{1};
 
 std::string key_of(std::string_view name) { return std::string(kPrefix) + std::string(name); }
 
@@ -126,7 +126,7 @@ struct Walk : std::enable_shared_from_this<Walk> {
 
   void start() {
     const std::string index = index_of(prefix);
-    const std::string now = in_milliseconds(std::chrono::system_clock::now() - kClockSkew);
+    const std::string now = in_milliseconds(std::chrono::system_clock::now() - kForgetLater);
     control.call({"ZREMRANGEBYSCORE", index, "-inf", now}, [](const Reply&) {});
     control.call({"ZRANGE", index, "0", "-1"},
                  [self = shared_from_this()](const Reply& reply) { self->named(reply); });

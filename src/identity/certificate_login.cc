@@ -10,7 +10,7 @@ namespace keyward::identity {
 
 namespace {
 
-Rejected refuse(std::string detail) { return {"certificate", std::move(detail)}; }
+Rejected wrong_certificate(std::string detail) { return {"certificate", std::move(detail)}; }
 
 const std::vector<std::string>& names_of(const net::PeerCertificate& certificate,
                                          CertificateConfig::San san) {
@@ -50,12 +50,14 @@ std::variant<Principal, Rejected> certificate_principal(const net::PeerCertifica
   const auto& names = names_of(certificate, rules.certificate.san);
   // An X.509-SVID has exactly one URI (X509-SVID section 2); of several names of another kind
   // nobody can say which one is meant.
-  if (names.size() != 1) return refuse("the certificate does not have exactly one such name");
+  if (names.size() != 1)
+    return wrong_certificate("the certificate does not have exactly one such name");
   const std::string& name = names.front();
-  if (!is_name(name)) return refuse("the certificate's name is no name of 1 to 255 bytes");
+  if (!is_name(name))
+    return wrong_certificate("the certificate's name is no name of 1 to 255 bytes");
   if (rules.certificate.san == CertificateConfig::San::spiffe &&
       !is_spiffe_id(name, rules.certificate.trust_domains)) {
-    return refuse("the certificate's URI is no SPIFFE ID of a configured trust domain");
+    return wrong_certificate("the certificate's URI is no SPIFFE ID of a configured trust domain");
   }
   Principal principal;
   principal.subject = name;

@@ -19,14 +19,12 @@ using Complaint = std::optional<Rejected>;
 
 constexpr std::size_t kMaxAudiences = 16;
 
-std::string_view view(const json::string& text) { return {text.data(), text.size()}; }
-
 Complaint check_audience(const json::object& claims, const IssuerConfig& rules) {
   const json::value* const claim = find_claim(claims, rules.audience_claim);
   if (claim == nullptr) return Rejected{"audience", "the token has no audience"};
   const auto ours = [&rules](const json::value& one) {
-    return std::find(rules.audiences.begin(), rules.audiences.end(), view(one.get_string())) !=
-           rules.audiences.end();
+    return std::find(rules.audiences.begin(), rules.audiences.end(),
+                     std::string_view(one.get_string())) != rules.audiences.end();
   };
   if (claim->is_string()) {
     if (ours(*claim)) return std::nullopt;
@@ -174,7 +172,8 @@ Complaint take_names(const json::object& claims, const IssuerConfig& rules, Prin
   }
   for (const char* name : {"sub", "jti"}) {
     const json::value* const claim = claims.if_contains(name);
-    if (claim != nullptr && (!claim->is_string() || !is_name(view(claim->get_string())))) {
+    if (claim != nullptr &&
+        (!claim->is_string() || !is_name(std::string_view(claim->get_string())))) {
       return Rejected{"subject", std::string("claim ") + name + " is no name of 1 to 255 bytes"};
     }
   }

@@ -14,8 +14,6 @@ namespace json = boost::json;
 
 constexpr std::int64_t kMaxDate = 1LL << 53;  // beyond it a double no longer tells seconds apart
 
-std::string_view view(const json::string& text) { return {text.data(), text.size()}; }
-
 template <class Visit>
 bool any_word(std::string_view text, Visit&& visit) {
   while (!text.empty()) {
@@ -27,7 +25,7 @@ bool any_word(std::string_view text, Visit&& visit) {
 }
 
 bool scalar_equals(const json::value& value, std::string_view wanted) {
-  if (value.is_string()) return view(value.get_string()) == wanted;
+  if (value.is_string()) return std::string_view(value.get_string()) == wanted;
   if (value.is_bool() || value.is_int64() || value.is_uint64()) {
     return json::serialize(value) == wanted;
   }
@@ -59,7 +57,7 @@ const json::value* find_claim(const json::object& claims, std::string_view path)
 std::optional<std::string_view> text_claim(const json::object& claims, std::string_view path) {
   const json::value* const value = find_claim(claims, path);
   if (value == nullptr || !value->is_string()) return std::nullopt;
-  return view(value->get_string());
+  return std::string_view(value->get_string());
 }
 
 std::optional<std::int64_t> numeric_date(const json::value& value) {
@@ -97,7 +95,7 @@ std::optional<std::vector<std::string>> read_groups(const json::value& value) {
     return true;
   };
   if (const json::string* const text = value.if_string()) {
-    if (any_word(view(*text), [&](std::string_view word) { return !add(word); })) {
+    if (any_word(std::string_view(*text), [&](std::string_view word) { return !add(word); })) {
       return std::nullopt;
     }
     return groups;
@@ -105,7 +103,7 @@ std::optional<std::vector<std::string>> read_groups(const json::value& value) {
   const json::array* const array = value.if_array();
   if (array == nullptr || array->size() > kMaxGroups) return std::nullopt;
   for (const json::value& element : *array) {
-    if (!element.is_string() || !add(view(element.get_string()))) return std::nullopt;
+    if (!element.is_string() || !add(std::string_view(element.get_string()))) return std::nullopt;
   }
   return groups;
 }
@@ -118,7 +116,7 @@ bool claim_equals(const json::object& claims, std::string_view path, std::string
                        [&](const json::value& one) { return scalar_equals(one, wanted); });
   }
   if (value->is_string() && (path == "scope" || path == "scp")) {
-    return any_word(view(value->get_string()),
+    return any_word(std::string_view(value->get_string()),
                     [&](std::string_view word) { return word == wanted; });
   }
   return scalar_equals(*value, wanted);

@@ -24,7 +24,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kMaxKeyFile = 16UL * 1024;
-constexpr std::size_t kDepth = 4;
+constexpr std::size_t kKeyDepth = 4;
 constexpr unsigned kOthers = 077;
 
 struct Member {
@@ -100,7 +100,7 @@ Result<SigningKey> SigningKey::generate() {
 }
 
 Result<SigningKey> SigningKey::parse(std::string_view text) {
-  const auto jwk = parse_object(text, kDepth);
+  const auto jwk = parse_object(text, kKeyDepth);
   if (!jwk || string_member(*jwk, "d").empty()) {
     return Error(Errc::invalid, "the text is no private JWK");
   }

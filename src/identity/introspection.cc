@@ -21,7 +21,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kMaxOpaque = 4096;
-constexpr std::size_t kDepth = 16;
+constexpr std::size_t kAnswerDepth = 16;
 
 bool token_character(char c) { return is_plain(c) || c == '~' || c == '+' || c == '/'; }
 
@@ -63,7 +63,7 @@ std::string basic_authorization(std::string_view client_id, std::string_view sec
 
 std::variant<Accepted, Rejected> read_introspection(std::string_view body, std::string_view token,
                                                     const IssuerConfig& rules, WallTime now) {
-  auto claims = parse_object(body, kDepth);
+  auto claims = parse_object(body, kAnswerDepth);
   if (!claims) return malformed();
   const json::value* const active = claims->if_contains("active");
   if (active == nullptr || !active->is_bool()) return malformed();
@@ -86,7 +86,7 @@ std::string token_review_body(std::string_view token, const std::vector<std::str
 
 std::optional<Rejected> read_token_review(std::string_view body, std::string_view subject,
                                           const std::vector<std::string>& audiences) {
-  const auto review = parse_object(body, kDepth);
+  const auto review = parse_object(body, kAnswerDepth);
   if (!review || string_member(*review, "kind") != "TokenReview") return malformed();
   const json::value* const member = review->if_contains("status");
   const json::object* const status = member == nullptr ? nullptr : member->if_object();

@@ -18,13 +18,13 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t kDepth = 8;
+constexpr std::size_t kJwksDepth = 8;
 
 }  // namespace
 
 Result<std::shared_ptr<const KeySet>> KeySet::parse(std::string_view document) {
   if (document.size() > kMaxBytes) return Error(Errc::limit, "the key set is above 512 KiB");
-  const auto root = parse_object(document, kDepth);
+  const auto root = parse_object(document, kJwksDepth);
   if (!root) return Error(Errc::invalid, "the key set is no strict JSON object");
   const json::value* const member = root->if_contains("keys");
   const json::array* const list = member == nullptr ? nullptr : member->if_array();

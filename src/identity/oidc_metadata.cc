@@ -15,7 +15,7 @@ namespace keyward::identity {
 
 namespace {
 
-constexpr std::size_t kDepth = 8;
+constexpr std::size_t kMetadataDepth = 8;
 constexpr std::chrono::seconds kSoonest = std::chrono::minutes(5);
 constexpr std::chrono::seconds kLatest = std::chrono::hours(24);
 
@@ -56,7 +56,7 @@ std::vector<std::string> discovery_urls(const std::string& issuer) {
 }
 
 Result<std::string> read_metadata(std::string_view document, const IssuerConfig& issuer) {
-  const auto metadata = parse_object(document, kDepth);
+  const auto metadata = parse_object(document, kMetadataDepth);
   if (!metadata) return Error(Errc::invalid, "the metadata is no strict JSON object");
   if (string_member(*metadata, "issuer") != issuer.issuer) {
     return Error(Errc::invalid, "the metadata is that of another issuer");

@@ -137,7 +137,7 @@ Result<net::HttpRequest> request_for(const RemoteQuestion& question, const Issue
   return request;
 }
 
-struct Judged {
+struct Opinion {
   RemoteAnswer answer;
   WallTime ends = WallTime::max();
 };
@@ -147,8 +147,8 @@ RemoteAnswer shared(Principal principal, const RemoteQuestion& question) {
   return std::make_shared<const Principal>(std::move(principal));
 }
 
-Judged judge_sts(const net::HttpResponse& answer, const RemoteQuestion& question,
-                 const IssuerConfig& issuer, WallTime now) {
+Opinion judge_sts(const net::HttpResponse& answer, const RemoteQuestion& question,
+                  const IssuerConfig& issuer, WallTime now) {
   const auto read = read_sts_token(question.credential.reveal(), issuer, now);
   const auto* const request = std::get_if<StsRequest>(&read);
   if (request == nullptr) return {refusal(question, std::get<Rejected>(read))};
@@ -164,8 +164,8 @@ Judged judge_sts(const net::HttpResponse& answer, const RemoteQuestion& question
   return {refusal(question, why)};
 }
 
-Judged judge_introspection(const net::HttpResponse& answer, const RemoteQuestion& question,
-                           const IssuerConfig& issuer, WallTime now) {
+Opinion judge_introspection(const net::HttpResponse& answer, const RemoteQuestion& question,
+                            const IssuerConfig& issuer, WallTime now) {
   if (answer.status != 200 || !is_json_type(answer.content_type)) {
     return {CannotDecide{issuer.alias, "introspection: HTTP status " +
                                            std::to_string(answer.status) + ", or no JSON"}};
@@ -179,8 +179,8 @@ Judged judge_introspection(const net::HttpResponse& answer, const RemoteQuestion
   return {refusal(question, why)};
 }
 
-Judged judge_review(const net::HttpResponse& answer, const RemoteQuestion& question,
-                    const IssuerConfig& issuer) {
+Opinion judge_review(const net::HttpResponse& answer, const RemoteQuestion& question,
+                     const IssuerConfig& issuer) {
   if ((answer.status != 200 && answer.status != 201) || !is_json_type(answer.content_type)) {
     return {CannotDecide{issuer.alias, "TokenReview: HTTP status " + std::to_string(answer.status) +
                                            ", or no JSON"}};
@@ -299,7 +299,7 @@ void RemoteVerifier::State::answered(const Self& self, const Key& key,
                                      Result<net::HttpResponse> answer) {
   const Flight& flight = self->flights.at(key);
   const RemoteQuestion& question = *flight.question;
-  Judged judged;
+  Opinion judged;
   if (answer.has_error()) {
     judged.answer = CannotDecide{question.issuer_alias, answer.error().message()};
   } else if (question.kind == RemoteQuestion::Kind::aws_sts) {

@@ -30,7 +30,7 @@ constexpr std::array<std::string_view, 9> kParameters{
     "X-Amz-Signature"};
 using Parameters = std::map<std::string, std::string, std::less<>>;
 
-Rejected refuse(std::string detail) { return {"aws_request", std::move(detail)}; }
+Rejected wrong_request(std::string detail) { return {"aws_request", std::move(detail)}; }
 
 bool digits(std::string_view text, std::size_t count) {
   return text.size() == count &&
@@ -62,22 +62,22 @@ std::optional<Rejected> read_query(std::string_view query, Parameters& out) {
     std::string name, value;
     if (equals == std::string_view::npos || !net::sigv4::uri_decode(pair.substr(0, equals), name) ||
         !net::sigv4::uri_decode(pair.substr(equals + 1), value)) {
-      return refuse("the query is not encoded as AWS signs it");
+      return wrong_request("the query is not encoded as AWS signs it");
     }
     const std::string folded = lowered(name);
     if (std::find(seen.begin(), seen.end(), folded) != seen.end()) {
-      return refuse("a query parameter stands twice");
+      return wrong_request("a query parameter stands twice");
     }
     seen.push_back(folded);
     if (std::find(kParameters.begin(), kParameters.end(), name) == kParameters.end()) {
-      return refuse("the query has a parameter that does not belong there");
+      return wrong_request("the query has a parameter that does not belong there");
     }
-    if (value.empty()) return refuse("a query parameter is empty");
+    if (value.empty()) return wrong_request("a query parameter is empty");
     out.emplace(std::move(name), std::move(value));
   }
   for (const std::string_view name : kParameters) {
     if (name != "X-Amz-Security-Token" && !out.contains(name)) {
-      return refuse("the query lacks a parameter of a presigned request");
+      return wrong_request("the query lacks a parameter of a presigned request");
     }
   }
   return std::nullopt;
@@ -106,37 +106,38 @@ std::optional<WallTime> read_date(std::string_view text) {
 
 std::optional<Rejected> check_signing(const Parameters& query, const StsHost& host) {
   if (query.at("Action") != "GetCallerIdentity" || query.at("Version") != "2011-06-15") {
-    return refuse("the request is not GetCallerIdentity of version 2011-06-15");
+    return wrong_request("the request is not GetCallerIdentity of version 2011-06-15");
   }
   if (query.at("X-Amz-Algorithm") != "AWS4-HMAC-SHA256") {
-    return refuse("the request is not signed with AWS4-HMAC-SHA256");
+    return wrong_request("the request is not signed with AWS4-HMAC-SHA256");
   }
   // The values of signed headers are ours: STS refuses what was signed for somebody else.
   if (query.at("X-Amz-SignedHeaders") != "host;" + std::string(kStsAudienceHeader)) {
-    return refuse("the signed headers must be host and x-keyward-audience");
+    return wrong_request("the signed headers must be host and x-keyward-audience");
   }
   const auto scope = split(query.at("X-Amz-Credential"), '/');
   if (scope.size() != 5 || scope[0].empty() || scope[1] != query.at("X-Amz-Date").substr(0, 8) ||
       scope[2] != host.region || scope[3] != "sts" || scope[4] != "aws4_request") {
-    return refuse("the credential scope is not that of the date, the host's region and sts");
+    return wrong_request("the credential scope is not that of the date, the host's region and sts");
   }
   const std::string& signature = query.at("X-Amz-Signature");
   const bool hex_digits = std::all_of(signature.begin(), signature.end(), [](char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
   });
-  if (signature.size() != 64 || !hex_digits) return refuse("the signature is no SHA-256 in hex");
+  if (signature.size() != 64 || !hex_digits)
+    return wrong_request("the signature is no SHA-256 in hex");
   return std::nullopt;
 }
 
 std::optional<Rejected> check_dates(const Parameters& query, WallTime now, WallTime& signed_at) {
   const auto date = read_date(query.at("X-Amz-Date"));
-  if (!date) return refuse("X-Amz-Date is no date");
+  if (!date) return wrong_request("X-Amz-Date is no date");
   const std::string& text = query.at("X-Amz-Expires");
   int expires = 0;
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), expires);
   if (failed != std::errc() || end != text.data() + text.size() || expires < 1 ||
       expires > kLongestExpires) {
-    return refuse("X-Amz-Expires is not between 1 and 900 seconds");
+    return wrong_request("X-Amz-Expires is not between 1 and 900 seconds");
   }
   if (*date > now + kAhead) return Rejected{"not_yet_valid", "the request is signed in the future"};
   // STS ignores X-Amz-Expires; who asked for less than the window gets less.
@@ -267,7 +268,7 @@ std::vector<StsHost> sts_hosts(const AwsConfig& config) {
 std::variant<StsRequest, Rejected> read_sts_token(std::string_view credential,
                                                   const IssuerConfig& rules, WallTime now) {
   credential.remove_prefix(std::min(kStsPrefix.size(), credential.size()));
-  if (credential.size() > kMaxUrl / 3 * 4 + 4) return refuse("the request is above 4 KiB");
+  if (credential.size() > kMaxUrl / 3 * 4 + 4) return wrong_request("the request is above 4 KiB");
   const auto decoded = base64url_decode(credential);
   if (!decoded) return Rejected{"encoding", "the request is no canonical base64url"};
   std::string_view url = *decoded;
@@ -276,12 +277,12 @@ std::variant<StsRequest, Rejected> read_sts_token(std::string_view credential,
   constexpr std::string_view kScheme = "https://";
   const std::size_t mark = url.find('?');
   if (!ascii || url.size() > kMaxUrl || !url.starts_with(kScheme) || mark == url.npos) {
-    return refuse("the request is no https URL with a query");
+    return wrong_request("the request is no https URL with a query");
   }
   const auto hosts = sts_hosts(rules.aws);
   const StsHost* const host = find_host(url.substr(kScheme.size(), mark - kScheme.size()), hosts);
   if (host == nullptr)
-    return refuse("the request does not go to an STS host of a configured region");
+    return wrong_request("the request does not go to an STS host of a configured region");
   Parameters query;
   StsRequest request;
   if (auto wrong = read_query(url.substr(mark + 1), query)) return std::move(*wrong);

@@ -11,8 +11,6 @@ namespace {
 using command::Catalog;
 using command::CommandInfo;
 
-constexpr std::uint8_t kBoth = command::kRead | command::kModify;
-
 // Sent on the links of the user by the proxy itself, or forwarded for every session; none takes a
 // key. AUTH, HELLO, RESET and QUIT are free to every user (CMD_NO_AUTH).
 constexpr std::string_view kPlumbing[] = {"ping",    "echo",    "multi",  "exec",
@@ -29,7 +27,7 @@ bool knows_channels(const command::ServerVersion& version) {
 // Redis knows both "~*" and "&*" as flags that allow no further pattern beside them.
 bool every_key(const Entry& entry) {
   return std::any_of(entry.keys.begin(), entry.keys.end(), [](const KeyPattern& pattern) {
-    return pattern.access == kBoth && pattern.glob == "*";
+    return pattern.access == (command::kRead | command::kModify) && pattern.glob == "*";
   });
 }
 

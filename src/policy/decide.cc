@@ -28,8 +28,8 @@ bool covers(const KeyPattern& pattern, std::string_view key, std::uint8_t access
   if (pattern.is_prefix)
     return key.starts_with(std::string_view(pattern.glob.data(), pattern.glob.size() - 1));
   // "~*" is a flag of its own in Redis and takes the empty key; the glob "*" does not.
-  constexpr std::uint8_t kBoth = command::kRead | command::kModify;
-  return (pattern.access == kBoth && pattern.glob == "*") || glob_match(pattern.glob, key);
+  const bool all = pattern.access == (command::kRead | command::kModify) && pattern.glob == "*";
+  return all || glob_match(pattern.glob, key);
 }
 
 bool covers(const Entry& entry, std::string_view key, std::uint8_t access) {

@@ -12,7 +12,6 @@ namespace {
 using command::Catalog;
 using command::CommandInfo;
 
-constexpr std::uint8_t kBoth = command::kRead | command::kModify;
 constexpr std::size_t kMostListed = 4;
 
 bool is_every(const Pattern& pattern) {
@@ -84,7 +83,7 @@ void check_keyspace(const yaml::Node& node, const EntryModel& entry, const Grant
   if (rewrites_keyspace(info) && confined) {
     node.error("'" + info.name + "' empties the whole database, not the namespace of this grant",
                "a grant without it; unlink what scan finds");
-  } else if (rewrites_keyspace(info) && !has_every_key(entry, kBoth)) {
+  } else if (rewrites_keyspace(info) && !has_every_key(entry, command::kRead | command::kModify)) {
     node.error("'" + info.name + "' reaches every key, so its entry must say so",
                "keys: [\"*\"] in an entry of its own");
   }

@@ -16,8 +16,6 @@ using command::Catalog;
 
 constexpr std::size_t kMostEntries = 64;
 constexpr std::size_t kMostPatterns = 256;
-constexpr std::uint8_t kBoth = command::kRead | command::kModify;
-
 void read_keys(const yaml::Node& node, std::uint8_t access, EntryModel& entry) {
   if (!node.present()) return;
   for (const yaml::Node& item : node.list()) {
@@ -77,7 +75,7 @@ EntryModel read_entry(const yaml::Node& node, const Catalog& catalog, const Gran
   const yaml::Node arguments = node.get("arguments");
   entry.commands =
       read_commands(commands, catalog, arguments.is_map() && arguments.get("info").present());
-  read_keys(node.get("keys"), kBoth, entry);
+  read_keys(node.get("keys"), command::kRead | command::kModify, entry);
   read_keys(node.get("read"), command::kRead, entry);
   read_keys(node.get("write"), command::kModify, entry);
   read_channels(node.get("channels"), entry);

@@ -12,8 +12,8 @@ namespace keyward::proxy {
 
 namespace {
 
-constexpr std::chrono::microseconds kSlice{500};
-constexpr std::size_t kBetweenLooks = 16;  // sessions between two looks at the clock
+constexpr std::chrono::microseconds kDenialSlice{500};
+constexpr std::size_t kDenialLook = 16;  // sessions between two looks at the clock
 
 }  // namespace
 
@@ -32,7 +32,7 @@ void Shard::set_denials(std::shared_ptr<const identity::DenyList> denials,
 }
 
 void Shard::hold_slice() {
-  const auto end = std::chrono::steady_clock::now() + kSlice;
+  const auto end = std::chrono::steady_clock::now() + kDenialSlice;
   for (std::size_t count = 1; !to_hold_.empty(); ++count) {
     Session* session = to_hold_.back();
     to_hold_.pop_back();
@@ -40,7 +40,7 @@ void Shard::hold_slice() {
     if (const auto found = sessions_.find(session);
         found != sessions_.end() && session->hold_against(*denials_))
       ++denied_;
-    if (count % kBetweenLooks == 0 && std::chrono::steady_clock::now() >= end) break;
+    if (count % kDenialLook == 0 && std::chrono::steady_clock::now() >= end) break;
   }
   if (!to_hold_.empty()) {
     if (std::exchange(holding_, true)) return;

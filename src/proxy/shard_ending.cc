@@ -9,7 +9,7 @@ namespace keyward::proxy {
 
 namespace {
 
-constexpr std::chrono::milliseconds kBetweenLooks{100};
+constexpr std::chrono::milliseconds kLookAgain{100};
 
 }  // namespace
 
@@ -19,7 +19,7 @@ void Shard::mind_end_of(Session& session) {
 }
 
 void Shard::arm_endings() {
-  ending_timer_.expires_after(kBetweenLooks);
+  ending_timer_.expires_after(kLookAgain);
   ending_timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error) mind_endings();
   });

@@ -12,8 +12,8 @@ namespace keyward::proxy {
 
 namespace {
 
-constexpr std::chrono::microseconds kSlice{500};
-constexpr std::size_t kBetweenLooks = 4;        // sessions between two looks at the clock
+constexpr std::chrono::microseconds kPolicySlice{500};
+constexpr std::size_t kPolicyLook = 4;          // sessions between two looks at the clock
 constexpr std::size_t kRemembered = 16 * 1024;  // identities
 
 }  // namespace
@@ -56,13 +56,13 @@ void Shard::arm_judging() {
 }
 
 void Shard::judge_slice() {
-  const auto end = std::chrono::steady_clock::now() + kSlice;
+  const auto end = std::chrono::steady_clock::now() + kPolicySlice;
   for (std::size_t count = 1; !to_judge_.empty(); ++count) {
     Session* session = to_judge_.back();
     to_judge_.pop_back();
     // It may be gone meanwhile. Another at the same address is judged once more than needed.
     if (const auto found = sessions_.find(session); found != sessions_.end()) session->judge_anew();
-    if (count % kBetweenLooks == 0 && std::chrono::steady_clock::now() >= end) break;
+    if (count % kPolicyLook == 0 && std::chrono::steady_clock::now() >= end) break;
   }
   if (to_judge_.empty()) granted_.clear();
   arm_judging();

@@ -132,7 +132,7 @@ void arrange(YamlNode& node, Place place) {
   }
 }
 
-class Writer {
+class YamlWriter {
  public:
   std::string take() { return std::move(out_); }
 
@@ -281,7 +281,7 @@ std::string canonical(const YamlNode& node, Place place, bool commands) {
 
 std::string write(YamlTree& tree) {
   arrange(tree.root, Place::root);
-  Writer writer;
+  YamlWriter writer;
   writer.map(tree.root, Place::root, 0);
   writer.comments(tree.foot, 0);
   return writer.take();

@@ -90,7 +90,7 @@ char look_of(std::string_view word) {
 }
 
 // Writes a shape from left to right.
-class Writer {
+class ShapeWriter {
  public:
   void mark(Varying what) {
     // `*-*` and `*.*` say no more than `*`.
@@ -262,7 +262,7 @@ std::string render(const Shape& shape, std::string_view subject, bool escapes) {
 }  // namespace
 
 Shape shape_of(std::string_view name, std::string_view subject) {
-  Writer out;
+  ShapeWriter out;
   std::size_t at = 0;
   while (at < name.size()) {
     if (!in_word(name[at])) {
@@ -327,7 +327,7 @@ std::string channel_pattern_of(const Shape& shape) {
 }
 
 Shape literal_shape(std::string_view name) {
-  Writer out;
+  ShapeWriter out;
   out.literal(name);
   return out.take();
 }
