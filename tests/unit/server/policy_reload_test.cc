@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <utility>
 
 namespace keyward::server {
 namespace {
@@ -92,14 +93,22 @@ TEST_F(PolicyReload, WatchFollowsTheLinkToTheFolder) {
 TEST_F(PolicyReload, ManyChangesAreOneAndNeverTooLate) {
   FolderWatch watch(io_, (place_ / "p").string(), pace_, [this] { ++changes_; });
   ASSERT_TRUE(watch.start());
+  const auto began = std::chrono::steady_clock::now();
+  auto before = began, last = began;
+  int quiet = 0;
   for (int n = 0; n < 40; ++n) {
     write("p/b.yaml", std::to_string(n));
     io_.restart();
     io_.run_for(5ms);
+    // A machine with other things to do may hold this thread up for a quiet moment.
+    const auto now = std::chrono::steady_clock::now();
+    if (now - before >= pace_.quiet) ++quiet;
+    before = std::exchange(last, now);
   }
   // 200 ms without a quiet moment: told all the same, every 60.
   EXPECT_GE(changes_ + changes_within(), 2);
-  EXPECT_LE(changes_, 8);
+  const auto took = std::chrono::steady_clock::now() - began;
+  EXPECT_LE(changes_, quiet + static_cast<int>(took / pace_.longest) + 1);
 }
 
 TEST_F(PolicyReload, LoadsOneAtATimeAndOnceMoreForThoseWhoCameLater) {
