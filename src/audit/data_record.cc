@@ -1,10 +1,10 @@
 #include "audit/data_record.h"
 
 #include "audit/activity.h"
-#include "keyward/audit/json_text.h"
 #include "audit/ocsf.h"
 #include "audit/subject_json.h"
 
+#include "keyward/audit/json_text.h"
 #include "keyward/audit/line_head.h"
 
 #include <array>
@@ -116,7 +116,7 @@ Opening DataRecords::open(const Subject& subject, std::uint32_t db, std::uint64_
 }
 
 // The members of unmapped.keyward behind the chain's own.
-char* DataRecords::put_facts(char* at, const Event& event, const Place& place) const {
+char* DataRecords::put_facts(char* at, const Event& event, const RecordPlace& place) const {
   at = put(at, outcome_text(event));
   if (place.clock != place.time) at = put_number(at, "clock_us", microseconds(place.clock));
   if (event.command_number != 0) at = put(put(at, R"(,"command_number":)"), event.command_number);
@@ -133,7 +133,7 @@ char* DataRecords::put_facts(char* at, const Event& event, const Place& place) c
   return put_text(at, "detail", event.detail);
 }
 
-char* DataRecords::write(char* at, const Event& event, const Place& place,
+char* DataRecords::write(char* at, const Event& event, const RecordPlace& place,
                          const Opening& opening) const {
   const RequestText& request = event.request == nullptr ? kNoRequest : *event.request;
   if (went_well(event)) {

@@ -24,11 +24,11 @@ class DataRecords {
 
   [[nodiscard]] Opening open(const Subject& subject, std::uint32_t db, std::uint64_t chapter) const;
   // Writes at `at`, where there is room for kLineLimit bytes; answers the end.
-  [[nodiscard]] char* write(char* at, const Event& event, const Place& place,
+  [[nodiscard]] char* write(char* at, const Event& event, const RecordPlace& place,
                             const Opening& opening) const;
 
  private:
-  char* put_facts(char* at, const Event& event, const Place& place) const;
+  char* put_facts(char* at, const Event& event, const RecordPlace& place) const;
 
   std::string metadata_;  // up to the record's number
   std::string node_;

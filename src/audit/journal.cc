@@ -3,7 +3,6 @@
 #include "audit/chain.h"
 #include "audit/data_record.h"
 #include "audit/head.h"
-#include "keyward/audit/json_text.h"
 #include "audit/line_buffer.h"
 #include "audit/ocsf.h"
 #include "audit/previous_run.h"
@@ -11,6 +10,7 @@
 #include "audit/stream_file.h"
 #include "audit/syncer.h"
 
+#include "keyward/audit/json_text.h"
 #include "keyward/audit/line_head.h"
 #include "keyward/audit/trail_files.h"
 
@@ -115,7 +115,7 @@ struct Journal::State {
   MonoTime next_name_check{};
 
   Result<> start();
-  [[nodiscard]] Place next_place();
+  [[nodiscard]] RecordPlace next_place();
   void added(const char* begin, const char* end);
   using Sign = std::function<void(std::span<char> line)>;
   std::uint64_t put(const Event& event, std::string_view extra, const Sign& sign = {});
@@ -252,10 +252,10 @@ void Journal::State::rotate(MonoTime now) {
 }
 
 // The clock is read once between two flushes, which is once a turn of the loop.
-Place Journal::State::next_place() {
+RecordPlace Journal::State::next_place() {
   if (!std::exchange(clock_read, true)) wall = clock.wall();
   last_time = std::max(last_time, wall);
-  return Place{chain.sequence() + 1, chain.last(), last_time, wall};
+  return RecordPlace{chain.sequence() + 1, chain.last(), last_time, wall};
 }
 
 void Journal::State::added(const char* begin, const char* end) {

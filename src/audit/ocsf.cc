@@ -1,8 +1,8 @@
 #include "audit/ocsf.h"
 
-#include "keyward/audit/json_text.h"
 #include "audit/subject_json.h"
 
+#include "keyward/audit/json_text.h"
 #include "keyward/audit/line_head.h"
 
 #include <algorithm>
@@ -182,7 +182,7 @@ OcsfWriter::OcsfWriter(std::string_view instance, std::string_view stream,
   });
 }
 
-char* OcsfWriter::put_keyward(char* at, const Event& event, const Place& place,
+char* OcsfWriter::put_keyward(char* at, const Event& event, const RecordPlace& place,
                               std::string_view extra) const {
   at = put(put(at, '{'), kChainOpening);
   at = put(at, place.prev);
@@ -206,7 +206,7 @@ char* OcsfWriter::put_keyward(char* at, const Event& event, const Place& place,
   return put(put(at, extra), "}},");
 }
 
-char* OcsfWriter::put_metadata(char* at, const Event& event, const Place& place) const {
+char* OcsfWriter::put_metadata(char* at, const Event& event, const RecordPlace& place) const {
   at = put(put(put(at, metadata_), place.sequence), '"');
   if (refused(event)) at = put(at, R"(,"profiles":["security_control"])");
   return put(at, '}');
@@ -245,7 +245,7 @@ char* OcsfWriter::put_class(char* at, const Event& event) const {
   }
 }
 
-char* OcsfWriter::write(char* at, const Event& event, const Place& place,
+char* OcsfWriter::write(char* at, const Event& event, const RecordPlace& place,
                         std::string_view extra) const {
   at = put_keyward(at, event, place, extra);
   at = put_activity(at, event);

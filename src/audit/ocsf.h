@@ -22,12 +22,13 @@ class OcsfWriter {
 
   // Writes at `at`, where there is room for kLineLimit bytes; answers the end. `extra` is JSON to
   // go into unmapped.keyward as it stands: ,"name":value ...
-  [[nodiscard]] char* write(char* at, const Event& event, const Place& place,
+  [[nodiscard]] char* write(char* at, const Event& event, const RecordPlace& place,
                             std::string_view extra = {}) const;
 
  private:
-  char* put_keyward(char* at, const Event& event, const Place& place, std::string_view extra) const;
-  char* put_metadata(char* at, const Event& event, const Place& place) const;
+  char* put_keyward(char* at, const Event& event, const RecordPlace& place,
+                    std::string_view extra) const;
+  char* put_metadata(char* at, const Event& event, const RecordPlace& place) const;
   char* put_authentication(char* at, const Event& event) const;
   char* put_class(char* at, const Event& event) const;
 

@@ -8,7 +8,7 @@
 
 namespace keyward::audit {
 
-struct Place {
+struct RecordPlace {
   std::uint64_t sequence = 0;
   std::string_view prev;  // 64 hex digits
   WallTime time{};        // never before the previous record's

@@ -18,7 +18,7 @@ using forward::ForwarderConfig;
 using forward::Kind;
 
 constexpr std::uint64_t kMostBatch = std::uint64_t{16} << 20;
-constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 50;
+constexpr std::uint64_t kMostHeld = std::uint64_t{1} << 50;
 constexpr const char* kUrlExample = "https://logs.example.com/path";
 
 const std::map<std::string, Kind, std::less<>>& kinds() {
@@ -182,7 +182,7 @@ void read_pace(const yaml::Node& item, ForwarderConfig& out) {
     hold.only({"age", "size"});
     read_duration(hold.get("age"), 0ms, 24h * 36500, out.hold_age);
     std::size_t bytes = out.hold_bytes;
-    read_bytes(hold.get("size"), 0, kMostBytes, bytes);
+    read_bytes(hold.get("size"), 0, kMostHeld, bytes);
     out.hold_bytes = bytes;
   }
 }

@@ -3,10 +3,10 @@
 #include "audit/chain.h"
 #include "audit/checkpoint.h"
 #include "audit/data_record.h"
-#include "keyward/audit/json_text.h"
 #include "audit/previous_run.h"
 #include "unit/audit/sample.h"
 
+#include "keyward/audit/json_text.h"
 #include "keyward/audit/line_head.h"
 #include "keyward/base/hash.h"
 
@@ -29,7 +29,7 @@ const WallTime kNow(std::chrono::microseconds(1'800'000'000'123'456));
 
 // One event, whichever of the two writers makes its record.
 std::string line_of(const Event& event, std::string_view extra = {},
-                    const Place& place = {12, view(kNoHash), kNow, kNow}) {
+                    const RecordPlace& place = {12, view(kNoHash), kNow, kNow}) {
   static const OcsfWriter writer("kw-1", "shard-0", "sessions");
   static const DataRecords data("kw-1", "shard-0", "sessions");
   std::string line;
@@ -347,7 +347,7 @@ TEST(Ocsf, TheChainIsTheHashOfTheWholeLineHoweverItIsComputed) {
 }
 
 TEST(Ocsf, WhatTheClockReallySaidIsKept) {
-  const Place place{1, view(kNoHash), kNow, kNow - std::chrono::hours(1)};
+  const RecordPlace place{1, view(kNoHash), kNow, kNow - std::chrono::hours(1)};
   const SampleSet set;
   for (const Event& event : {of(Kind::stop, Outcome::ok, nullptr), set.event(nullptr)}) {
     EXPECT_EQ(parse(line_of(event, {}, place)).at_pointer("/unmapped/keyward/clock_us"),
