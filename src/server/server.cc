@@ -28,7 +28,7 @@ namespace {
 
 constexpr std::chrono::seconds kMeetRedis{15};
 constexpr std::chrono::seconds kDeleteUsers{3};
-constexpr std::chrono::seconds kSendTheRest{3};  // the receivers may be away
+constexpr std::chrono::seconds kSendTheRest{2};  // the receivers may be away
 
 std::vector<std::string> aliases_of(const std::vector<identity::IssuerConfig>& issuers) {
   std::vector<std::string> out;

@@ -1,5 +1,6 @@
 """The trail at other places: every record at least once, in the order of its stream, whatever happens to Keyward, the receiver
 and the files meanwhile."""
+import itertools
 import json
 import os
 import random
@@ -11,7 +12,7 @@ import pytest
 
 from rig.keyward import run
 from rig.process import until
-from rig.receivers import Collector, Rsyslog, uid_of
+from rig.receivers import Collector, PlainSyslog, Rsyslog, uid_of
 from rig.resp import encode
 
 KILLS = int(os.environ.get('KEYWARD_FORWARD_KILLS', '2'))
@@ -140,24 +141,39 @@ def test_kills_of_everything(make_keyward, authority, app_token, collector, toke
     assert all(one['lag_records'] == 0 for one in told['forwarders']), told
 
 
-def test_one_that_is_refused_holds_up_nothing(make_keyward, authority, app_token, collector, token_file):
+@pytest.fixture
+def dying_syslog():
+    """Dies with unread bytes on every second connection."""
+    turns = itertools.cycle([True, False])
+    receiver = PlainSyslog(lambda: next(turns))
+    yield receiver
+    receiver.stop()
+
+
+def test_one_that_is_refused_holds_up_nothing(make_keyward, authority, app_token, collector, token_file, dying_syslog):
     names = ('hec', 'bulk', 'http', 'otlp')
     bad = {f'e2e.shard-0.{n}' for n in (5, 6, 40)}
     collector.refuse = lambda uid: uid in bad
-    server = make_keyward(shards=1, more=audited([forwarder(collector, authority, token_file, name) for name in names])).start()
+    local = {'name': 'local', 'kind': 'syslog', 'to': f'tcp://127.0.0.1:{dying_syslog.port}', **QUICK}
+    server = make_keyward(shards=1, more=audited([local] + [forwarder(collector, authority, token_file, name) for name in names])).start()
     with server.login(app_token) as client:
-        write(client, 100)
+        for turn in range(4):
+            write(client, 100, f'app:{turn}-%d')
+            time.sleep(0.06)
     server.sessions_gone()
     expected = {uid_of(r) for r in server.trail.records()} - bad
     for name in names:
         collector.wait_for(name, expected)
     until(lambda: server.metric('keyward_forward_refused_total{forwarder="http"}') == 3, 5, 'the count')
+    dying_syslog.dies = lambda: False
     assert server.stop() == 0
     for name in ('hec', 'bulk', 'http'):
         kept = [json.loads(line) for line in (server.trail.folder / f'e2e.{name}.refused.jsonl').read_text().splitlines()]
         assert {line['uid'] for line in kept} == bad and all(uid_of(line['record']) == line['uid'] for line in kept)
         assert not bad & set(collector.uids(name))
     assert 'too old' in (server.trail.folder / 'e2e.otlp.refused.jsonl').read_text()
+    assert dying_syslog.died > 0 and not dying_syslog.errors, dying_syslog.errors[:3]
+    holds(dying_syslog.records(), server.trail)
 
 
 def test_a_hanging_receiver_costs_clients_nothing(make_keyward, authority, app_token, collector, token_file):
@@ -200,7 +216,7 @@ def test_what_was_removed_is_said(make_keyward, authority, app_token, collector,
     collector.trouble = lambda kind: 503
     server.start()
     with server.login(app_token) as client:
-        write(client, 4000, 'app:' + 'y' * 90 + '-%d')
+        write(client, 3200, 'app:' + 'y' * 120 + '-%d')
     until(lambda: len(list(server.trail.folder.glob('e2e.shard-0.*.jsonl'))) >= 4, 10, 'rotations')
     server.kill()
     for path in sorted(server.trail.folder.glob('e2e.shard-0.*.jsonl'))[:2]:

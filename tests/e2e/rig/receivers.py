@@ -77,6 +77,51 @@ action(type="omfile" file="{self.received}" template="whole")
                 pass
 
 
+class PlainSyslog:
+    """A collector on loopback that counts octets (RFC 6587, 3.4.1). `dies()`: with unread bytes, in the middle of a batch."""
+
+    def __init__(self, dies=lambda: False):
+        self.dies, self.messages, self.died, self.errors = dies, [], 0, []
+        self.listener = socket.create_server(('127.0.0.1', 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def stop(self):
+        self.listener.close()
+
+    def _accept(self):
+        while True:
+            try:
+                connection = self.listener.accept()[0]
+            except OSError:
+                return
+            with connection:
+                if self.dies():
+                    self.died += 1
+                    connection.recv(5000)
+                    time.sleep(0.02)
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+                    continue
+                text = b''
+                while got := connection.recv(65536):
+                    text += got
+                self._take(text)
+
+    def _take(self, text):
+        while text:
+            digits, _, rest = text.partition(b' ')
+            if not digits.isdigit() or digits.startswith(b'0') or len(rest) < int(digits):
+                self.errors.append(text[:80])
+                return
+            message, text = rest[:int(digits)].decode(), rest[int(digits):]
+            if not message.startswith('<') or not message.endswith('}'):
+                self.errors.append(message[:80])
+            self.messages.append(message)
+
+    def records(self):
+        return [json.loads(message.partition('] ')[2]) for message in list(self.messages)]
+
+
 class Collector:
     """One server for /services/collector/event, /<index>/_bulk, /v1/logs and /lines. `trouble(kind)` names what goes wrong
     with a request: '', 'reset', 'lost' (taken, and no answer), 429, 503, 'hang', 'some' (of a _bulk)."""
