@@ -62,7 +62,8 @@ Result<> write_new(const std::string& path, const std::string& text, unsigned mo
 }
 
 // Null after saying what is wrong with it.
-std::optional<report::Review> load(const std::string& path, const std::string& text, bool finished) {
+std::optional<report::Review> load(const std::string& path, const std::string& text,
+                                   bool finished) {
   Diagnostics diagnostics;
   report::Review review = report::read_worksheet(path, text, diagnostics);
   if (!diagnostics.failed() && finished) report::check_finished(path, review, diagnostics);
@@ -134,8 +135,8 @@ void print_diff(const report::ReviewDiff& diff) {
     print_line("  " + one.what + ": " + one.grant + " for " + one.who +
                (one.detail.empty() ? "" : ", " + one.detail));
   for (const report::Carried& one : diff.decisions)
-    print_line(std::string(one.done ? "  done: " : "  NOT DONE: ") + one.decision + " " + one.grant +
-               " for " + one.who + ": " + one.outcome);
+    print_line(std::string(one.done ? "  done: " : "  NOT DONE: ") + one.decision + " " +
+               one.grant + " for " + one.who + ": " + one.outcome);
 }
 
 // The newest signed review that is kept: names begin with their time.
@@ -151,7 +152,8 @@ std::optional<std::string> newest_kept(const std::string& folder) {
 
 int sign(const Options& options) {
   if (options.reviewer.empty() || options.key_file.empty())
-    return usage("--sign needs --reviewer NAME and --key KEY.pem (keyward policy keygen makes one)");
+    return usage(
+        "--sign needs --reviewer NAME and --key KEY.pem (keyward policy keygen makes one)");
   const auto text = read_text(options.sign);
   if (!text) return fail(text.error().message(), options.json);
   const auto review = load(options.sign, *text, true);
@@ -159,8 +161,7 @@ int sign(const Options& options) {
   if (!review->reviewer.empty()) return fail(options.sign + " is signed already", options.json);
   const auto key = PrivateKey::load(options.key_file);
   if (!key) return fail(key.error().message(), options.json);
-  std::uint64_t now = static_cast<std::uint64_t>(
-      SystemClock().wall().time_since_epoch().count());
+  std::uint64_t now = static_cast<std::uint64_t>(SystemClock().wall().time_since_epoch().count());
   if (!options.now.empty()) {
     const auto given = report::moment_from(options.now);
     if (!given) return usage("--now takes 2026-11-22T08:15:00Z");
@@ -179,9 +180,9 @@ int sign(const Options& options) {
   std::erase(name, '-');
   std::erase(name, ':');
   const std::string path =
-      (fs::path(options.kept) / (name + "-" + review->policy_version.substr(0, 16) + ".yaml")).string();
-  if (const auto done =
-          write_new(path, report::signed_worksheet(*text, signing, *key), 0444);
+      (fs::path(options.kept) / (name + "-" + review->policy_version.substr(0, 16) + ".yaml"))
+          .string();
+  if (const auto done = write_new(path, report::signed_worksheet(*text, signing, *key), 0444);
       !done)
     return fail(done.error().message(), options.json);
   if (options.json) {
@@ -224,8 +225,9 @@ Result<report::Review> make(const Options& options, const std::string& directory
   if (!snapshot) return Error(Errc::invalid, "no review of a policy that does not load");
   report::Reviewer reviewer(snapshot);
   review::TrailCounts counts;
-  if (!read_trail({directory}, options.json,
-                  [&](const review::Record& record) { reviewer.add(record); }, counts))
+  if (!read_trail(
+          {directory}, options.json, [&](const review::Record& record) { reviewer.add(record); },
+          counts))
     return Error(Errc::io, "the trail in " + directory + " cannot be read");
   report::Review out = reviewer.finish();
   out.with_trail = true;
@@ -291,12 +293,13 @@ void add_access(CLI::App& app, Chosen& chosen) {
       ->type_name("FILE");
   verb->add_option("--diff", options->diff, "The last signed review: what is different since")
       ->type_name("FILE");
-  CLI::Option* sign_it =
-      verb->add_option("--sign", options->sign, "Instead: sign this worksheet, once every row is decided");
+  CLI::Option* sign_it = verb->add_option(
+      "--sign", options->sign, "Instead: sign this worksheet, once every row is decided");
   sign_it->type_name("FILE");
   verb->add_option("--reviewer", options->reviewer, "Who decided")->type_name("NAME");
   verb->add_option("--key", options->key_file, "The reviewer's private key")->type_name("PEM");
-  verb->add_option("--keep", options->kept, "Where signed reviews are kept; nothing there is replaced")
+  verb->add_option("--keep", options->kept,
+                   "Where signed reviews are kept; nothing there is replaced")
       ->type_name("FOLDER")
       ->capture_default_str();
   verb->add_option("--check", options->check, "Instead: is this signed review as it was signed?")

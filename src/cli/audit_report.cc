@@ -53,8 +53,9 @@ int check(const Options& options) {
     if (checked->problems.empty())
       print_line(std::to_string(checked->files) + " files as they were written, signed by key " +
                  checked->key +
-                 (trusted ? "" : ", which the report itself names; --trusted-key KEY.pem holds it "
-                                 "against one you know"));
+                 (trusted ? ""
+                          : ", which the report itself names; --trusted-key KEY.pem holds it "
+                            "against one you know"));
   }
   return checked->problems.empty() ? kDone : kDoesNotHold;
 }
@@ -110,11 +111,12 @@ Result<std::unique_ptr<PrivateKey>> signing_key(const Options& options,
   return std::make_unique<PrivateKey>(std::move(*key));
 }
 
-// keyward-report beside the trail would be in nobody's way; inside it would be taken for part of it.
+// keyward-report beside the trail would be in nobody's way; inside it would be taken for part of
+// it.
 bool inside(const std::string& path, const std::string& directory) {
   std::error_code code;
-  const auto relative = fs::weakly_canonical(path, code)
-                            .lexically_relative(fs::weakly_canonical(directory, code));
+  const auto relative =
+      fs::weakly_canonical(path, code).lexically_relative(fs::weakly_canonical(directory, code));
   return !relative.empty() && *relative.begin() != "..";
 }
 
@@ -161,7 +163,8 @@ Result<> add_policy(const Options& options, report::Input& input) {
   const auto snapshot =
       policy::Snapshot::load(folder, command::Catalog::built_in(), {}, diagnostics);
   if (!snapshot)
-    return Error(Errc::invalid, "the policies of " + folder + " do not load:\n" + diagnostics.text());
+    return Error(Errc::invalid,
+                 "the policies of " + folder + " do not load:\n" + diagnostics.text());
   input.policy = report::view_of(*snapshot);
   input.git = in_git(folder);
   if (input.git) input.commits = policy_history(folder, kMostCommits);
@@ -185,8 +188,7 @@ int make(const Options& options) {
   }
   const auto key = signing_key(options, directory);
   if (!key) return fail(key.error().message());
-  const auto files =
-      report::write_folder({options.output, options.replace}, document, key->get());
+  const auto files = report::write_folder({options.output, options.replace}, document, key->get());
   if (!files) return fail(files.error().message());
   print_line(options.output + "/" + report::kPage + " and " + std::to_string(files->size() - 1) +
              " files beside it" +

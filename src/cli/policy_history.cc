@@ -34,8 +34,8 @@ std::shared_ptr<const policy::Snapshot> snapshot_at(const std::string& commit,
   return policy::Snapshot::load(at->path(), command::Catalog::built_in(), {}, ignored);
 }
 
-void compare(const policy::Snapshot& before, const policy::Snapshot& after,
-             report::PolicyCommit& out) {
+void tell_rights(const policy::Snapshot& before, const policy::Snapshot& after,
+                 report::PolicyCommit& out) {
   const review::PolicyDiff diff = review::diff(before, after);
   for (const review::PeopleChange& people : diff.people) {
     for (const review::ReachChange& change : people.changes)
@@ -63,9 +63,9 @@ bool in_git(const std::string& folder) {
 
 Blame blame(const std::string& folder, const std::string& file, int from, int to) {
   Blame out;
-  const auto text = child_output(
-      {"git", "-C", folder, "blame", "--line-porcelain", "-L",
-       std::to_string(from) + "," + std::to_string(std::max(from, to)), "--", file});
+  const auto text =
+      child_output({"git", "-C", folder, "blame", "--line-porcelain", "-L",
+                    std::to_string(from) + "," + std::to_string(std::max(from, to)), "--", file});
   if (!text) return out;
   std::string commit, author, mail;
   std::int64_t newest = -1;
@@ -121,7 +121,7 @@ std::vector<report::PolicyCommit> policy_history(const std::string& folder, std:
     } else if (snapshots[i + 1] == nullptr) {
       out[i].rights = "The folder does not load as it was before this commit.\n";
     } else {
-      compare(*snapshots[i + 1], *snapshots[i], out[i]);
+      tell_rights(*snapshots[i + 1], *snapshots[i], out[i]);
     }
   }
   return out;

@@ -8,8 +8,8 @@
 
 namespace keyward::cli {
 
-// The commits that changed the folder, newest first, at most `most` of them, each with the version it
-// made and who gained or lost what by it. Empty where the folder is in no repository.
+// The commits that changed the folder, newest first, at most `most` of them, each with the version
+// it made and who gained or lost what by it. Empty where the folder is in no repository.
 [[nodiscard]] std::vector<report::PolicyCommit> policy_history(const std::string& folder,
                                                                std::size_t most);
 // Who wrote the line first named, and who changed one of these lines last: "Ann <ann@example.com>,

@@ -7,9 +7,8 @@
 #include "keyward/report/policy_view.h"
 #include "keyward/report/visible.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <fmt/format.h>
 #include <tuple>
 
 namespace keyward::report {
@@ -68,8 +67,7 @@ Reviewer::Reviewer(std::shared_ptr<const policy::Snapshot> snapshot)
     if (!grants) continue;
     if ((*grants)->break_glass()) break_glass_.insert(info.name);
     std::vector<std::string> reach;
-    for (const review::RuleReach& one :
-         review::what_is_reached(**grants, snapshot_->catalog())) {
+    for (const review::RuleReach& one : review::what_is_reached(**grants, snapshot_->catalog())) {
       reach.push_back(one.rule + ": " + words(one) + (one.observes ? " (observed only)" : ""));
       if (!one.observes) review_.rights[info.name].push_back(right_of(one));
     }
@@ -134,8 +132,8 @@ void check_finished(const std::string& file, const Review& review, Diagnostics& 
     if (row.decision.empty()) {
       diagnostics.error(file, row.line, 1, of + " has no decision", "decision: keep");
     } else if (row.decision != "keep" && row.decision != "remove" && row.decision != "change") {
-      diagnostics.error(file, row.line, 1,
-                        of + " is decided by none of keep, remove, change", "decision: keep");
+      diagnostics.error(file, row.line, 1, of + " is decided by none of keep, remove, change",
+                        "decision: keep");
     } else if (row.decision == "change" && row.comment.empty()) {
       diagnostics.error(file, row.line, 1, of + " does not say what to change",
                         "comment: \"only reads\"");

@@ -1,8 +1,7 @@
 #include "report/chart.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <fmt/format.h>
 
 namespace keyward::report {
 namespace {
@@ -36,8 +35,11 @@ std::string label(std::uint64_t us, std::uint64_t step_us) {
 void scale(const Chart& chart, std::uint64_t top, std::size_t steps, Markup& out) {
   for (const std::uint64_t value : {std::uint64_t{0}, top / 2, top}) {
     const double y = kTop + kDepth * (1 - static_cast<double>(value) / static_cast<double>(top));
-    out.lone("line", {{"class", value == 0 ? "axis" : "grid"}, {"x1", px(kLeft)},
-                      {"x2", px(kWidth - kRight)}, {"y1", px(y)}, {"y2", px(y)}});
+    out.lone("line", {{"class", value == 0 ? "axis" : "grid"},
+                      {"x1", px(kLeft)},
+                      {"x2", px(kWidth - kRight)},
+                      {"y1", px(y)},
+                      {"y2", px(y)}});
     out.element("text", shown(count_cell(value)),
                 {{"x", px(kLeft - 8)}, {"y", px(y + 4)}, {"text-anchor", "end"}});
   }
@@ -66,9 +68,9 @@ void bars(const Chart& chart, std::uint64_t top, std::size_t steps, Markup& out)
                         {"y", px(y)},
                         {"width", px(std::min(width - gap, 48.0))},
                         {"height", px(height)}});
-      out.element("title", fmt::format("{}: {} {}",
-                                       label(chart.begin_us + i * chart.step_us, chart.step_us),
-                                       shown(count_cell(values[i])), chart.series[s].name));
+      out.element("title",
+                  fmt::format("{}: {} {}", label(chart.begin_us + i * chart.step_us, chart.step_us),
+                              shown(count_cell(values[i])), chart.series[s].name));
       out.close();
     }
   }

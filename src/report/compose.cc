@@ -20,12 +20,12 @@ std::vector<Figure> about(const Input& input) {
                                " UTC, the end not included" +
                                (input.asked_from ? "" : "; from the beginning of the trail")});
   out.push_back({"Trail", input.trail + (names.empty() ? "" : ", instances " + names)});
-  out.push_back({"Records",
-                 read.facts.records == 0
-                     ? "none in the period"
-                     : fmt::format("{} in the period, the first at {}, the last at {} UTC",
-                                   shown(count_cell(read.facts.records)),
-                                   moment(read.facts.first_us), moment(read.facts.last_us))});
+  out.push_back(
+      {"Records", read.facts.records == 0
+                      ? "none in the period"
+                      : fmt::format("{} in the period, the first at {}, the last at {} UTC",
+                                    shown(count_cell(read.facts.records)),
+                                    moment(read.facts.first_us), moment(read.facts.last_us))});
   if (!input.policy) {
     out.push_back({"Policy", "not given: what follows says what was used, not what could be"});
   } else {
@@ -48,9 +48,10 @@ void compare_policy(const Input& input, Findings& findings) {
     if (load.outcome == trail::Outcome::ok) newest = &load;
   }
   if (newest == nullptr || newest->detail.starts_with(input.policy->version)) return;
-  findings.push_back("The policy folder given is not the one that was in force at the end of the "
-                     "period (" +
-                     newest->detail.substr(0, newest->detail.find(' ')) + ").");
+  findings.push_back(
+      "The policy folder given is not the one that was in force at the end of the "
+      "period (" +
+      newest->detail.substr(0, newest->detail.find(' ')) + ").");
 }
 
 }  // namespace
@@ -62,8 +63,9 @@ Document compose(const Input& input) {
                  moment(input.read.period.to_us).substr(0, 10);
   out.about = about(input);
   if (input.read.facts.records == 0)
-    out.findings.push_back("There is no record in this period: nothing can be concluded but that "
-                           "nothing was recorded.");
+    out.findings.push_back(
+        "There is no record in this period: nothing can be concluded but that "
+        "nothing was recorded.");
   compare_policy(input, out.findings);
   for (const auto section :
        {logical_access, joining_and_leaving, least_privilege, boundary, transmission, scripts,

@@ -3,10 +3,10 @@
 #include "keyward/report/visible.h"
 
 #include <boost/json/array.hpp>
-#include <fmt/chrono.h>
-#include <fmt/format.h>
 
 #include <ctime>
+#include <fmt/chrono.h>
+#include <fmt/format.h>
 
 namespace keyward::report {
 namespace {
@@ -136,9 +136,8 @@ std::string plain(const Cell& cell) {
                              : fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:06}Z", utc(cell.order),
                                            cell.order % kSecond);
     case Cell::Kind::duration:
-      return cell.order < 0
-                 ? ""
-                 : fmt::format("{}.{:06}", cell.order / kSecond, cell.order % kSecond);
+      return cell.order < 0 ? ""
+                            : fmt::format("{}.{:06}", cell.order / kSecond, cell.order % kSecond);
     default:
       return cell.text;
   }

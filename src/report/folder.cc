@@ -4,10 +4,10 @@
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <filesystem>
+#include <fmt/format.h>
 #include <fstream>
 #include <iterator>
 #include <set>
@@ -66,9 +66,8 @@ std::string manifest_of(const Document& document, const std::vector<File>& files
   }
   out += "  ],\n";
   if (key == nullptr) return out + "  \"key\": null\n}\n";
-  out += fmt::format(
-      "  \"key\": \"{}\",\n  \"public_key\": \"{}\",\n  \"signature\": \"{}\"\n}}\n",
-      key->public_key().id(), key->public_key().hex(), kOpenSignature);
+  out += fmt::format("  \"key\": \"{}\",\n  \"public_key\": \"{}\",\n  \"signature\": \"{}\"\n}}\n",
+                     key->public_key().id(), key->public_key().hex(), kOpenSignature);
   return signed_text(std::move(out), *key);
 }
 
@@ -89,8 +88,8 @@ Result<> make_room(const Folder& folder) {
   const auto manifest = read_file(path / kManifest);
   json::error_code error;
   const json::value whole = json::parse(manifest.value_or(""), error);
-  const json::value* files = error || !whole.is_object() ? nullptr
-                                                         : whole.get_object().if_contains("files");
+  const json::value* files =
+      error || !whole.is_object() ? nullptr : whole.get_object().if_contains("files");
   if (files != nullptr && files->is_array()) {
     for (const json::value& one : files->get_array()) {
       const json::value* name = one.is_object() ? one.get_object().if_contains("name") : nullptr;

@@ -58,8 +58,8 @@ void by_policy(const ReadTrail& read, std::vector<Leaver>& out) {
     leaver.lost = "all access";
     leaver.how = "policy";
     leaver.at_us = at;
-    leaver.until_us = interval < read.marks.at_us.size() ? read.marks.at_us[interval]
-                                                         : read.period.to_us;
+    leaver.until_us =
+        interval < read.marks.at_us.size() ? read.marks.at_us[interval] : read.period.to_us;
     if (const Person* person = find(read, one.principal))
       leaver.after = person->accepted_between(read.marks, at, leaver.until_us);
   }

@@ -181,6 +181,21 @@ Observer::Known Observer::known(const trail::Record& record) {
   return out;
 }
 
+// Only what tells whether somebody is new and when something was used last.
+void Observer::of_earlier(const trail::Record& record) {
+  ++facts_.before;
+  const bool command = record.kind == "command";
+  if (record.kind != "login" && !command) return;
+  if (Person* someone = record.principal.empty() ? nullptr : person(record.principal)) {
+    if (someone->first_us == 0 || record.time_us < someone->first_us)
+      someone->first_us = record.time_us;
+    if (command) someone->before_us = std::max(someone->before_us, record.time_us);
+  }
+  if (!command || record.grant.empty() || facts_.grants.size() >= Facts::kMostGrants) return;
+  auto& use = facts_.grants[std::string(record.grant)];
+  use.before_us = std::max(use.before_us, record.time_us);
+}
+
 void Observer::observe(const trail::Record& record) {
   if (record.time_us >= period_.to_us) {
     ++facts_.after;
@@ -188,24 +203,11 @@ void Observer::observe(const trail::Record& record) {
   }
   const bool data = record.kind == "command" || record.kind == "denial";
   if (record.time_us < period_.from_us) {
-    // Only what tells whether somebody is new and when something was used last.
-    ++facts_.before;
-    if (record.kind != "login" && record.kind != "command") return;
-    if (Person* someone = record.principal.empty() ? nullptr : person(record.principal)) {
-      if (someone->first_us == 0 || record.time_us < someone->first_us)
-        someone->first_us = record.time_us;
-      if (record.kind == "command")
-        someone->before_us = std::max(someone->before_us, record.time_us);
-    }
-    if (record.kind == "command" && !record.grant.empty() &&
-        facts_.grants.size() < Facts::kMostGrants) {
-      auto& use = facts_.grants[std::string(record.grant)];
-      use.before_us = std::max(use.before_us, record.time_us);
-    }
-    return;
+    return of_earlier(record);
   }
   ++facts_.records;
-  facts_.first_us = facts_.first_us == 0 ? record.time_us : std::min(facts_.first_us, record.time_us);
+  facts_.first_us =
+      facts_.first_us == 0 ? record.time_us : std::min(facts_.first_us, record.time_us);
   facts_.last_us = std::max(facts_.last_us, record.time_us);
   const auto kind = facts_.kinds.find(record.kind);
   if (kind != facts_.kinds.end()) {
@@ -229,15 +231,15 @@ void Observer::observe(const trail::Record& record) {
   }
   if (record.kind == "session_end") {
     facts_.endings.at(record.reason, record.time_us);
-    if (!record.client_library.empty())
-      facts_.libraries.at(record.client_library, record.time_us);
+    if (!record.client_library.empty()) facts_.libraries.at(record.client_library, record.time_us);
     if (record.reason == kEndedByPolicy) keep(record);
     return;
   }
   if (record.kind == "lease_create" || record.kind == "lease_delete")
-    facts_.leases.at(joined_names({record.kind, record.outcome == trail::Outcome::ok ? "ok" : "error",
-                                   record.reason}),
-                     record.time_us);
+    facts_.leases.at(
+        joined_names(
+            {record.kind, record.outcome == trail::Outcome::ok ? "ok" : "error", record.reason}),
+        record.time_us);
   if (record.kind == "admin_call")
     facts_.admin_calls.at(
         joined_names({operation_of(record.detail), record.by, record.status_code}), record.time_us,
@@ -276,7 +278,8 @@ void Observer::of_command(const trail::Record& record) {
   facts_.rules.at(joined_names({record.grant, record.rule}), us);
   if (record.activity_id == kScript) {
     std::string calls;
-    for (const std::string_view call : record.calls) calls.append(calls.empty() ? "" : " ").append(call);
+    for (const std::string_view call : record.calls)
+      calls.append(calls.empty() ? "" : " ").append(call);
     std::string_view name = word(record.line, R"(,"script_sha1":")");
     if (name.empty()) name = word(record.line, R"(,"function":")");
     if (name.empty()) name = word(record.line, R"(,"library":")");

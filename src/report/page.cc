@@ -54,9 +54,9 @@ void put_cell(const Cell& cell, const std::string& of_class, Markup& out) {
     const bool none = cell.kind == Cell::Kind::moment     ? cell.order == 0
                       : cell.kind == Cell::Kind::duration ? cell.order < 0
                                                           : cell.order == 0;
-    out.element("td", shown(cell),
-                {{"class", of_class + (none ? " quiet" : "")},
-                 {"data-s", std::to_string(cell.order)}});
+    out.element(
+        "td", shown(cell),
+        {{"class", of_class + (none ? " quiet" : "")}, {"data-s", std::to_string(cell.order)}});
     return;
   }
   const std::string both = of_class + (long_word(cell.text) ? " w" : "");
@@ -74,8 +74,8 @@ void put_table(const Table& table, Markup& out) {
     out.newline();
     return;
   }
-  out.open("div", {{"class", "wide"}, {"role", "region"}, {"tabindex", "0"},
-                   {"aria-label", table.title}});
+  out.open("div",
+           {{"class", "wide"}, {"role", "region"}, {"tabindex", "0"}, {"aria-label", table.title}});
   out.open("table", {{"id", "table-" + table.id}}).open("caption").text(table.title);
   if (!table.note.empty()) out.element("span", table.note, {{"class", "note"}});
   out.close().open("thead").open("tr");
@@ -138,10 +138,10 @@ void put_section(const Section& section, Markup& out) {
 void put_head(const Document& document, Markup& out) {
   out.literal("<!DOCTYPE html>\n").open("html", {{"lang", "en"}}).open("head").newline();
   out.literal("<meta charset=\"utf-8\">\n");
-  out.lone("meta", {{"http-equiv", "Content-Security-Policy"},
-                    {"content", "default-src 'none'; style-src " + source_hash(kStyle) +
-                                    "; script-src " + source_hash(kScript) +
-                                    "; base-uri 'none'; form-action 'none'"}});
+  out.lone("meta",
+           {{"http-equiv", "Content-Security-Policy"},
+            {"content", "default-src 'none'; style-src " + source_hash(kStyle) + "; script-src " +
+                            source_hash(kScript) + "; base-uri 'none'; form-action 'none'"}});
   out.newline();
   out.literal("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
   out.literal("<meta name=\"referrer\" content=\"no-referrer\">\n");
@@ -182,10 +182,11 @@ std::string document_html(const Document& document) {
   out.open("main").newline();
   for (const Section& section : document.sections) put_section(section, out);
   out.close().newline();
-  out.element("footer",
-              "All times are UTC. Tables sort by a click on a heading; each of them stands whole in a "
-              "CSV file beside this page. report.json holds the SHA-256 of every file and a "
-              "signature over them: keyward audit report --check FOLDER.");
+  out.element(
+      "footer",
+      "All times are UTC. Tables sort by a click on a heading; each of them stands whole in a "
+      "CSV file beside this page. report.json holds the SHA-256 of every file and a "
+      "signature over them: keyward audit report --check FOLDER.");
   out.newline();
   out.open("script").literal(kScript).close().close().newline();
   return out.take() + "\n";

@@ -45,8 +45,7 @@ Result<Beginning> read_marks(const ReadFrom& from) {
   const auto read = trail::for_each_record(
       files, {.threads = from.threads}, [&](const trail::Record& record, const trail::ReadAt&) {
         const std::lock_guard guard(lock);
-        out.first_us =
-            out.first_us == 0 ? record.time_us : std::min(out.first_us, record.time_us);
+        out.first_us = out.first_us == 0 ? record.time_us : std::min(out.first_us, record.time_us);
         if (changes_access(record.kind) && from.period.holds(record.time_us))
           out.marks.at_us.push_back(record.time_us);
       });
@@ -112,10 +111,10 @@ Result<ReadTrail> read_trail(const ReadFrom& from) {
   std::vector<Observer> observers;
   for (unsigned i = 0; i < trail::workers_for(options); ++i)
     observers.emplace_back(out.period, marks, step_for(drawn));
-  auto counts = trail::for_each_record(
-      {from.directory}, options, [&](const trail::Record& record, const trail::ReadAt& at) {
-        observers[at.worker].observe(record);
-      });
+  auto counts = trail::for_each_record({from.directory}, options,
+                                       [&](const trail::Record& record, const trail::ReadAt& at) {
+                                         observers[at.worker].observe(record);
+                                       });
   if (!counts) return counts.error();
   out.counts = std::move(*counts);
   out.facts = observers.front().take();

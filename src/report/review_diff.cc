@@ -1,12 +1,10 @@
 // What is different between two access reviews, and the page of one.
-#include "keyward/report/access_review.h"
-
 #include "keyward/base/text.h"
 #include "keyward/policy/glob.h"
-
-#include <fmt/format.h>
+#include "keyward/report/access_review.h"
 
 #include <algorithm>
+#include <fmt/format.h>
 #include <map>
 
 namespace keyward::report {
@@ -85,8 +83,8 @@ void compare_row(const Review& before, const ReviewRow& old, const Review& now,
     out.changes.push_back(
         {"newly unused", row.grant, row.who, "last used " + shown(moment_cell(old.used.last_us))});
   if (old.used.count == 0 && row.used.count > 0)
-    out.changes.push_back({"used again", row.grant, row.who,
-                           "first used " + shown(moment_cell(row.used.first_us))});
+    out.changes.push_back(
+        {"used again", row.grant, row.who, "first used " + shown(moment_cell(row.used.first_us))});
 }
 
 Carried carried_out(const ReviewRow& old, const ReviewRow* now, const ReviewDiff& diff) {
@@ -104,6 +102,54 @@ Carried carried_out(const ReviewRow& old, const ReviewRow* now, const ReviewDiff
   }
   out.done = old.decision == "change" && !what.empty();
   out.outcome = what.empty() ? "still as it was" : "there, " + joined(what, " and ");
+  return out;
+}
+
+Table rows_table(const Review& review) {
+  Table out{.id = "review",
+            .title = "One row for each grant and each of those it is for",
+            .nothing = "the policy grants nothing."};
+  out.columns = {{"id", "Row"},
+                 {"grant", "Grant"},
+                 {"team", "Team"},
+                 {"who", "For whom"},
+                 {"reach", "Reach"},
+                 {"ends", "Ends"},
+                 {"granted_by", "Granted by"},
+                 {"principals", "Principals"},
+                 {"used", "Used"},
+                 {"last_used", "Last used"},
+                 {"decision", "Decision"},
+                 {"comment", "Comment"}};
+  for (const ReviewRow& row : review.rows) {
+    out.rows.push_back(
+        {name_cell(row.id), name_cell(row.grant), text_cell(row.team), name_cell(row.who),
+         text_cell(joined(row.reach, " / ")), text_cell(row.limits), text_cell(row.granted_by),
+         count_cell(row.principals), count_cell(row.used.count), moment_cell(row.used.last_us),
+         text_cell(row.decision), text_cell(row.comment)});
+  }
+  return out;
+}
+
+Table changes_table(const ReviewDiff& diff) {
+  Table out{.id = "changes", .title = "Changes", .nothing = "none."};
+  out.columns = {{"what", "What"}, {"grant", "Grant"}, {"who", "For whom"}, {"detail", "Detail"}};
+  for (const ReviewChange& one : diff.changes)
+    out.rows.push_back(
+        {text_cell(one.what), name_cell(one.grant), name_cell(one.who), text_cell(one.detail)});
+  return out;
+}
+
+Table decisions_table(const ReviewDiff& diff) {
+  Table out{.id = "decisions",
+            .title = "What became of its decisions",
+            .nothing = "all of them were to keep."};
+  out.columns = {{"grant", "Grant"},     {"who", "For whom"}, {"decision", "Decision"},
+                 {"comment", "Comment"}, {"done", "Done"},    {"outcome", "Now"}};
+  for (const Carried& one : diff.decisions)
+    out.rows.push_back({name_cell(one.grant), name_cell(one.who), text_cell(one.decision),
+                        text_cell(one.comment), text_cell(one.done ? "yes" : "no"),
+                        text_cell(one.outcome)});
   return out;
 }
 
@@ -128,8 +174,7 @@ ReviewDiff compare(const Review& before, const Review& now) {
   for (const ReviewRow& row : before.rows) {
     if (row.decision == "keep" || row.decision.empty()) continue;
     const auto found = fresh.find(row.id);
-    out.decisions.push_back(
-        carried_out(row, found == fresh.end() ? nullptr : found->second, out));
+    out.decisions.push_back(carried_out(row, found == fresh.end() ? nullptr : found->second, out));
   }
   return out;
 }
@@ -143,54 +188,29 @@ Document review_document(const Review& review, const ReviewDiff* diff) {
     out.about.push_back({"Use", review.trail + ", " + shown(moment_cell(review.from_us)) + " to " +
                                     shown(moment_cell(review.to_us)) + " UTC"});
   if (!review.reviewer.empty())
-    out.about.push_back({"Signed", review.reviewer + ", " + review.signed_at + ", key " + review.key});
+    out.about.push_back(
+        {"Signed", review.reviewer + ", " + review.signed_at + ", key " + review.key});
+  const auto unused = static_cast<std::size_t>(
+      std::count_if(review.rows.begin(), review.rows.end(),
+                    [](const ReviewRow& row) { return row.used.count == 0; }));
   Section section{.id = "rows", .title = "Who has access"};
-  Table rows{.id = "review", .title = "One row for each grant and each of those it is for",
-             .nothing = "the policy grants nothing."};
-  rows.columns = {{"id", "Row"}, {"grant", "Grant"}, {"team", "Team"}, {"who", "For whom"},
-                  {"reach", "Reach"}, {"ends", "Ends"}, {"granted_by", "Granted by"},
-                  {"principals", "Principals"}, {"used", "Used"}, {"last_used", "Last used"},
-                  {"decision", "Decision"}, {"comment", "Comment"}};
-  std::uint64_t unused = 0;
-  for (const ReviewRow& row : review.rows) {
-    unused += row.used.count == 0 ? 1 : 0;
-    rows.rows.push_back({name_cell(row.id), name_cell(row.grant), text_cell(row.team),
-                         name_cell(row.who), text_cell(joined(row.reach, " / ")),
-                         text_cell(row.limits), text_cell(row.granted_by),
-                         count_cell(row.principals), count_cell(row.used.count),
-                         moment_cell(row.used.last_us), text_cell(row.decision),
-                         text_cell(row.comment)});
-  }
   section.figures = {{"rows", std::to_string(review.rows.size())}};
   if (review.with_trail) {
     section.figures.push_back({"unused", std::to_string(unused), unused > 0});
     if (unused > 0)
-      out.findings.push_back(fmt::format("{} of {} rows were not used.", unused, review.rows.size()));
+      out.findings.push_back(
+          fmt::format("{} of {} rows were not used.", unused, review.rows.size()));
   }
-  section.tables.push_back(std::move(rows));
+  section.tables.push_back(rows_table(review));
   out.sections.push_back(std::move(section));
   if (diff == nullptr) return out;
-  Section since{.id = "since", .title = "Since the last review"};
-  Table changes{.id = "changes", .title = "Changes", .nothing = "none."};
-  changes.columns = {{"what", "What"}, {"grant", "Grant"}, {"who", "For whom"}, {"detail", "Detail"}};
-  for (const ReviewChange& one : diff->changes)
-    changes.rows.push_back({text_cell(one.what), name_cell(one.grant), name_cell(one.who),
-                            text_cell(one.detail)});
-  Table decisions{.id = "decisions", .title = "What became of its decisions",
-                  .nothing = "all of them were to keep."};
-  decisions.columns = {{"grant", "Grant"}, {"who", "For whom"}, {"decision", "Decision"},
-                       {"comment", "Comment"}, {"done", "Done"}, {"outcome", "Now"}};
-  std::size_t open = 0;
-  for (const Carried& one : diff->decisions) {
-    open += one.done ? 0 : 1;
-    decisions.rows.push_back({name_cell(one.grant), name_cell(one.who), text_cell(one.decision),
-                              text_cell(one.comment), text_cell(one.done ? "yes" : "no"),
-                              text_cell(one.outcome)});
-  }
+  const auto open = std::count_if(diff->decisions.begin(), diff->decisions.end(),
+                                  [](const Carried& one) { return !one.done; });
   if (open > 0)
     out.findings.push_back(
         fmt::format("{} of the last review's decisions are not carried out.", open));
-  since.tables = {std::move(changes), std::move(decisions)};
+  Section since{.id = "since", .title = "Since the last review"};
+  since.tables = {changes_table(*diff), decisions_table(*diff)};
   out.sections.push_back(std::move(since));
   return out;
 }

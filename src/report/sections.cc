@@ -72,7 +72,8 @@ Table happenings_table(std::string id, std::string title, const Facts& facts,
   out.title = std::move(title);
   out.columns.push_back({"time", "Time"});
   for (const HappeningColumn& one : columns) out.columns.push_back(one.column);
-  std::set<const Happening*, decltype([](const Happening* a, const Happening* b) { return *a < *b; })>
+  std::set<const Happening*,
+           decltype([](const Happening* a, const Happening* b) { return *a < *b; })>
       all;
   for (const std::string_view kind : kinds) {
     const Happenings& of = facts.of(kind);

@@ -1,5 +1,5 @@
-// The sections of a report, each from the same input. What somebody has to look at goes to `findings`
-// in a line.
+// The sections of a report, each from the same input. What somebody has to look at goes to
+// `findings` in a line.
 #pragma once
 
 #include "keyward/report/compose.h"
@@ -11,18 +11,18 @@ namespace keyward::report {
 
 using Findings = std::vector<std::string>;
 
-Section logical_access(const Input& input, Findings& findings);        // CC6.1
-Section joining_and_leaving(const Input& input, Findings& findings);   // CC6.2
-Section least_privilege(const Input& input, Findings& findings);       // CC6.3
-Section boundary(const Input& input, Findings& findings);              // CC6.6
-Section transmission(const Input& input, Findings& findings);          // CC6.7
-Section scripts(const Input& input, Findings& findings);               // CC6.8
-Section configuration(const Input& input, Findings& findings);         // CC7.1
-Section monitoring(const Input& input, Findings& findings);            // CC7.2
-Section response(const Input& input, Findings& findings);              // CC7.3, CC7.4
-Section changes(const Input& input, Findings& findings);               // CC8.1
-Section completeness(const Input& input, Findings& findings);          // A1, PI1
-Section confidentiality(const Input& input, Findings& findings);       // C1
+Section logical_access(const Input& input, Findings& findings);       // CC6.1
+Section joining_and_leaving(const Input& input, Findings& findings);  // CC6.2
+Section least_privilege(const Input& input, Findings& findings);      // CC6.3
+Section boundary(const Input& input, Findings& findings);             // CC6.6
+Section transmission(const Input& input, Findings& findings);         // CC6.7
+Section scripts(const Input& input, Findings& findings);              // CC6.8
+Section configuration(const Input& input, Findings& findings);        // CC7.1
+Section monitoring(const Input& input, Findings& findings);           // CC7.2
+Section response(const Input& input, Findings& findings);             // CC7.3, CC7.4
+Section changes(const Input& input, Findings& findings);              // CC8.1
+Section completeness(const Input& input, Findings& findings);         // A1, PI1
+Section confidentiality(const Input& input, Findings& findings);      // C1
 
 // Shared by them.
 [[nodiscard]] Figure figure(std::string label, std::uint64_t count, bool bad = false);

@@ -32,13 +32,15 @@ std::vector<const std::pair<const std::string, Person>*> busiest_first(const Fac
 }
 
 Table principals(const Facts& facts) {
-  Table out{.id = "principals", .title = "Principals seen, busiest first",
+  Table out{.id = "principals",
+            .title = "Principals seen, busiest first",
             .note = "Groups and grants as their sessions had them in the period.",
             .nothing = "nobody logged in and nothing ran in the period."};
-  out.columns = {{"principal", "Principal"}, {"name", "Name"},       {"groups", "Groups"},
-                 {"grants", "Grants"},       {"logins", "Logins"},   {"commands", "Commands"},
-                 {"changes", "Changes"},     {"refused", "Refused"}, {"addresses", "Addresses"},
-                 {"last_accepted", "Last accepted"}};
+  out.columns = {{"principal", "Principal"}, {"name", "Name"},
+                 {"groups", "Groups"},       {"grants", "Grants"},
+                 {"logins", "Logins"},       {"commands", "Commands"},
+                 {"changes", "Changes"},     {"refused", "Refused"},
+                 {"addresses", "Addresses"}, {"last_accepted", "Last accepted"}};
   for (const auto* one : busiest_first(facts)) {
     const Person& person = one->second;
     out.rows.push_back({name_cell(one->first), text_cell(person.name),
@@ -53,10 +55,11 @@ Table principals(const Facts& facts) {
 }
 
 Table reach(const Input& input) {
-  Table out{.id = "reach", .title = "Who could reach what, by the policy at the end of the period",
+  Table out{.id = "reach",
+            .title = "Who could reach what, by the policy at the end of the period",
             .note = "One row for each rule of each grant.",
             .nothing = "no policy folder was given (--policy FOLDER)."};
-  out.columns = {{"grant", "Grant"}, {"team", "Team"}, {"who", "For whom"}, {"rule", "Rule"},
+  out.columns = {{"grant", "Grant"}, {"team", "Team"}, {"who", "For whom"},       {"rule", "Rule"},
                  {"reach", "Reach"}, {"used", "Used"}, {"last_used", "Last used"}};
   if (!input.policy) return out;
   const Facts& facts = input.read.facts;
@@ -83,18 +86,151 @@ std::size_t many_addresses(const Facts& facts) {
   return out;
 }
 
+Table joiners(const ReadTrail& read) {
+  Table out{.id = "joiners", .title = "First seen in this period", .nothing = "nobody new."};
+  out.columns = {
+      {"principal", "Principal"}, {"name", "Name"},     {"first", "First login or command"},
+      {"groups", "Groups"},       {"grants", "Grants"}, {"commands", "Commands"}};
+  if (read.facts.before == 0)
+    out.note = "The trail begins with this period, so whoever came at all is new to it.";
+  for (const auto& [principal, person] : read.facts.people) {
+    if (!read.period.holds(person.first_us)) continue;
+    out.rows.push_back({name_cell(principal), text_cell(person.name), moment_cell(person.first_us),
+                        text_cell(joined(united(person, true), ", ", kMostListed)),
+                        text_cell(joined(united(person, false), ", ", kMostListed)),
+                        count_cell(person.accepted.count)});
+  }
+  std::stable_sort(out.rows.begin(), out.rows.end(),
+                   [](const auto& a, const auto& b) { return a[2].order < b[2].order; });
+  return out;
+}
+
+// `late`: after how many of them something was accepted.
+Table removals(const ReadTrail& read, std::uint64_t& late) {
+  Table out{.id = "leavers", .title = "Access removed", .nothing = "nobody lost access."};
+  out.note = "After is the time from the removal to the last accepted command.";
+  out.columns = {{"removed", "Removed"},
+                 {"principal", "Principal"},
+                 {"lost", "Lost"},
+                 {"how", "How"},
+                 {"last_after", "Last accepted after"},
+                 {"time_to_last", "After"},
+                 {"until", "Given back"}};
+  for (const Leaver& one : leavers(read)) {
+    const bool after = one.after.count > 0;
+    late += after ? 1 : 0;
+    out.rows.push_back(
+        {moment_cell(one.at_us), name_cell(one.principal), text_cell(one.lost), text_cell(one.how),
+         moment_cell(after ? one.after.last_us : 0),
+         duration_cell(after ? static_cast<std::int64_t>(one.after.last_us - one.at_us) : -1),
+         moment_cell(one.until_us >= read.period.to_us ? 0 : one.until_us)});
+  }
+  return out;
+}
+
+Table credentials(const Facts& facts) {
+  return happenings_table(
+      "credentials", "Users and passwords given out for tokens", facts,
+      {"credential_issue", "credential_renew", "credential_end"},
+      {{{"event", "Event"}, [](const Happening& one) { return text_cell(one.kind.substr(11)); }},
+       {{"principal", "Principal"}, [](const Happening& one) { return name_cell(one.principal); }},
+       {{"account", "User"}, [](const Happening& one) { return name_cell(one.account); }},
+       {{"grants", "Grants"}, [](const Happening& one) { return text_cell(one.grant); }},
+       {{"detail", "Detail"}, [](const Happening& one) {
+          return text_cell(one.detail.empty() ? one.reason : one.detail);
+        }}});
+}
+
+std::vector<Cell> grant_row(const Facts& facts, const GrantView& grant) {
+  std::uint64_t idle = 0;
+  for (const RuleView& rule : grant.rules)
+    idle += facts.rules.find(rule.grant + kBetween + rule.rule) == nullptr ? 1 : 0;
+  const auto found = facts.grants.find(grant.name);
+  const GrantUse use = found == facts.grants.end() ? GrantUse{} : found->second;
+  return {name_cell(grant.name),
+          text_cell(grant.team),
+          name_cell(joined(grant.who, " ", kMostListed)),
+          count_cell(grant.rules.size()),
+          count_cell(idle),
+          count_cell(use.people.size()),
+          count_cell(use.accepted.count),
+          moment_cell(std::max(use.accepted.last_us, use.before_us))};
+}
+
+Table grants(const Input& input, std::uint64_t& unused) {
+  const Facts& facts = input.read.facts;
+  Table out{.id = "grants", .title = "Grants and their use", .nothing = "no grant was used."};
+  out.columns = {{"grant", "Grant"},
+                 {"team", "Team"},
+                 {"who", "For whom"},
+                 {"rules", "Rules"},
+                 {"rules_unused", "Rules unused"},
+                 {"principals", "Principals"},
+                 {"commands", "Commands"},
+                 {"last_used", "Last used"}};
+  if (input.policy) {
+    for (const GrantView& grant : input.policy->grants) {
+      out.rows.push_back(grant_row(facts, grant));
+      unused += out.rows.back()[6].order == 0 ? 1 : 0;
+    }
+  }
+  for (const auto& [name, use] : facts.grants) {
+    if (use.accepted.count == 0) continue;
+    if (input.policy && input.policy->find(name) != nullptr) continue;
+    const char* what = name.empty()   ? "what needs no grant"
+                       : input.policy ? "not in the policy given"
+                                      : "";
+    out.rows.push_back({name_cell(or_none(name)), text_cell(what), name_cell(""), count_cell(0),
+                        count_cell(0), count_cell(use.people.size()),
+                        count_cell(use.accepted.count), moment_cell(use.accepted.last_us)});
+  }
+  return out;
+}
+
+Table who_used(const Facts& facts) {
+  Table out{.id = "grant_use", .title = "Who used which grant", .nothing = "nobody used any."};
+  out.columns = {{"grant", "Grant"},
+                 {"principal", "Principal"},
+                 {"commands", "Commands"},
+                 {"first", "First"},
+                 {"last", "Last"}};
+  for (const auto& [principal, person] : facts.people) {
+    for (const auto& [grant, uses] : person.grants)
+      out.rows.push_back({name_cell(or_none(grant)), name_cell(principal), count_cell(uses.count),
+                          moment_cell(uses.first_us), moment_cell(uses.last_us)});
+  }
+  std::stable_sort(out.rows.begin(), out.rows.end(),
+                   [](const auto& a, const auto& b) { return a[2].order > b[2].order; });
+  return out;
+}
+
+Table break_glass(const Facts& facts) {
+  return happenings_table(
+      "break_glass", "Break-glass: emergency rights, with the reason given", facts,
+      {"break_glass", "break_glass_end"},
+      {{{"event", "Event"},
+        [](const Happening& one) {
+          return text_cell(one.kind == "break_glass" ? "taken" : "ended");
+        }},
+       {{"principal", "Principal"}, [](const Happening& one) { return name_cell(one.principal); }},
+       {{"grants", "Grants"}, [](const Happening& one) { return text_cell(one.grant); }},
+       {{"reason", "Reason"}, [](const Happening& one) { return text_cell(one.reason); }},
+       {{"detail", "Detail"}, [](const Happening& one) { return text_cell(one.detail); }}});
+}
+
 }  // namespace
 
 Section logical_access(const Input& input, Findings& findings) {
   const Facts& facts = input.read.facts;
   Section out{.id = "cc6-1", .criterion = "CC6.1", .title = "Logical access"};
-  out.asks =
-      "Is every user identified, are credentials shared, and who is able to reach the data?";
+  out.asks = "Is every user identified, are credentials shared, and who is able to reach the data?";
   out.evidence =
-      "Every principal that logged in with a token of its own, the Redis users that Keyward made for "
+      "Every principal that logged in with a token of its own, the Redis users that Keyward made "
+      "for "
       "them and removed again, and what the policy lets each grant reach.";
   out.limits =
-      "Whether several people stand behind one identity of the identity provider, and who can reach "
+      "Whether several people stand behind one identity of the identity provider, and who can "
+      "reach "
       "Redis without passing Keyward: that its port and its password are out of reach for "
       "applications is a matter of the network and of Redis's ACL.";
   const auto people = busiest_first(facts);
@@ -121,9 +257,11 @@ Section logical_access(const Input& input, Findings& findings) {
                   flow_of("logins", input.read, Flow::logins)};
   out.charts.push_back(std::move(chart));
   out.tables = {principals(facts), reach(input)};
-  Table leases = tally_table("redis_users", "Redis users made and removed, by reason", facts.leases,
-                             {{"event", "Event"}, {"outcome", "Outcome"}, {"reason", "Reason"}});
-  out.tables.push_back(std::move(leases));
+  out.tables.push_back(
+      tally_table("redis_users", "Redis users made and removed, by reason", facts.leases,
+                  {{"event", "Event"}, {"outcome", "Outcome"}, {"reason", "Reason"}}));
+  out.tables.push_back(tally_table("session_ends", "Ended sessions, by reason", facts.endings,
+                                   {{"reason", "Reason"}}));
   return out;
 }
 
@@ -133,62 +271,24 @@ Section joining_and_leaving(const Input& input, Findings& findings) {
   out.asks = "For a sample of joiners and leavers: when did access begin, and when did it end?";
   out.evidence =
       "The first login of each principal that the trail did not know before; every removal by "
-      "revocation, by policy or by a token that lost a group, with the last command that was accepted "
-      "after it and the time between the two. Removals show when Keyward learned of them.";
+      "revocation, by policy or by a token that lost a group, with the last command that was "
+      "accepted after it and the time between the two. Removals show when Keyward learned of them.";
   out.limits =
-      "When somebody was hired, left, or was taken out of a group at the identity provider: hold the "
-      "times below against its log and the personnel file. Who never came back after a removal shows "
-      "only where it was a revocation or ended a session.";
-  Table joiners{.id = "joiners", .title = "First seen in this period",
-                .nothing = "nobody new."};
-  joiners.columns = {{"principal", "Principal"}, {"name", "Name"}, {"first", "First login or command"},
-                     {"groups", "Groups"}, {"grants", "Grants"}, {"commands", "Commands"}};
-  if (read.facts.before == 0)
-    joiners.note = "The trail begins with this period, so whoever came at all is new to it.";
-  for (const auto& [principal, person] : read.facts.people) {
-    if (!read.period.holds(person.first_us)) continue;
-    joiners.rows.push_back({name_cell(principal), text_cell(person.name),
-                            moment_cell(person.first_us),
-                            text_cell(joined(united(person, true), ", ", kMostListed)),
-                            text_cell(joined(united(person, false), ", ", kMostListed)),
-                            count_cell(person.accepted.count)});
-  }
-  std::stable_sort(joiners.rows.begin(), joiners.rows.end(),
-                   [](const auto& a, const auto& b) { return a[2].order < b[2].order; });
-  Table left{.id = "leavers", .title = "Access removed", .nothing = "nobody lost access."};
-  left.note = "The last column but one is the time from the removal to the last accepted command.";
-  left.columns = {{"removed", "Removed"}, {"principal", "Principal"}, {"lost", "Lost"}, {"how", "How"},
-                  {"last_after", "Last accepted after"}, {"time_to_last", "After"},
-                  {"until", "Until"}};
+      "When somebody was hired, left, or was taken out of a group at the identity provider: hold "
+      "the times below against its log and the personnel file. Who never came back after a removal "
+      "shows only where it was a revocation or ended a session.";
   std::uint64_t late = 0;
-  for (const Leaver& one : leavers(read)) {
-    const bool after = one.after.count > 0;
-    late += after ? 1 : 0;
-    left.rows.push_back(
-        {moment_cell(one.at_us), name_cell(one.principal), text_cell(one.lost), text_cell(one.how),
-         moment_cell(after ? one.after.last_us : 0),
-         duration_cell(after ? static_cast<std::int64_t>(one.after.last_us - one.at_us) : -1),
-         moment_cell(one.until_us == read.period.to_us ? 0 : one.until_us)});
-  }
+  out.tables = {joiners(read), removals(read, late), credentials(read.facts)};
+  out.figures = {figure("first seen", out.tables[0].rows.size()),
+                 figure("removals", out.tables[1].rows.size()),
+                 figure("removals with commands after", late, late > 0)};
   if (late > 0)
     findings.push_back("CC6.2: after " + counted(late, "removal", "removals") +
                        " of access a command was still accepted.");
   if (read.marks.cut)
-    findings.push_back("CC6.2: access changed more often than a report follows; times of the later "
-                       "removals are too long.");
-  out.figures = {figure("first seen", joiners.rows.size()), figure("removals", left.rows.size()),
-                 figure("removals with commands after", late, late > 0)};
-  out.tables = {std::move(joiners), std::move(left)};
-  out.tables.push_back(happenings_table(
-      "credentials", "Users and passwords given out for tokens", read.facts,
-      {"credential_issue", "credential_renew", "credential_end"},
-      {{{"event", "Event"}, [](const Happening& one) { return text_cell(one.kind.substr(11)); }},
-       {{"principal", "Principal"}, [](const Happening& one) { return name_cell(one.principal); }},
-       {{"account", "User"}, [](const Happening& one) { return name_cell(one.account); }},
-       {{"grants", "Grants"}, [](const Happening& one) { return text_cell(one.grant); }},
-       {{"detail", "Detail"}, [](const Happening& one) {
-          return text_cell(one.detail.empty() ? one.reason : one.detail);
-        }}}));
+    findings.push_back(
+        "CC6.2: access changed more often than a report follows; times of the later "
+        "removals are too long.");
   return out;
 }
 
@@ -197,76 +297,25 @@ Section least_privilege(const Input& input, Findings& findings) {
   Section out{.id = "cc6-3", .criterion = "CC6.3", .title = "Least privilege"};
   out.asks = "Are rights no wider than the work needs, and are they reviewed?";
   out.evidence =
-      "Every grant with how much of it was used, by how many and when last, those not used at all, and "
-      "who used which. The review itself is keyward access review.";
+      "Every grant with how much of it was used, by how many and when last, those not used at all, "
+      "and who used which. The review itself is keyward access review.";
   out.limits =
       "That an unused right is not needed: some work comes once a year. Reads count only where the "
       "grant records them (audit: {reads: true}).";
-  Table grants{.id = "grants", .title = "Grants and their use",
-               .nothing = "no grant was used."};
-  grants.columns = {{"grant", "Grant"}, {"team", "Team"}, {"who", "For whom"},
-                    {"rules", "Rules"}, {"rules_unused", "Rules unused"},
-                    {"principals", "Principals"}, {"commands", "Commands"},
-                    {"last_used", "Last used"}};
-  std::set<std::string> in_policy;
   std::uint64_t unused = 0;
-  if (input.policy) {
-    for (const GrantView& grant : input.policy->grants) {
-      in_policy.insert(grant.name);
-      std::uint64_t idle = 0;
-      for (const RuleView& rule : grant.rules)
-        idle += facts.rules.find(rule.grant + kBetween + rule.rule) == nullptr ? 1 : 0;
-      const auto found = facts.grants.find(grant.name);
-      const GrantUse use = found == facts.grants.end() ? GrantUse{} : found->second;
-      unused += use.accepted.count == 0 ? 1 : 0;
-      grants.rows.push_back({name_cell(grant.name), text_cell(grant.team),
-                             name_cell(joined(grant.who, " ", kMostListed)),
-                             count_cell(grant.rules.size()), count_cell(idle),
-                             count_cell(use.people.size()), count_cell(use.accepted.count),
-                             moment_cell(std::max(use.accepted.last_us, use.before_us))});
-    }
-  }
-  for (const auto& [name, use] : facts.grants) {
-    if (in_policy.contains(name) || use.accepted.count == 0) continue;
-    grants.rows.push_back(
-        {name_cell(or_none(name)),
-         text_cell(name.empty() ? "what needs no grant" : "not in the policy given"), name_cell(""),
-         count_cell(0), count_cell(0), count_cell(use.people.size()),
-         count_cell(use.accepted.count), moment_cell(use.accepted.last_us)});
-  }
-  Table used{.id = "grant_use", .title = "Who used which grant",
-             .nothing = "nobody used any."};
-  used.columns = {{"grant", "Grant"}, {"principal", "Principal"}, {"commands", "Commands"},
-                  {"first", "First"}, {"last", "Last"}};
-  for (const auto& [principal, person] : facts.people) {
-    for (const auto& [grant, uses] : person.grants)
-      used.rows.push_back({name_cell(or_none(grant)), name_cell(principal), count_cell(uses.count),
-                           moment_cell(uses.first_us), moment_cell(uses.last_us)});
-  }
-  std::stable_sort(used.rows.begin(), used.rows.end(),
-                   [](const auto& a, const auto& b) { return a[2].order > b[2].order; });
-  if (unused > 0)
-    findings.push_back("CC6.3: " + counted(unused, "grant was", "grants were") +
-                       " not used in the period.");
+  out.tables = {grants(input, unused), who_used(facts), break_glass(facts),
+                tally_table("observed", "What only mode: observe let pass", facts.would,
+                            {{"reason", "Would be refused for"}, {"command", "Command"}})};
   const std::uint64_t glass = facts.of("break_glass").count;
-  if (glass > 0)
-    findings.push_back("CC6.3: break-glass rights were taken " + counted(glass, "time.", "times."));
-  out.figures = {figure("grants in the policy", in_policy.size()),
+  out.figures = {figure("grants in the policy", input.policy ? input.policy->grants.size() : 0),
                  figure("grants unused", unused, unused > 0),
                  figure("break-glass uses", glass, glass > 0),
                  figure("commands only observed", facts.would_deny, facts.would_deny > 0)};
-  out.tables = {std::move(grants), std::move(used)};
-  out.tables.push_back(happenings_table(
-      "break_glass", "Break-glass: emergency rights, with the reason given", facts,
-      {"break_glass", "break_glass_end"},
-      {{{"event", "Event"},
-        [](const Happening& one) { return text_cell(one.kind == "break_glass" ? "taken" : "ended"); }},
-       {{"principal", "Principal"}, [](const Happening& one) { return name_cell(one.principal); }},
-       {{"grants", "Grants"}, [](const Happening& one) { return text_cell(one.grant); }},
-       {{"reason", "Reason"}, [](const Happening& one) { return text_cell(one.reason); }},
-       {{"detail", "Detail"}, [](const Happening& one) { return text_cell(one.detail); }}}));
-  out.tables.push_back(tally_table("observed", "What only mode: observe let pass", facts.would,
-                                   {{"reason", "Would be refused for"}, {"command", "Command"}}));
+  if (unused > 0)
+    findings.push_back("CC6.3: " + counted(unused, "grant was", "grants were") +
+                       " not used in the period.");
+  if (glass > 0)
+    findings.push_back("CC6.3: break-glass rights were taken " + counted(glass, "time.", "times."));
   return out;
 }
 

@@ -21,10 +21,14 @@ bool about_code(std::string_view command) {
 }
 
 Table code_refused(const Facts& facts) {
-  Table out{.id = "code_refused", .title = "Scripts, functions and modules that were refused",
+  Table out{.id = "code_refused",
+            .title = "Scripts, functions and modules that were refused",
             .nothing = "none was tried."};
-  out.columns = {{"principal", "Principal"}, {"command", "Command"}, {"reason", "Reason"},
-                 {"count", "Count"}, {"last", "Last"}};
+  out.columns = {{"principal", "Principal"},
+                 {"command", "Command"},
+                 {"reason", "Reason"},
+                 {"count", "Count"},
+                 {"last", "Last"}};
   for (const auto& [name, uses] : facts.refusals.sorted()) {
     const auto one = parts(name);
     if (one.size() != 3 || !about_code(one[2])) continue;
@@ -41,11 +45,13 @@ Section boundary(const Input& input, Findings& findings) {
   Section out{.id = "cc6-6", .criterion = "CC6.6", .title = "Boundary"};
   out.asks = "Do only approved paths lead in, from where are they used, and what is turned away?";
   out.evidence =
-      "The listeners that logins came through, the addresses they came from, and the logins that were "
+      "The listeners that logins came through, the addresses they came from, and the logins that "
+      "were "
       "refused, by reason and address.";
   out.limits =
       "Connections that ended before a login was tried: those that did not speak TLS where it is "
-      "required, or came from addresses that are not let in, leave a line in the log and a count in "
+      "required, or came from addresses that are not let in, leave a line in the log and a count "
+      "in "
       "the metrics, and no record. Behind a load balancer the address is its own, unless it speaks "
       "the PROXY protocol.";
   std::set<std::string> listeners;
@@ -57,14 +63,14 @@ Section boundary(const Input& input, Findings& findings) {
                  figure("logins without TLS", plain, plain > 0)};
   if (plain > 0)
     findings.push_back("CC6.6: " + counted(plain, "login", "logins") + " came in without TLS.");
-  out.tables = {tally_table("addresses", "Addresses that logged in", facts.sources,
-                            {{"address", "Address"}}),
-                tally_table("login_refusals", "Refused logins, by reason", facts.login_reasons,
-                            {{"reason", "Reason"}}),
-                tally_table("login_refusal_addresses", "Refused logins, by address",
-                            facts.login_sources, {{"address", "Address"}}),
-                tally_table("clients", "Client libraries, as they call themselves", facts.libraries,
-                            {{"library", "Library"}})};
+  out.tables = {
+      tally_table("addresses", "Addresses that logged in", facts.sources, {{"address", "Address"}}),
+      tally_table("login_refusals", "Refused logins, by reason", facts.login_reasons,
+                  {{"reason", "Reason"}}),
+      tally_table("login_refusal_addresses", "Refused logins, by address", facts.login_sources,
+                  {{"address", "Address"}}),
+      tally_table("clients", "Client libraries, as they call themselves", facts.libraries,
+                  {{"library", "Library"}})};
   return out;
 }
 
@@ -72,19 +78,21 @@ Section transmission(const Input& input, Findings&) {
   const Facts& facts = input.read.facts;
   Section out{.id = "cc6-7", .criterion = "CC6.7", .title = "Transmission"};
   out.asks = "Is data encrypted on its way, on both legs?";
-  out.evidence = "The TLS version and cipher of every login, by listener, and the Redis servers that "
-                 "sessions were led to.";
+  out.evidence =
+      "The TLS version and cipher of every login, by listener, and the Redis servers that "
+      "sessions were led to.";
   out.limits =
-      "The leg to Redis: the trail names the server and not how it was reached. upstream.url begins "
+      "The leg to Redis: the trail names the server and not how it was reached. upstream.url "
+      "begins "
       "with rediss:// where it is encrypted, and Keyward then checks the certificate; take the "
       "configuration to the file.";
   const std::uint64_t plain = logins_without_tls(facts);
   out.figures = {figure("logins with TLS", facts.channels_in.total() - plain),
                  figure("logins without TLS", plain, plain > 0)};
-  out.tables = {tally_table("tls", "Logins by listener, TLS version and cipher", facts.channels_in,
-                            {{"listener", "Listener"}, {"version", "TLS"}, {"cipher", "Cipher"}}),
-                tally_table("servers", "Redis servers behind sessions", facts.nodes,
-                            {{"server", "Server"}})};
+  out.tables = {
+      tally_table("tls", "Logins by listener, TLS version and cipher", facts.channels_in,
+                  {{"listener", "Listener"}, {"version", "TLS"}, {"cipher", "Cipher"}}),
+      tally_table("servers", "Redis servers behind sessions", facts.nodes, {{"server", "Server"}})};
   return out;
 }
 
@@ -92,12 +100,17 @@ Section scripts(const Input& input, Findings&) {
   const Facts& facts = input.read.facts;
   Section out{.id = "cc6-8", .criterion = "CC6.8", .title = "Unauthorised software"};
   out.asks = "Which code ran inside the database, and was any other tried?";
-  out.evidence = "Scripts and functions that ran, by their SHA-1 or name, with the commands they call where their text was "
-                 "seen, and what was refused of EVAL, SCRIPT, FUNCTION and MODULE.";
-  out.limits = "What a script decided at run time. Redis holds each of its calls to the rights of the "
-               "user that ran it, so it reached nothing else.";
+  out.evidence =
+      "Scripts and functions that ran, by their SHA-1 or name, with the commands they call where "
+      "their text was "
+      "seen, and what was refused of EVAL, SCRIPT, FUNCTION and MODULE.";
+  out.limits =
+      "What a script decided at run time. Redis holds each of its calls to the rights of the "
+      "user that ran it, so it reached nothing else.";
   Table out_table = tally_table("scripts", "Scripts and functions that ran", facts.scripts,
-                                {{"command", "Command"}, {"digest", "SHA-1 or name"}, {"calls", "Calls"},
+                                {{"command", "Command"},
+                                 {"digest", "SHA-1 or name"},
+                                 {"calls", "Calls"},
                                  {"principal", "Principal"}});
   out_table.nothing = "none ran.";
   Table refused = code_refused(facts);

@@ -9,7 +9,9 @@ namespace {
 constexpr std::size_t kMostListings = 50;
 
 // "sha256:11aa commit 0123abcd": the version; the rest is known from git.
-std::string version_of(const Happening& load) { return load.detail.substr(0, load.detail.find(' ')); }
+std::string version_of(const Happening& load) {
+  return load.detail.substr(0, load.detail.find(' '));
+}
 
 std::string commit_of(const Happening& load) {
   constexpr std::string_view kMark = " commit ";
@@ -29,12 +31,13 @@ const PolicyCommit* commit_for(const Input& input, const Happening& load) {
 }
 
 Table policy_loads(const Input& input) {
-  Table out{.id = "policy_changes", .title = "Policies that came into force, or were refused",
+  Table out{.id = "policy_changes",
+            .title = "Policies that came into force, or were refused",
             .nothing = "no policy was loaded in the period."};
   out.note = "One row for each instance; a start with an unchanged policy counts as well.";
-  out.columns = {{"time", "Time"}, {"instance", "Instance"}, {"outcome", "Outcome"},
+  out.columns = {{"time", "Time"},       {"instance", "Instance"},        {"outcome", "Outcome"},
                  {"trigger", "Trigger"}, {"version", "Version in force"}, {"commit", "Commit"},
-                 {"author", "Author"}, {"subject", "Subject"}, {"gains", "Gains"},
+                 {"author", "Author"},   {"subject", "Subject"},          {"gains", "Gains"},
                  {"losses", "Losses"}};
   for (const Happening& load : input.read.facts.of("policy_loaded").kept) {
     const bool ok = load.outcome == trail::Outcome::ok;
@@ -53,11 +56,13 @@ Table policy_loads(const Input& input) {
 }
 
 Table streams(const audit::VerifyReport& verified) {
-  Table out{.id = "integrity", .title = "Streams of the trail, checked record by record",
+  Table out{.id = "integrity",
+            .title = "Streams of the trail, checked record by record",
             .nothing = "there is none."};
-  out.columns = {{"instance", "Instance"}, {"stream", "Stream"}, {"result", "Result"},
-                 {"files", "Files"}, {"records", "Records"}, {"first", "First"}, {"last", "Last"},
-                 {"signed_to", "Signed to"}, {"place", "First bad place"}};
+  out.columns = {
+      {"instance", "Instance"}, {"stream", "Stream"},       {"result", "Result"},
+      {"files", "Files"},       {"records", "Records"},     {"first", "First"},
+      {"last", "Last"},         {"signed_to", "Signed to"}, {"place", "First bad place"}};
   for (const audit::StreamReport& one : verified.streams) {
     std::string place = one.file;
     if (!place.empty() && one.line > 0)
@@ -71,10 +76,12 @@ Table streams(const audit::VerifyReport& verified) {
 }
 
 Table keys(const Input& input) {
-  Table out{.id = "keys", .title = "Keys that signed checkpoints in the period",
+  Table out{.id = "keys",
+            .title = "Keys that signed checkpoints in the period",
             .nothing = "no checkpoint was signed in the period."};
-  out.columns = {{"instance", "Instance"}, {"key", "Key"}, {"newest", "Newest key of the instance"},
-                 {"checkpoints", "Checkpoints"}, {"first", "First"}, {"last", "Last"}};
+  out.columns = {
+      {"instance", "Instance"},       {"key", "Key"},     {"newest", "Newest key of the instance"},
+      {"checkpoints", "Checkpoints"}, {"first", "First"}, {"last", "Last"}};
   for (const auto& [name, uses] : input.read.facts.signers.sorted()) {
     auto one = parts(name);
     one.resize(2);
@@ -108,14 +115,18 @@ std::uint64_t of(const std::map<std::string, std::uint64_t, std::less<>>& counts
 Section changes(const Input& input, Findings& findings) {
   const Facts& facts = input.read.facts;
   Section out{.id = "cc8-1", .criterion = "CC8.1", .title = "Change management"};
-  out.asks = "For each change of policy: who asked, who reviewed, was it tested, when did it take "
-             "effect?";
+  out.asks =
+      "For each change of policy: who asked, who reviewed, was it tested, when did it take "
+      "effect?";
   out.evidence =
-      "Each policy that came into force with the hash of its content, what triggered it, and from git "
-      "its commit, author and what changed for whom. A policy whose own expectations fail is refused "
+      "Each policy that came into force with the hash of its content, what triggered it, and from "
+      "git "
+      "its commit, author and what changed for whom. A policy whose own expectations fail is "
+      "refused "
       "and stays on record as refused.";
-  out.limits = "Who reviewed and approved: that is in the system where the change was merged. The "
-               "author is whoever the commit names.";
+  out.limits =
+      "Who reviewed and approved: that is in the system where the change was merged. The "
+      "author is whoever the commit names.";
   std::set<std::string> versions;
   std::uint64_t refused = 0;
   std::uint64_t unknown = 0;
@@ -137,25 +148,29 @@ Section changes(const Input& input, Findings& findings) {
   for (const PolicyCommit& commit : input.commits) {
     if (!input.read.period.holds(commit.time_us)) continue;
     if (out.listings.size() >= kMostListings) break;
-    out.listings.push_back(
-        {fmt::format("{}  {}  {}: {}", shown(moment_cell(commit.time_us)),
-                     commit.commit.substr(0, 12), commit.author, commit.subject),
-         commit.rights + "\n" + commit.diff});
+    out.listings.push_back({fmt::format("{}  {}  {}: {}", shown(moment_cell(commit.time_us)),
+                                        commit.commit.substr(0, 12), commit.author, commit.subject),
+                            commit.rights + "\n" + commit.diff});
   }
   return out;
 }
 
 Section completeness(const Input& input, Findings& findings) {
   const Facts& facts = input.read.facts;
-  Section out{.id = "a1", .criterion = "A1, PI1", .title = "Completeness and integrity of the record"};
-  out.asks = "Is the record complete, was it altered, and what happened when it could not be written?";
+  Section out{
+      .id = "a1", .criterion = "A1, PI1", .title = "Completeness and integrity of the record"};
+  out.asks =
+      "Is the record complete, was it altered, and what happened when it could not be written?";
   out.evidence =
-      "keyward audit verify over all of the trail, run for this report: the hash chain of every stream "
-      "and the signatures over it. Gaps that Keyward itself recorded, with their causes, and how every "
+      "keyward audit verify over all of the trail, run for this report: the hash chain of every "
+      "stream "
+      "and the signatures over it. Gaps that Keyward itself recorded, with their causes, and how "
+      "every "
       "accepted command ended.";
   out.limits =
       "Whoever owns the host and its key can write another history and sign it; a copy of the "
-      "checkpoints in another place shows that (keyward audit verify --against COPY). What follows the "
+      "checkpoints in another place shows that (keyward audit verify --against COPY). What follows "
+      "the "
       "newest checkpoint is chained and not yet signed.";
   std::uint64_t bad = 0;
   for (const audit::StreamReport& one : input.verified.streams) bad += one.whole ? 0 : 1;
@@ -206,11 +221,14 @@ Section confidentiality(const Input& input, Findings&) {
   out.asks = "Is there sensitive data in the logs?";
   out.evidence =
       "Of a request a record holds the command and the names of keys and channels; every other "
-      "argument is its length. Tokens stand as the beginning of their SHA-256. This report is made of "
+      "argument is its length. Tokens stand as the beginning of their SHA-256. This report is made "
+      "of "
       "those records and holds no names of keys.";
-  out.limits = "Whether the names of keys hold personal data: they stand in the trail as the "
-               "applications chose them.";
-  Table kinds{.id = "kinds", .title = "Records in the period, by kind", .nothing = "there is none."};
+  out.limits =
+      "Whether the names of keys hold personal data: they stand in the trail as the "
+      "applications chose them.";
+  Table kinds{
+      .id = "kinds", .title = "Records in the period, by kind", .nothing = "there is none."};
   kinds.columns = {{"kind", "Kind"}, {"count", "Count"}};
   for (const auto& [kind, count] : facts.kinds)
     kinds.rows.push_back({name_cell(kind), count_cell(count)});

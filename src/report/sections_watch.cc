@@ -32,10 +32,11 @@ Chart refusals_over_time(const ReadTrail& read) {
 }
 
 Table refusals(const Facts& facts) {
-  Table out{.id = "refusals", .title = "Refused commands, by principal, reason and command",
+  Table out{.id = "refusals",
+            .title = "Refused commands, by principal, reason and command",
             .nothing = "none was refused."};
   out.columns = {{"principal", "Principal"}, {"reason", "Reason"}, {"command", "Command"},
-                 {"count", "Count"}, {"first", "First"}, {"last", "Last"}};
+                 {"count", "Count"},         {"first", "First"},   {"last", "Last"}};
   for (const auto& [name, uses] : facts.refusals.sorted()) {
     auto one = parts(name);
     one.resize(3);
@@ -54,17 +55,20 @@ Section configuration(const Input& input, Findings& findings) {
   Section out{.id = "cc7-1", .criterion = "CC7.1", .title = "Configuration and drift"};
   out.asks = "Is there a baseline, and does anything depart from it unnoticed?";
   out.evidence =
-      "Every start with how the run before it ended, every stop, and every drift: Redis refused what "
+      "Every start with how the run before it ended, every stop, and every drift: Redis refused "
+      "what "
       "the policy allows, or its ACL LOG told of a user that Keyward made.";
-  out.limits = "Changes to Redis itself that touch neither a user of Keyward's nor a command through "
-               "it, and known weaknesses of the Redis version behind it.";
+  out.limits =
+      "Changes to Redis itself that touch neither a user of Keyward's nor a command through "
+      "it, and known weaknesses of the Redis version behind it.";
   const std::uint64_t fell = crashes(facts);
   const std::uint64_t drifted = facts.of("drift").count;
   if (drifted > 0)
     findings.push_back("CC7.1: " + counted(drifted, "drift record.", "drift records."));
   if (fell > 0)
-    findings.push_back("CC7.1: " + counted(fell, "stream was", "streams were") +
-                       " found without a stop record at a start: a crash, a kill or a lost machine.");
+    findings.push_back(
+        "CC7.1: " + counted(fell, "stream was", "streams were") +
+        " found without a stop record at a start: a crash, a kill or a lost machine.");
   out.figures = {figure("starts of streams", facts.of("start").count),
                  figure("after a crash", fell, fell > 0), figure("drift", drifted, drifted > 0)};
   out.tables.push_back(happenings_table(
@@ -74,7 +78,7 @@ Section configuration(const Input& input, Findings& findings) {
        {{"stream", "Stream"}, [](const Happening& one) { return text_cell(one.stream); }},
        {{"before", "Run before ended in"},
         [](const Happening& one) {
-          return text_cell(one.kind == "stop"           ? ""
+          return text_cell(one.kind == "stop"         ? ""
                            : one.previous_end.empty() ? "no run before"
                                                       : one.previous_end);
         }},
@@ -100,8 +104,9 @@ Section monitoring(const Input& input, Findings&) {
   out.evidence =
       "Every refused command and login, counted by reason, by principal, by the grant that came "
       "nearest, and over time. The count is exact: none is left out or sampled.";
-  out.limits = "That somebody looked at them when they happened: alerts are raised elsewhere, on the "
-               "metrics or on what is forwarded.";
+  out.limits =
+      "That somebody looked at them when they happened: alerts are raised elsewhere, on the "
+      "metrics or on what is forwarded.";
   out.figures = {figure("commands refused", facts.reasons.total()),
                  figure("principals refused", facts.refused_people.size()),
                  figure("logins refused", facts.login_reasons.total())};
@@ -126,7 +131,8 @@ Section response(const Input& input, Findings&) {
   out.asks = "Can you say who touched a key between two moments, and can you act on it?";
   out.evidence =
       "keyward audit search --key KEY --from T1 --to T2 answers the first from these files; the "
-      "second are the revocations below, each with who asked for it and why, and the calls of the admin API.";
+      "second are the revocations below, each with who asked for it and why, and the calls of the "
+      "admin API.";
   out.limits = "What was in a key: values are never recorded.";
   std::set<std::string> ids;
   for (const Happening& one : facts.of("revocation").kept) ids.insert(one.id);
@@ -146,9 +152,9 @@ Section response(const Input& input, Findings&) {
        {{"instance", "Instance"}, [](const Happening& one) { return text_cell(one.instance); }}});
   revoked.nothing = "nobody's access was revoked.";
   out.tables.push_back(std::move(revoked));
-  Table calls = tally_table(
-      "admin_calls", "Calls of the admin API", facts.admin_calls,
-      {{"operation", "Operation"}, {"by", "By what right"}, {"status", "Status"}});
+  Table calls =
+      tally_table("admin_calls", "Calls of the admin API", facts.admin_calls,
+                  {{"operation", "Operation"}, {"by", "By what right"}, {"status", "Status"}});
   calls.nothing = "none was recorded.";
   out.tables.push_back(std::move(calls));
   return out;

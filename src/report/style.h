@@ -1,5 +1,5 @@
-// How the page looks, and what sorts its tables. Both stand in the page itself; their hashes are all
-// that its content security policy lets in.
+// How the page looks, and what sorts its tables. Both stand in the page itself; their hashes are
+// all that its content security policy lets in.
 #pragma once
 
 #include "report/markup.h"

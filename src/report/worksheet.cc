@@ -1,16 +1,15 @@
 // The worksheet of an access review as text, and back.
-#include "keyward/report/access_review.h"
-
 #include "keyward/base/hash.h"
 #include "keyward/base/text.h"
 #include "keyward/base/yaml.h"
+#include "keyward/report/access_review.h"
 #include "keyward/report/folder.h"
 #include "keyward/report/visible.h"
 
 #include <boost/json/serialize.hpp>
 #include <boost/json/string.hpp>
-#include <fmt/format.h>
 
+#include <fmt/format.h>
 #include <limits>
 
 namespace keyward::report {
@@ -129,19 +128,20 @@ std::uint64_t moment_of(const yaml::Node& from, std::string_view key) {
   const auto whole = std::chrono::sys_days(date).time_since_epoch() + std::chrono::hours(hour) +
                      std::chrono::minutes(minute) + std::chrono::seconds(second) +
                      std::chrono::microseconds(micro);
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(whole).count());
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(whole).count());
 }
 
 }  // namespace
 
 std::string worksheet(const Review& review) {
   std::string out =
-      "# Access review. For every row set decision to keep, remove or change (change needs a comment),\n"
+      "# Access review. For every row set decision to keep, remove or change (change needs a "
+      "comment),\n"
       "# then: keyward access review --sign THIS-FILE --reviewer NAME --key KEY.pem\n"
       "keyward_access_review: 1\n";
   out += "policy_version: " + scalar(review.policy_version) + "\n";
-  if (!review.policy_commit.empty())
-    out += "policy_commit: " + scalar(review.policy_commit) + "\n";
+  if (!review.policy_commit.empty()) out += "policy_commit: " + scalar(review.policy_commit) + "\n";
   if (review.with_trail)
     out += "trail: " + scalar(review.trail) + "\nfrom: " + scalar(moment(review.from_us)) +
            "\nto: " + scalar(moment(review.to_us)) + "\n";
@@ -191,8 +191,7 @@ std::string signed_worksheet(const std::string& text, const Signing& signing,
   return out.substr(0, at) + fmt::format("  signature: \"{}\"\n", signature);
 }
 
-Result<std::string> check_signed(const std::string& text,
-                                 const std::optional<PublicKey>& trusted) {
+Result<std::string> check_signed(const std::string& text, const std::optional<PublicKey>& trusted) {
   Diagnostics ignored;
   const yaml::Node sign = yaml::parse("review", text, ignored).get("signed");
   if (text.rfind(kSigned) == std::string::npos || !sign.present())

@@ -133,7 +133,7 @@ def test_what_happened_is_told(worked):
 
 def test_the_same_bytes_again_and_signed(worked, tmp_path):
     again = tmp_path / 'again'
-    arguments = ('audit', 'report', worked.trail.folder, '--policy', worked.policies, '--to', '2100-01-01', '--output', again)
+    arguments = ('audit', 'report', worked.trail.folder, '--git', f'{worked.folder}:policies', '--to', '2100-01-01', '--output', again)
     assert run(*arguments, '--threads', '1').returncode == 0
     for path in sorted(worked.report.iterdir()):
         assert path.read_bytes() == (again / path.name).read_bytes(), path.name

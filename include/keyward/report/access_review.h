@@ -1,5 +1,6 @@
-// The list that a reviewer of access signs: one row for each grant and each of those it is for. Made
-// of a policy and a trail, filled in by a person, signed, kept, and compared with the next one.
+// The list that a reviewer of access signs: one row for each grant and each of those it is for.
+// Made of a policy and a trail, filled in by a person, signed, kept, and compared with the next
+// one.
 #pragma once
 
 #include "keyward/base/diagnostics.h"
@@ -28,8 +29,8 @@ struct Right {
 struct ReviewRow {
   std::string id;  // of grant and who: the same in the next review
   std::string grant, team, who, rule;
-  std::vector<std::string> reach;  // in words, a line for each rule
-  std::string limits;              // when it ends by itself
+  std::vector<std::string> reach;      // in words, a line for each rule
+  std::string limits;                  // when it ends by itself
   std::string granted_by, changed_by;  // from git; may be empty
   Uses used;
   std::vector<std::string> used_by;  // principals, the first kMostNamed
@@ -42,10 +43,10 @@ struct ReviewRow {
 
 struct Review {
   std::string policy_version, policy_commit;
-  std::string trail;     // which records its last column is made of
+  std::string trail;  // which records its last column is made of
   std::uint64_t from_us = 0, to_us = 0;
   bool with_trail = false;
-  std::vector<ReviewRow> rows;  // by grant and who
+  std::vector<ReviewRow> rows;                       // by grant and who
   std::map<std::string, std::vector<Right>> rights;  // by grant
   // Of a signed one.
   std::string reviewer, signed_at, previous, key;

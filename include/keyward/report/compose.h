@@ -1,5 +1,5 @@
-// From facts to what an auditor reads: one section for each criterion of the Trust Services Criteria
-// (2017, with the points of focus of 2022) that access to Redis touches.
+// From facts to what an auditor reads: one section for each criterion of the Trust Services
+// Criteria (2017, with the points of focus of 2022) that access to Redis touches.
 #pragma once
 
 #include "keyward/audit/verify.h"
@@ -19,10 +19,10 @@ struct Input {
   ReadTrail read;
   audit::VerifyReport verified;
   std::vector<std::pair<std::string, std::string>> keys;  // instance, id of its newest key
-  std::optional<PolicyView> policy;   // as it is at the end of the period
-  std::vector<PolicyCommit> commits;  // of the policy folder, newest first
-  bool git = false;                   // the folder stands in a repository
-  bool asked_from = false;            // the period's beginning was asked for
+  std::optional<PolicyView> policy;                       // as it is at the end of the period
+  std::vector<PolicyCommit> commits;                      // of the policy folder, newest first
+  bool git = false;                                       // the folder stands in a repository
+  bool asked_from = false;                                // the period's beginning was asked for
 };
 
 [[nodiscard]] Document compose(const Input& input);

@@ -19,7 +19,7 @@ struct Cell {
     duration,  // order = microseconds; negative = none
   };
   Kind kind = Kind::text;
-  std::string text{};        // of text and name
+  std::string text{};      // of text and name
   std::int64_t order = 0;  // of all others
 };
 [[nodiscard]] Cell text_cell(std::string text);
@@ -72,7 +72,8 @@ struct Listing {
 
 struct Section {
   std::string id{}, criterion{}, title{};
-  std::string asks{}, evidence{}, limits{};  // what the auditor asks, what is shown, what cannot be told
+  std::string asks{}, evidence{},
+      limits{};  // what the auditor asks, what is shown, what cannot be told
   std::vector<Figure> figures{};
   std::vector<Chart> charts{};
   std::vector<Table> tables{};
@@ -81,7 +82,7 @@ struct Section {
 
 struct Document {
   std::string title{}, subtitle{};
-  std::vector<Figure> about{};  // what it is made of: trail, period, policy, product
+  std::vector<Figure> about{};          // what it is made of: trail, period, policy, product
   std::vector<std::string> findings{};  // in one line each: what somebody has to look at
   std::vector<Section> sections{};
 };

@@ -1,5 +1,5 @@
-// What the records of a trail say about a period, counted in one pass in bounded memory. Facts of parts
-// of a trail add up to those of the whole, in any order.
+// What the records of a trail say about a period, counted in one pass in bounded memory. Facts of
+// parts of a trail add up to those of the whole, in any order.
 #pragma once
 
 #include "keyward/report/tally.h"
@@ -43,9 +43,9 @@ struct Role {
 struct Person {
   std::string name, issuer;
   Uses logins, accepted, changes, refused, errors;  // in the period
-  std::uint64_t first_us = 0;        // the first login or command, also before the period
-  std::uint64_t before_us = 0;       // the last accepted command before the period
-  std::map<std::string, Role> roles;  // at most kMostRoles
+  std::uint64_t first_us = 0;             // the first login or command, also before the period
+  std::uint64_t before_us = 0;            // the last accepted command before the period
+  std::map<std::string, Role> roles;      // at most kMostRoles
   std::map<std::uint32_t, Uses> between;  // accepted, by interval of the marks
   std::map<std::string, Uses, std::less<>> grants;  // accepted, by the grant that allowed it
   std::set<std::string, std::less<>> sources;       // addresses, at most kMostSources
@@ -59,7 +59,7 @@ struct Person {
 
 struct GrantUse {
   Uses accepted;
-  std::uint64_t before_us = 0;               // last used before the period
+  std::uint64_t before_us = 0;                // last used before the period
   std::set<std::string, std::less<>> people;  // at most kMostPeople
   static constexpr std::size_t kMostPeople = 1000;
   void add(const GrantUse& other);
@@ -71,9 +71,9 @@ struct Happening {
   std::string instance, stream, kind;
   trail::Outcome outcome = trail::Outcome::ok;
   std::string principal, grant, account, reason, detail, by, id, source, command;
-  std::uint64_t lost = 0;     // of a gap: records that were shed
-  std::string previous_end;   // of a start: how the run before ended; empty = there was none
-  std::uint64_t torn = 0;     // of a start: bytes of the line that a crash cut
+  std::uint64_t lost = 0;    // of a gap: records that were shed
+  std::string previous_end;  // of a start: how the run before ended; empty = there was none
+  std::uint64_t torn = 0;    // of a start: bytes of the line that a crash cut
   [[nodiscard]] bool operator<(const Happening& other) const;
 };
 
@@ -101,15 +101,15 @@ struct Facts {
   std::map<std::string, Person, std::less<>> people;  // at most kMostPeople
   std::uint64_t people_left_out = 0;                  // their records
   std::map<std::string, GrantUse, std::less<>> grants;
-  Tally rules;                     // grant, file:line
+  Tally rules;                                    // grant, file:line
   Tally reasons, refused_people, refused_grants;  // of refusals
-  Tally refusals;                  // principal, reason, command
+  Tally refusals;                                 // principal, reason, command
   Tally login_reasons, login_sources;             // of refused logins
-  Tally channels_in;               // listener, TLS version, cipher of logins
+  Tally channels_in;                              // listener, TLS version, cipher of logins
   Tally sources, libraries, nodes, leases, endings, would, scripts, signers, admin_calls;
-  std::map<std::uint64_t, std::array<std::uint64_t, kFlows>> flow;  // by step
+  std::map<std::uint64_t, std::array<std::uint64_t, kFlows>> flow;             // by step
   std::map<std::string, std::map<std::uint64_t, std::uint64_t>> refusal_flow;  // reason, step
-  std::map<std::string, Happenings, std::less<>> happenings;        // by kind
+  std::map<std::string, Happenings, std::less<>> happenings;                   // by kind
   static constexpr std::size_t kMostPeople = 100'000, kMostGrants = 20'000;
 
   void add(Facts&& other);
@@ -127,6 +127,7 @@ class Observer {
   [[nodiscard]] Facts take() { return std::move(facts_); }
 
  private:
+  void of_earlier(const trail::Record& record);  // than the period
   void of_command(const trail::Record& record);
   void of_refusal(const trail::Record& record);
   void of_login(const trail::Record& record);

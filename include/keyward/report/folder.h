@@ -19,10 +19,10 @@ struct Folder {
   bool replace = false;  // a report that is there already
 };
 
-// Writes report.html, a CSV for each table, facts.json, and last report.json: the SHA-256 of each and
-// a signature by `key` over all. Without a key it is not signed, and check_folder() says so. The
-// bytes follow from the arguments alone. Errors: the folder holds something else, or a report and
-// `replace` is not set; it cannot be written.
+// Writes report.html, a CSV for each table, facts.json, and last report.json: the SHA-256 of each
+// and a signature by `key` over all. Without a key it is not signed, and check_folder() says so.
+// The bytes follow from the arguments alone. Errors: the folder holds something else, or a report
+// and `replace` is not set; it cannot be written.
 [[nodiscard]] Result<std::vector<std::string>> write_folder(const Folder& folder,
                                                             const Document& document,
                                                             const PrivateKey* key);

@@ -1,5 +1,5 @@
-// The facts of a trail: all cores, one pass over the records, and a short one before it over the few
-// that say when access changed.
+// The facts of a trail: all cores, one pass over the records, and a short one before it over the
+// few that say when access changed.
 #pragma once
 
 #include "keyward/audit/lines.h"

@@ -1,5 +1,6 @@
-// A month of a small fleet, written by the journal and signed by the keeper as a server would, and the
-// report on it. KEYWARD_MONTH=FOLDER keeps the trail: the picture in docs/report.png is made of it.
+// A month of a small fleet, written by the journal and signed by the keeper as a server would, and
+// the report on it. KEYWARD_MONTH=FOLDER keeps the trail: the picture in docs/report.png is made of
+// it.
 #include "support/temp_dir.h"
 
 #include "keyward/audit/journal.h"
@@ -33,13 +34,48 @@ struct Worker {
 };
 
 std::vector<Worker> fleet() {
-  return {{"okta:airflow-scheduler", "airflow-scheduler", {"airflow-workers"}, {"airflow-worker"}, 14, false},
-          {"okta:airflow-worker-1", "airflow-worker-1", {"airflow-workers"}, {"airflow-worker"}, 11, false},
-          {"okta:airflow-worker-2", "airflow-worker-2", {"airflow-workers"}, {"airflow-worker"}, 9, false},
-          {"okta:ann.berg", "ann.berg@example.com", {"oncall", "airflow-observers"}, {"airflow-observer"}, 4, true},
-          {"okta:kofi.mensah", "kofi.mensah@example.com", {"oncall", "airflow-observers"}, {"airflow-observer"}, 3, true},
-          {"okta:lea.novak", "lea.novak@example.com", {"airflow-observers"}, {"airflow-observer"}, 2, true},
-          {"eks:system:serviceaccount:billing:export", "billing-export", {}, {"billing-export"}, 2, false}};
+  return {{"okta:airflow-scheduler",
+           "airflow-scheduler",
+           {"airflow-workers"},
+           {"airflow-worker"},
+           14,
+           false},
+          {"okta:airflow-worker-1",
+           "airflow-worker-1",
+           {"airflow-workers"},
+           {"airflow-worker"},
+           11,
+           false},
+          {"okta:airflow-worker-2",
+           "airflow-worker-2",
+           {"airflow-workers"},
+           {"airflow-worker"},
+           9,
+           false},
+          {"okta:ann.berg",
+           "ann.berg@example.com",
+           {"oncall", "airflow-observers"},
+           {"airflow-observer"},
+           4,
+           true},
+          {"okta:kofi.mensah",
+           "kofi.mensah@example.com",
+           {"oncall", "airflow-observers"},
+           {"airflow-observer"},
+           3,
+           true},
+          {"okta:lea.novak",
+           "lea.novak@example.com",
+           {"airflow-observers"},
+           {"airflow-observer"},
+           2,
+           true},
+          {"eks:system:serviceaccount:billing:export",
+           "billing-export",
+           {},
+           {"billing-export"},
+           2,
+           false}};
 }
 
 class Month {
@@ -140,8 +176,12 @@ class Month {
     std::vector<std::uint32_t> keys;
     for (const auto& use : command.keys) keys.push_back(use.arg);
     audit::RequestText text;
-    printer_.print({.command = command.info->name, .args = command.args, .keys = keys,
-                    .channels = {}, .reads = !command.mutates, .writes = command.mutates},
+    printer_.print({.command = command.info->name,
+                    .args = command.args,
+                    .keys = keys,
+                    .channels = {},
+                    .reads = !command.mutates,
+                    .writes = command.mutates},
                    text);
     audit::Event event;
     event.kind = kind;
@@ -164,8 +204,9 @@ class Month {
       const int many = one.per_hour + static_cast<int>(random_() % 4U) + (office ? 3 : 0);
       for (int i = 0; i < many; ++i) {
         clock_.advance(seconds(7));
-        command(who, one.only_days ? std::vector<std::string>{"llen", "airflow:celery"}
-                                   : std::vector<std::string>{"lpush", "airflow:celery", "x"},
+        command(who,
+                one.only_days ? std::vector<std::string>{"llen", "airflow:celery"}
+                              : std::vector<std::string>{"lpush", "airflow:celery", "x"},
                 Kind::command, "");
       }
       if (random_() % (one.only_days ? 6U : 90U) == 0)
@@ -177,7 +218,8 @@ class Month {
       }
     }
     if (random_() % 9U == 0) refuse_login();
-    clock_.set_wall(std::max(clock_.wall(), WallTime(seconds(1'790'812'800) + hours(24 * day + hour + 1))));
+    clock_.set_wall(
+        std::max(clock_.wall(), WallTime(seconds(1'790'812'800) + hours(24 * day + hour + 1))));
   }
   void refuse_login() {
     audit::Subject stranger;

@@ -18,7 +18,8 @@ namespace keyward::report::test {
 namespace {
 
 const std::string kHostile =
-    "<script>alert(1)</script>\"'&\x1b[31m\xe2\x80\xae" "evil\xff\n=HYPERLINK(\"x\")";
+    "<script>alert(1)</script>\"'&\x1b[31m\xe2\x80\xae"
+    "evil\xff\n=HYPERLINK(\"x\")";
 
 std::string read_file(const std::string& path) {
   std::ifstream stream(path, std::ios::binary);
@@ -44,12 +45,16 @@ TEST(Visible, ShowsWhatHides) {
 
 TEST(Page, HostileTextIsText) {
   TrailText trail;
-  const Someone mallory{.principal = "okta:" + kHostile, .name = kHostile, .session = "s1",
-                        .groups = {kHostile}, .grants = {kHostile}};
+  const Someone mallory{.principal = "okta:" + kHostile,
+                        .name = kHostile,
+                        .session = "s1",
+                        .groups = {kHostile},
+                        .grants = {kHostile}};
   trail.login(mallory).session(mallory).command(mallory, "set", "k", kHostile, kHostile);
   trail.denial(mallory, "get", "k", kHostile);
-  trail.control("revocation", {{"revocation", kHostile}, {"reason", kHostile}, {"by", kHostile},
-                               {"detail", kHostile}});
+  trail.control(
+      "revocation",
+      {{"revocation", kHostile}, {"reason", kHostile}, {"by", kHostile}, {"detail", kHostile}});
   trail.control("policy_loaded", {{"reason", kHostile}, {"detail", kHostile}});
   trail.control("drift", {{"reason", kHostile}, {"detail", kHostile}}, 6002);
   const Document document = document_of(trail);
@@ -57,10 +62,12 @@ TEST(Page, HostileTextIsText) {
   EXPECT_EQ(page.find("<script>alert"), std::string::npos);
   EXPECT_EQ(page.find('\x1b'), std::string::npos);
   EXPECT_EQ(page.find("\xe2\x80\xae"), std::string::npos);
-  EXPECT_NE(page.find("&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;&amp;\\x1b[31m&lt;U+202E&gt;"),
-            std::string::npos);
+  EXPECT_NE(
+      page.find("&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;&amp;\\x1b[31m&lt;U+202E&gt;"),
+      std::string::npos);
   std::size_t scripts = 0;
-  for (std::size_t at = page.find("<script"); at != std::string::npos; at = page.find("<script", at + 1))
+  for (std::size_t at = page.find("<script"); at != std::string::npos;
+       at = page.find("<script", at + 1))
     ++scripts;
   EXPECT_EQ(scripts, 1U);
   for (const Section& section : document.sections) {

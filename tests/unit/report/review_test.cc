@@ -110,8 +110,9 @@ TEST(ReviewDiff, SaysWhoGainedAndLost) {
             (std::vector<std::string>{"widened web", "widened web"}));
   EXPECT_EQ(changes(compare(before, review_of(replaced(kPolicy, "\"idle:*\"", "\"idle:a*\"")))),
             std::vector<std::string>{"narrowed idle"});
-  EXPECT_EQ(changes(compare(before, review_of(replaced(kPolicy, "groups: [nobody]", "groups: [all]")))),
-            (std::vector<std::string>{"new idle", "removed idle"}));
+  EXPECT_EQ(
+      changes(compare(before, review_of(replaced(kPolicy, "groups: [nobody]", "groups: [all]")))),
+      (std::vector<std::string>{"new idle", "removed idle"}));
   EXPECT_EQ(changes(compare(before, review_of(replaced(kPolicy, "\"shop:*\"", "\"shop:1\"")))),
             (std::vector<std::string>{"narrowed web", "narrowed web", "newly unused web"}));
 }

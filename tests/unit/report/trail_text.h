@@ -119,7 +119,9 @@ class TrailText {
   TrailText& data(const std::string& kind, const Someone& who, const std::string& name,
                   const std::string& key, const std::string& grant, const std::string& rule,
                   const std::string& reason, std::uint64_t repeated = 0) {
-    json::object line{{"class_uid", 6005}, {"category_uid", 6}, {"severity_id", 1},
+    json::object line{{"class_uid", 6005},
+                      {"category_uid", 6},
+                      {"severity_id", 1},
                       {"status_id", kind == "denial" ? 2 : 1}};
     line["actor"] = json::object{{"user", {{"name", who.name}, {"uid", who.principal}}},
                                  {"session", {{"uid", who.session}}}};
