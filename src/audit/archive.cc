@@ -119,6 +119,7 @@ Result<> remove_segment(const TrailFile& file) {
   if (::unlink(file.path.c_str()) != 0) return failed(file.path);
   // Where both forms are there, the other one must not take its place.
   if (!file.compressed) ::unlink((file.path + std::string(kCompressedEnding)).c_str());
+  ::unlink(index_file(file.path).c_str());
   sync_folder_of(file.path);
   return {};
 }

@@ -279,8 +279,10 @@ void Keeper::State::housekeep(MonoTime now) {
 bool Keeper::State::compress_one(const std::vector<Stored>& all, MonoTime now) {
   for (const Stored& stored : all) {
     if (!stored.closed) continue;
-    if (config.on_closed && seen_closed.insert(stored.file.name).second)
+    if (config.on_closed && seen_closed.insert(stored.file.name).second) {
       config.on_closed(stored.file.path);
+      pulse();
+    }
     if (stored.file.compressed || !config.compress) continue;
     const auto later = not_before.find(stored.file.name);
     if (later != not_before.end() && now < later->second) continue;

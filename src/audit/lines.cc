@@ -41,7 +41,12 @@ Result<> add_folder(const std::string& path, std::vector<TrailSource>& out) {
   }
   if (names.empty()) return Error(Errc::not_found, "trail " + path + ": holds no *.jsonl file");
   for (const std::string& name : names) {
-    if (auto added = add_file(name, out); !added) return added;
+    auto added = add_file(name, out);
+    std::error_code gone;
+    // Retention may have removed it since it was listed.
+    if (!added &&
+        (fs::exists(name, gone) || fs::exists(name + std::string(kCompressedEnding), gone)))
+      return added;
   }
   return {};
 }

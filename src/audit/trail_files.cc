@@ -75,6 +75,14 @@ std::optional<TrailFile> parse_file_name(std::string_view name) {
   return file;
 }
 
+std::string index_file(std::string_view segment_path) {
+  if (segment_path.ends_with(kCompressedEnding))
+    segment_path.remove_suffix(kCompressedEnding.size());
+  if (!segment_path.ends_with(kEnding)) return {};
+  segment_path.remove_suffix(kEnding.size());
+  return std::string(segment_path) + ".index";
+}
+
 Result<std::vector<TrailFile>> list_trail(const std::string& directory) {
   std::error_code error;
   std::vector<TrailFile> files;

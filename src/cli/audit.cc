@@ -15,10 +15,14 @@ std::string audit_directory(const std::string& given) {
 }
 
 void add_audit(CLI::App& app, Chosen& chosen) {
-  CLI::App* verb = app.add_subcommand("audit", "Verify and follow the audit trail, report on it, exchange the key that signs it");
+  CLI::App* verb = app.add_subcommand(
+      "audit",
+      "Verify, search, export and follow the audit trail, report on it, exchange the key that signs it");
   verb->require_subcommand(1);
   verb->footer("Example:\n  keyward audit verify /var/lib/keyward/audit");
   add_audit_verify(*verb, chosen);
+  add_audit_search(*verb, chosen);
+  add_audit_export(*verb, chosen);
   add_audit_tail(*verb, chosen);
   add_audit_key(*verb, chosen);
   add_audit_key_hash(*verb, chosen);

@@ -34,8 +34,10 @@ void add_policy_diff(CLI::App& policy, Chosen& chosen);
 void add_policy_access(CLI::App& policy, Chosen& chosen);
 void add_policy_replay(CLI::App& policy, Chosen& chosen);
 void add_policy_fmt(CLI::App& policy, Chosen& chosen);
-void add_audit(CLI::App& app, Chosen& chosen);  // verify, tail, report, key, rotate-key
+void add_audit(CLI::App& app, Chosen& chosen);  // and its verbs
 void add_audit_verify(CLI::App& audit, Chosen& chosen);
+void add_audit_search(CLI::App& audit, Chosen& chosen);
+void add_audit_export(CLI::App& audit, Chosen& chosen);
 void add_audit_tail(CLI::App& audit, Chosen& chosen);
 void add_audit_report(CLI::App& audit, Chosen& chosen);
 void add_audit_key(CLI::App& audit, Chosen& chosen);

@@ -11,6 +11,7 @@
 #include "keyward/lease/lease_client.h"
 #include "keyward/policy/snapshot.h"
 #include "keyward/proxy/shard.h"
+#include "keyward/trail/search.h"
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -34,6 +35,14 @@ std::vector<std::string> aliases_of(const std::vector<identity::IssuerConfig>& i
   std::vector<std::string> out;
   for (const identity::IssuerConfig& issuer : issuers) out.push_back(issuer.alias);
   return out;
+}
+
+// On the keeper's thread.
+void index_segment(const std::string& path) {
+  if (trail::has_index(path)) return;
+  if (const auto written = trail::write_index(path); !written)
+    spdlog::warn("{}; until it has an index, searches read the whole segment",
+                 written.error().message());
 }
 
 }  // namespace
@@ -123,17 +132,17 @@ Result<> Server::State::open_journals() {
                                               config.instance, clock);
   if (!forwarding) return forwarding.error();
   forwarders = *std::move(forwarding);
-  auto keeping = audit::Keeper::open({.directory = config.audit_directory,
-                                      .instance = config.instance,
-                                      .every = config.audit.checkpoint_every,
-                                      .key_file = config.audit.signing_key,
-                                      .rotate = config.audit.rotate,
-                                      .compress = config.audit.compress,
-                                      .retention = config.audit.retention,
-                                      .hold = [this](std::string_view stream) {
-                                        return forwarders->hold(stream);
-                                      }},
-                                     clock);
+  auto keeping = audit::Keeper::open(
+      {.directory = config.audit_directory,
+       .instance = config.instance,
+       .every = config.audit.checkpoint_every,
+       .key_file = config.audit.signing_key,
+       .rotate = config.audit.rotate,
+       .compress = config.audit.compress,
+       .retention = config.audit.retention,
+       .hold = [this](std::string_view stream) { return forwarders->hold(stream); },
+       .on_closed = index_segment},
+      clock);
   if (!keeping) return keeping.error();
   keeper = std::move(*keeping);
   for (const std::string& path : config.audit.checkpoint_copies)

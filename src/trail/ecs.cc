@@ -16,7 +16,7 @@ namespace {
 struct Shape {
   std::string_view kind, category, type;
 };
-constexpr std::array<Shape, 21> kShapes{{
+constexpr std::array<Shape, 22> kShapes{{
     {"login", R"(["authentication"])", R"(["start"])"},
     {"login_refused", R"(["authentication"])", R"(["start","denied"])"},
     {"session_end", R"(["authentication"])", R"(["end"])"},
@@ -31,6 +31,7 @@ constexpr std::array<Shape, 21> kShapes{{
     {"revocation", R"(["iam"])", R"(["admin","change"])"},
     {"revocation_lifted", R"(["iam"])", R"(["admin","change"])"},
     {"policy_loaded", R"(["configuration"])", R"(["change"])"},
+    {"admin_call", R"(["configuration"])", R"(["access"])"},
     {"drift", R"(["configuration"])", R"(["change"])"},
     {"start", R"(["process"])", R"(["start"])"},
     {"stop", R"(["process"])", R"(["end"])"},
@@ -185,6 +186,11 @@ void put_keyward(JsonOut& json, const Record& record) {
     json.names("calls", record.calls);
     json.count("command_number", record.command_number);
     json.count("multi_id", record.multi_id);
+    json.count("repeated", record.repeated);
+    json.text("script_sha1", record.script_sha1);
+    json.text("function", record.function);
+    json.text("library", record.library);
+    json.text("operation", record.operation);
     if (record.affected) json.number("affected", *record.affected);
     json.text("request_id", record.request_id);
     json.text("would_deny", record.would_deny);

@@ -76,6 +76,10 @@ constexpr NameTable kKeyward{std::to_array<Field>({
     text("node", &Record::node),
     number("command_number", &Record::command_number),
     number("multi_id", &Record::multi_id),
+    number("repeated", &Record::repeated),
+    text("script_sha1", &Record::script_sha1),
+    text("function", &Record::function),
+    text("library", &Record::library),
     special("affected", Special::affected),
     special("latency_us", Special::latency),
     text("request_id", &Record::request_id),
@@ -344,6 +348,11 @@ struct RecordParser::State {
     if (name == "src_endpoint") return read_source();
     if (name == "database") return read_database();
     if (name == "query_info") return read_query();
+    if (name == "api") {
+      return members([this](std::string_view inner) {
+        return inner == "operation" ? take_text(out->operation) : scan.skip();
+      });
+    }
     return scan.skip();
   }
   bool read_root() {

@@ -1,3 +1,5 @@
+#include "trail/introduced.h"
+
 #include "keyward/trail/reader.h"
 
 #include <atomic>
@@ -11,12 +13,6 @@ constexpr std::uint64_t kWindow = std::uint64_t{80} << 20;
 // So many are kept for the whole file.
 constexpr std::size_t kFewSessions = 4096;
 
-struct Introduced {
-  std::string line;
-  RecordParser parser;
-  Record record;
-};
-
 struct Hash {
   using is_transparent = void;
   std::size_t operator()(std::string_view text) const {
@@ -28,6 +24,17 @@ using Table = std::unordered_map<std::string, std::unique_ptr<Introduced>, Hash,
 std::uint64_t next_number() {
   static std::atomic<std::uint64_t> last{0};
   return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
+}  // namespace
+
+std::unique_ptr<Introduced> introduce(const Record& record) {
+  if (record.kind != "session" || record.session.empty()) return nullptr;
+  auto one = std::make_unique<Introduced>();
+  one->line = record.line;
+  if (!one->parser.parse(one->line, one->record)) return nullptr;
+  one->record.session_number = next_number();
+  return one;
 }
 
 void complete(Record& record, const Record& session) {
@@ -52,18 +59,13 @@ void complete(Record& record, const Record& session) {
   if (record.node.empty()) record.node = session.node;
 }
 
-}  // namespace
-
 struct Sessions::State {
   Table newest, older;
   std::uint64_t window = 0;
 
   void introduce(const Record& record) {
-    auto one = std::make_unique<Introduced>();
-    one->line = record.line;
-    if (!one->parser.parse(one->line, one->record)) return;
-    one->record.session_number = next_number();
-    newest.insert_or_assign(std::string(one->record.session), std::move(one));
+    if (auto one = trail::introduce(record))
+      newest.insert_or_assign(std::string(one->record.session), std::move(one));
   }
   [[nodiscard]] const Record* find(std::string_view session) const {
     if (const auto found = newest.find(session); found != newest.end())
@@ -80,7 +82,7 @@ Sessions& Sessions::operator=(Sessions&&) noexcept = default;
 
 bool Sessions::join(Record& record) {
   if (record.kind == "session") {
-    if (!record.session.empty()) state_->introduce(record);
+    state_->introduce(record);
     return true;
   }
   if (!record.data() || record.session.empty()) return true;

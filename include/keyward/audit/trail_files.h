@@ -30,6 +30,9 @@ struct TrailFile {
                                     WallTime started, std::uint64_t number);
 [[nodiscard]] std::optional<TrailFile> parse_file_name(std::string_view name);
 
+// Where the search index of a segment stands, plain or compressed; empty for another name.
+[[nodiscard]] std::string index_file(std::string_view segment_path);
+
 // All segments of all streams, sorted by instance, stream, number, name. Other files are none of
 // ours. One that is there plain and compressed counts once, as the plain one: the other may be
 // unfinished.

@@ -66,6 +66,9 @@ struct Record {
   std::uint32_t keys_cut = 0, channels_cut = 0, keys_latin1 = 0, channels_latin1 = 0;
   std::span<const std::uint64_t> key_bytes;  // where a key was cut: how long each was; else empty
   std::uint64_t command_number = 0, multi_id = 0;
+  std::string_view script_sha1, function, library;  // of scripts and functions
+  std::string_view operation;                       // of a call of the admin API
+  std::uint64_t repeated = 0;  // a refusal that stands for so many; 0: for itself
 
   // Why, and how it ended.
   std::string_view grant, rule;
