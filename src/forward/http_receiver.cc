@@ -15,12 +15,9 @@
 namespace keyward::forward {
 namespace {
 
-using namespace std::chrono_literals;
 using std::chrono::steady_clock;
 
 constexpr std::size_t kMostAnswer = std::size_t{4} << 20;  // an error text per document
-constexpr auto kTurn = 100ms;                              // how soon a stop is seen
-constexpr auto kContextLife = 1min;                        // then the files are read again
 
 std::string base64(std::string_view text) {
   std::string out(4 * ((text.size() + 2) / 3) + 1, '\0');

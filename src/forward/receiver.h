@@ -7,14 +7,18 @@
 #include "keyward/base/result.h"
 #include "keyward/forward/config.h"
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
 
 namespace keyward::forward {
 
-// Asked every tenth of a second while waiting; false ends it.
+// Asked every kTurn while waiting; false ends it.
 using GoOn = std::function<bool()>;
+inline constexpr std::chrono::milliseconds kTurn{100};
+// After that the files of certificates are read again.
+inline constexpr std::chrono::minutes kContextLife{1};
 
 class Receiver {
  public:

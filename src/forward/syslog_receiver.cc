@@ -17,13 +17,10 @@
 namespace keyward::forward {
 namespace {
 
-using namespace std::chrono_literals;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr auto kTurn = 100ms;  // how soon a stop is seen
 constexpr std::size_t kChunk = std::size_t{64} << 10;
-constexpr auto kContextLife = 1min;  // then the files are read again
 
 std::string host_name() {
   std::array<char, 256> name{};
