@@ -8,12 +8,16 @@
 #include "keyward/audit/keys.h"
 #include "keyward/audit/verify.h"
 #include "keyward/base/clock.h"
+#include "keyward/report/access_review.h"
 #include "keyward/report/compose.h"
 #include "keyward/report/folder.h"
 
 #include <boost/json/array.hpp>
 
+#include <algorithm>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <memory>
 
 namespace keyward::cli {
@@ -23,9 +27,11 @@ namespace json = boost::json;
 namespace fs = std::filesystem;
 
 constexpr std::size_t kMostCommits = 200;
+constexpr std::uintmax_t kMostReview = 4 << 20;  // bytes
+constexpr std::ptrdiff_t kMostReviews = 200;     // the newest
 
 struct Options {
-  std::string directory, from, to, now, policy, git, output = "keyward-report";
+  std::string directory, from, to, now, policy, git, reviews, output = "keyward-report";
   std::string key_file, instance, check, trusted;
   unsigned threads = 0;
   bool replace = false, without_signature = false, json = false;
@@ -171,6 +177,48 @@ Result<> add_policy(const Options& options, report::Input& input) {
   return {};
 }
 
+report::SignedReview signed_review(const fs::path& path) {
+  report::SignedReview out;
+  out.file = path.filename().string();
+  std::error_code code;
+  if (fs::file_size(path, code) > kMostReview || code) {
+    out.problem = "cannot be a worksheet";
+    return out;
+  }
+  std::ifstream stream(path, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(stream), {}};
+  if (const auto key = report::check_signed(text, std::nullopt); !key)
+    out.problem = key.error().message();
+  Diagnostics ignored;
+  const report::Review review = report::read_worksheet(out.file, text, ignored);
+  out.reviewer = review.reviewer;
+  out.at = review.signed_at;
+  out.policy_version = review.policy_version;
+  out.key = review.key;
+  for (const report::ReviewRow& row : review.rows) {
+    out.keep += row.decision == "keep" ? 1 : 0;
+    out.remove += row.decision == "remove" ? 1 : 0;
+    out.change += row.decision == "change" ? 1 : 0;
+  }
+  return out;
+}
+
+// Those of the folder in the order of their names, which begin with their time.
+Result<> add_reviews(const Options& options, report::Input& input) {
+  if (options.reviews.empty()) return {};
+  std::error_code code;
+  std::vector<fs::path> paths;
+  for (const auto& entry : fs::directory_iterator(options.reviews, code)) {
+    if (entry.path().extension() == ".yaml") paths.push_back(entry.path());
+  }
+  if (code) return Error(Errc::not_found, "--reviews " + options.reviews + ": " + code.message());
+  std::sort(paths.begin(), paths.end());
+  if (std::ssize(paths) > kMostReviews) paths.erase(paths.begin(), paths.end() - kMostReviews);
+  input.reviews.emplace();
+  for (const fs::path& path : paths) input.reviews->push_back(signed_review(path));
+  return {};
+}
+
 int make(const Options& options) {
   const std::string directory = audit_directory(options.directory);
   const auto period = period_of(options);
@@ -180,6 +228,8 @@ int make(const Options& options) {
   auto input = gather(options, directory, *period);
   if (!input) return fail(input.error().message(), options.json);
   if (const auto added = add_policy(options, *input); !added)
+    return fail(added.error().message(), options.json);
+  if (const auto added = add_reviews(options, *input); !added)
     return fail(added.error().message(), options.json);
   const report::Document document = report::compose(*input);
   if (options.json) {
@@ -216,6 +266,9 @@ void add_audit_report(CLI::App& audit, Chosen& chosen) {
   verb->add_option("--git", options->git, "The same, and it has to be in git")
       ->type_name("REPO:FOLDER")
       ->excludes(folder);
+  verb->add_option("--reviews", options->reviews,
+                   "Signed access reviews to tell of (keyward access review --keep)")
+      ->type_name("FOLDER");
   verb->add_option("-o,--output", options->output, "Where the report goes")
       ->type_name("FOLDER")
       ->capture_default_str();

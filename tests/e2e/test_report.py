@@ -191,6 +191,9 @@ def test_access_review(worked, tmp_path):
     assert run(*sign).returncode == 0
     [signed] = kept.iterdir()
     assert run('access', 'review', '--check', signed).returncode == 0
+    facts = json.loads(run('audit', 'report', worked.trail.folder, '--reviews', kept, '--json').stdout)
+    [told] = next(s for s in facts['sections'] if s['id'] == 'cc6-3')['tables']['access_reviews']['rows']
+    assert (told['reviewer'], told['keep'], told['remove'], told['signature']) == ('Ann Example', 2, 1, 'holds')
     altered = tmp_path / 'altered.yaml'
     altered.write_text(signed.read_text().replace('"remove"', '"keep"'))
     assert run('access', 'review', '--check', altered).returncode == 1

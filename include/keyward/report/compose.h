@@ -14,6 +14,13 @@
 
 namespace keyward::report {
 
+// An access review that was signed (access_review.h).
+struct SignedReview {
+  std::string file, reviewer, at, policy_version, key;
+  std::uint64_t keep = 0, remove = 0, change = 0;  // rows by decision
+  std::string problem;                             // why it counts for nothing; empty: it holds
+};
+
 struct Input {
   std::string trail;  // how the page calls it
   ReadTrail read;
@@ -22,6 +29,7 @@ struct Input {
   std::optional<PolicyView> policy;                       // as it is at the end of the period
   std::vector<PolicyCommit> commits;                      // of the policy folder, newest first
   bool git = false;                                       // the folder stands in a repository
+  std::optional<std::vector<SignedReview>> reviews{};     // where a folder of them was given
   bool asked_from = false;                                // the period's beginning was asked for
 };
 

@@ -191,7 +191,7 @@ class Month {
     event.reason = reason;
     event.grant = workers_[who].grants.front();
     event.rule = "airflow.yaml";
-    event.rule_line = workers_[who].only_days ? 79 : 31;
+    event.rule_line = workers_[who].only_days ? 79 : who == 6 ? 90 : 20;
     put(event, *shard_);
     ++(kind == Kind::denial ? refused : accepted)[workers_[who].principal];
   }
