@@ -11,6 +11,9 @@ for (logins, refusals, every state-changing command), but for keyward-off.
   keyward-reads    every read recorded as well
   keyward-unix     upstream over a unix socket
   keyward-2shards  two shards
+  audit-off        no record of any command: a switch of `serve` for this alone, which takes loopback listeners only
+  audit-async, audit-written, audit-synced, audit-strict
+                   these levels of durability
   keyward-off      the least recording that the binary knows; skipped when it knows no less than `written`
 With --tokens, N different ES256 tokens of one subject are made as well, for logins with a token never seen before.
 """
@@ -40,6 +43,9 @@ VARIANTS = {
     'keyward-unix': dict(port=82, unix=True),
     'keyward-2shards': dict(port=84, shards=2),
     'keyward-off': dict(port=86, audit={'durability': 'async'}, optional=True),
+    'audit-off': dict(port=88, arguments=['--measure-without-audit']),
+    **{f'audit-{level}': dict(port=90 + 2 * n, audit={'durability': level})
+       for n, level in enumerate(('async', 'written', 'synced', 'strict'))},
 }
 
 
@@ -115,7 +121,8 @@ def launch(folder, base, name, binary):
             return False
     log = home / 'keyward.log'
     with open(log, 'ab') as out:
-        process = subprocess.Popen([binary, 'serve', '--config', str(home / 'keyward.yaml')], stdout=out, stderr=out,
+        process = subprocess.Popen([binary, 'serve', '--config', str(home / 'keyward.yaml'), *variant.get('arguments', [])],
+                                   stdout=out, stderr=out,
                                    stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=few_files)
     (folder / f'{name}.pid').write_text(str(process.pid))
     ready(base + variant['port'] + 1, process, log)

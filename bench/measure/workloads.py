@@ -16,6 +16,8 @@ LOADS = {
     'W8p': dict(KW, rate=10000, what='the same, but requests come one by one by a Poisson clock'),
     'W1g': dict(KW, gets=100, what='W1' + GETS),
     'W2g': dict(KW, gets=100, pipe=16, what='W2' + GETS),
+    'W1s': dict(KW, gets=0, what='50 connections, no pipelining, SET only, 100 B: each is recorded'),
+    'W2s': dict(KW, gets=0, pipe=16, what='50 connections, pipeline 16, SET only, 100 B'),
     'W4g': dict(KW, gets=100, conns=4, what='W4' + GETS),
     'calls': dict(KW, kind='calls', what='system calls of the proxy per request of W1, and its connections to Redis'),
     'curve': dict(KW, kind='curve', points=[.25, .5, .75], what='latency at 25, 50 and 75 % of capacity: 50 connections, requests start when a Poisson '

@@ -21,7 +21,7 @@ struct Shape {
   unsigned severity_id;
 };
 
-constexpr std::array<Shape, 24> kShapes{{
+constexpr std::array<Shape, 25> kShapes{{
     {"login", 3002, 3, 1, {}, 1},
     {"login_refused", 3002, 3, 1, {}, 3},
     {"session_end", 3002, 3, 2, {}, 1},
@@ -45,6 +45,7 @@ constexpr std::array<Shape, 24> kShapes{{
     {"credential_issue", 3001, 3, 1, {}, 1},
     {"credential_renew", 3001, 3, 99, "Renew", 1},
     {"credential_end", 3001, 3, 6, {}, 1},
+    {"script", 3004, 3, 1, {}, 1},
     {"admin_call", 6003, 6, 0, {}, 1},  // the event says which activity
 }};
 
@@ -111,6 +112,10 @@ char* put_entity(char* at, const Event& event) {
   if (event.kind == Kind::policy_loaded) {
     at = put(at, R"(,"entity":{"type_id":5,"type":"Policy","name":"policy")");
     return put(put_text(at, "version", event.detail), '}');
+  }
+  if (event.kind == Kind::script) {
+    at = put(at, R"(,"entity":{"type_id":99,"type":"Script")");
+    return put(put_text(put_text(at, "uid", event.script), "name", event.detail), '}');
   }
   at = put(at, R"(,"entity":{"type_id":99,"type":"Revocation")");
   return put(put_text(put_text(at, "uid", event.revocation), "name", event.detail), '}');

@@ -142,6 +142,21 @@ char* put_command(char* at, std::string_view command) {
   return command.size() > kCommandLimit ? put(at, "...") : at;
 }
 
+// As options are written; upper case is made of it.
+bool is_word(std::string_view text) {
+  return !text.empty() && text.size() <= 20 && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  });
+}
+
+// Long enough for a moment in milliseconds, and no longer: a client that mixes up its arguments must
+// not show the number of an account.
+bool is_short_number(std::string_view text) {
+  if (!text.empty() && text[0] == '-') text.remove_prefix(1);
+  return !text.empty() && text.size() <= 13 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
 // Bit i: argument i is a name that is listed. A name is recognised by its place, not by its
 // content: in SET k k the value stays hidden.
 std::uint64_t named_places(const RequestView& request) {
@@ -220,8 +235,16 @@ char* put_query(char* at, const RequestView& request) {
     at = put(at, ' ');
     const std::string_view argument = request.args[index];
     const bool name = (named >> index & 1U) != 0;
-    at = name ? put_name(at, argument, request.name_hash)
-              : put_length(at, request.lengths.empty() ? argument.size() : request.lengths[index]);
+    const std::uint64_t place = std::uint64_t{1} << index;
+    if (name) {
+      at = put_name(at, argument, request.name_hash);
+    } else if ((request.option_words & place) != 0 && is_word(argument)) {
+      at = put_command(at, argument);
+    } else if ((request.plain_numbers & place) != 0 && is_short_number(argument)) {
+      at = put(at, argument);
+    } else {
+      at = put_length(at, request.lengths.empty() ? argument.size() : request.lengths[index]);
+    }
   }
   if (end < count) {
     at = put(at, " ... ");

@@ -30,6 +30,7 @@ void start(std::span<const std::string_view> args, Command& out) {
   out.ruled.clear();
   out.blocks = out.mutates = out.scans_keyspace = false;
   out.scan_pattern = {};
+  out.option_words = out.plain_numbers = 0;
 }
 
 // Keys by key-spec. Specs that a grammar replaces are left to it.
@@ -67,6 +68,7 @@ Analysis read_options(const CommandInfo& info, Command& out) {
 
 Analysis read_numkeys(const CommandInfo& info, Command& out) {
   const Syntax& syntax = *info.syntax;
+  out.plain_numbers |= std::uint64_t{1} << syntax.first;
   if (syntax.free_rest) return {};
   const std::size_t keys = count_of(out.args[syntax.first]).value_or(0);
   const std::size_t rest = syntax.first + 1 + keys + syntax.after_keys;
@@ -220,6 +222,7 @@ Analysis recognise(const Catalog& catalog, std::size_t total, Command& out) {
   if (!fits(*info, total)) return wrong_arity(*info);
   out.info = info;
   out.mutates = info->mutates;
+  out.plain_numbers = info->plain_numbers;
   out.scans_keyspace = info->scans_keyspace;
   out.blocks = info->kind == Kind::wait ||
                (info->kind == Kind::blocking && info->grammar != Grammar::streams);

@@ -3,6 +3,7 @@
 #include "command/knowledge.h"
 #include "command/name_hash.h"
 #include "command/naming.h"
+#include "command/plain_args.h"
 #include "command/syntax.h"
 
 #include "keyward/command/command_set.h"
@@ -169,6 +170,7 @@ void CatalogBuilder::judge(const RawCommand& raw, CommandInfo& info) const {
   info.syntax = syntax_of(raw.name);
   if (info.syntax != nullptr) info.grammar = info.syntax->grammar;
   info.values = values_of(raw.name);
+  info.plain_numbers = plain_numbers_of(raw.name);
   info.names = name_args_of(raw.name);
   if (const auto named = names_of(raw.name)) {
     info.naming = named->naming;

@@ -76,6 +76,7 @@ Analysis OptionReader::read_one(const Option& option, std::size_t keys) {
       return one;
   }
   note_ruled(option, values);
+  note_plain(option, values);
   apply(option);
   at_ += values + 1;
   return {};
@@ -112,6 +113,13 @@ void OptionReader::note_ruled(const Option& option, std::size_t values) {
         (option.kind == Values::hash_sign && value == "#");
     if (!free) command_.ruled.push_back({static_cast<std::uint32_t>(i), option.rule});
   }
+}
+
+void OptionReader::note_plain(const Option& option, std::size_t values) {
+  if (at_ + values >= 64) return;
+  command_.option_words |= std::uint64_t{1} << at_;
+  if (option.kind == Values::integers)
+    command_.plain_numbers |= ((std::uint64_t{1} << values) - 1) << (at_ + 1);
 }
 
 void OptionReader::apply(const Option& option) {

@@ -28,6 +28,7 @@ class OptionReader {
   [[nodiscard]] Analysis read_one(const Option& option, std::size_t keys);
   [[nodiscard]] Analysis check_value(const Option& option, std::string_view value) const;
   void note_ruled(const Option& option, std::size_t values);
+  void note_plain(const Option& option, std::size_t values);
   [[nodiscard]] Analysis check_needs() const;
   void apply(const Option& option);
 

@@ -213,7 +213,9 @@ Draft* Account::begin(const command::Command& command, const policy::Permit& per
   const bool read = recording == Recording::everything ||
                     (recording == Recording::keyed && !command.keys.empty());
   if (!command.mutates && !read && !objection) return nullptr;
+  if (shard_.limits().measure_without_audit) return nullptr;
   const ScriptFacts script = script_facts(command, shard_.policy().snapshot->catalog());
+  if (!script.text.empty()) introduce(command, permit, script, db);
   Draft* draft = drafts().make(command, permit.rule(), lengths, script);
   if (objection) {
     draft->nearest = objection->nearest;
@@ -225,6 +227,29 @@ Draft* Account::begin(const command::Command& command, const policy::Permit& per
   draft->next = nullptr;
   if (command.mutates) shard_.metrics().state_changing.add();
   return draft;
+}
+
+// Who brought it: what EVALSHA and FCALL name later is resolved by this record.
+void Account::introduce(const command::Command& command, const policy::Permit& permit,
+                        const ScriptFacts& script, std::uint32_t db) {
+  const ScriptBook::Seen seen = shard_.scripts().see(script.sha1, script.text);
+  if (!seen.first) return;
+  const std::string what = (script.library.empty() ? std::string("script")
+                                                   : "library " + std::string(script.library)) +
+                           " of " + std::to_string(script.text.size()) + " bytes" +
+                           (seen.kept ? ", text kept" : "");
+  audit::Event event;
+  event.kind = audit::Kind::script;
+  event.subject = &subject_;
+  event.request = &drafts().show(command, script);
+  event.script = script.sha1;
+  event.detail = what;
+  event.db = db;
+  event.command_number = number_;
+  event.grant = permit.rule().grant;
+  event.rule = permit.rule().file;
+  event.rule_line = permit.rule().line;
+  shard_.journal().append(event);
 }
 
 void Account::object(Draft* draft, policy::DenialReason reason) {
@@ -254,6 +279,7 @@ void Account::subscribed(const command::Command& command, const policy::Permit& 
                          Recording recording, std::uint32_t db) {
   if (!permit.would_deny() && recording != Recording::everything) return;
   Draft* draft = begin(command, permit, Recording::everything, db);
+  if (draft == nullptr) return;
   record(*draft, audit::Outcome::ok, nullptr, "", "sent; recorded before it was confirmed");
   shard_.drafts().release(draft);
 }

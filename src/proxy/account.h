@@ -98,6 +98,8 @@ class Account {
  private:
   std::uint64_t record(const Draft& draft, audit::Outcome outcome, const resp::FrameHead* head,
                        std::string_view node, std::string_view detail = {});
+  void introduce(const command::Command& command, const policy::Permit& permit,
+                 const ScriptFacts& script, std::uint32_t db);
   std::uint64_t drift(audit::Event& event);
   Drafts& drafts();  // as this session's names are shown
   void tell(const audit::Repeats::Row& row);

@@ -27,6 +27,8 @@ void Drafts::print(const command::Command& command, std::span<const std::size_t>
                   .script_sha1 = script.sha1,
                   .function = script.function,
                   .library = script.library,
+                  .option_words = command.option_words,
+                  .plain_numbers = command.plain_numbers,
                   .reads = (access & command::kRead) != 0,
                   .writes = command.mutates || (access & command::kModify) != 0,
                   .name_hash = name_hash_},

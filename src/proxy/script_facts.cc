@@ -49,7 +49,10 @@ ScriptFacts script_facts(const command::Command& command, const command::Catalog
   const std::string_view name = command.info->name;
   const auto& args = command.args;
   ScriptFacts out;
-  if (command.info->kind == command::Kind::script) {
+  constexpr std::size_t kShortest = std::string_view("script|load").size();
+  const bool scripted = command.info->kind == command::Kind::script;
+  if (!scripted && name.size() < kShortest) return out;
+  if (scripted) {
     if (args.size() < 2) return out;
     if (name.starts_with("fcall")) {
       out.function = identifier(args[1]);

@@ -120,6 +120,7 @@ std::vector<std::string> told_words(const CommandInfo& info, std::size_t keys,
 void read_lengths(const Record& record, bool container, Lengths& out) {
   out.hidden.clear();
   out.longest = out.count = out.more = 0;
+  out.says_get = false;
   const std::string_view query = record.query;
   std::size_t skip = container ? 2 : 1;
   for (std::size_t at = 0; at < query.size(); ++at) {
@@ -142,6 +143,7 @@ void read_lengths(const Record& record, bool container, Lengths& out) {
     if (hidden || cut) length = number_at(word.substr(angle + 1));
     out.longest = std::max(out.longest, length);
     if (hidden) out.hidden.push_back(length);
+    if (out.count > 2 && word == "GET") out.says_get = true;
   }
 }
 
@@ -149,6 +151,7 @@ std::string Rebuilder::variant_of(const CommandInfo& info, const Record& record)
   if (info.name == "set") {
     const auto& hidden = lengths_.hidden;
     const bool options = hidden.size() > 1 && lengths_.more == 0;
+    if (lengths_.says_get) return "get";
     return options && only_get_explains(std::span(hidden).subspan(1)) ? "get" : "";
   }
   if (info.name == "getex") return lengths_.count > 1 ? "more" : "";

@@ -53,7 +53,7 @@ void read_audit(const yaml::Node& root, const Folder& folder, Config& config) {
   const yaml::Node section = root.need("audit");
   if (!section.present()) return;
   section.only({"directory", "rotate", "compress", "retention", "checkpoints", "durability",
-                "keys", "keys_secret", "forward"});
+                "keys", "keys_secret", "scripts", "forward"});
   read_directory(section.need("directory"), folder, config);
   AuditConfig& out = config.audit;
   read_rotate(section.get("rotate"), out.rotate);
@@ -68,6 +68,9 @@ void read_audit(const yaml::Node& root, const Folder& folder, Config& config) {
   std::string keys = "names";
   read_choice(section.get("keys"), {"names", "hmac"}, keys);
   config.limits.hash_names = keys == "hmac";
+  std::string scripts = "digest";
+  read_choice(section.get("scripts"), {"digest", "text"}, scripts);
+  out.script_texts = scripts == "text";
   read_path(section.get("keys_secret"), folder, out.names_secret);
   config.limits.durability = audit::durability_of(level).value_or(audit::Durability::written);
 }

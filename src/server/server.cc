@@ -152,6 +152,8 @@ Result<> Server::State::open_journals() {
       secret.empty() ? audit::name_key_file(config.audit_directory, config.instance) : secret);
   if (!names) return names.error();
   name_hash = std::make_shared<const audit::NameHash>(*names);
+  scripts = std::make_shared<proxy::ScriptBook>(
+      config.audit.script_texts ? config.audit_directory + "/" + config.instance + ".scripts" : "");
   auto opened = open_journal("control");
   if (!opened) return opened.error();
   journal = std::move(*opened);
@@ -224,6 +226,7 @@ Result<> Server::State::build_shards() {
             },
         .connections = connections,
         .usage = usage,
+        .scripts = scripts,
         .name_hash = name_hash,
         .sources = addresses,
         .first_id = index + 1,

@@ -108,6 +108,7 @@ struct Server::State {
   std::unique_ptr<audit::Keeper> keeper;  // ends after all journals
   std::unique_ptr<audit::Journal> journal;
   std::shared_ptr<const audit::NameHash> name_hash;
+  std::shared_ptr<proxy::ScriptBook> scripts;
   net::SslContext upstream_tls;
   std::unique_ptr<upstream::Control> control;
   std::unique_ptr<fleet::Store> store;  // what the fleet shares

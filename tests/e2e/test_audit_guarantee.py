@@ -244,6 +244,26 @@ def test_case_e8_05_scripts_and_functions(server, issuer):
     assert [facts(r).get('script_sha1') for r in loads] == [sha, hashlib.sha1(code.encode()).hexdigest(), None]
     assert [facts(r).get('library') for r in loads] == [None, 'kwlib', 'kwlib']
     assert secret not in server.trail.text() and 'redis.call' not in server.trail.text()
+    introduced = [r for r in server.trail.records() if facts(r)['kind'] == 'script']
+    assert [r['entity']['uid'] for r in introduced] == [sha, hashlib.sha1(sneaky.encode()).hexdigest(), hashlib.sha1(code.encode()).hexdigest()]
+    assert all('app-1' in r['actor']['user']['uid'] and r['class_uid'] == 3004 for r in introduced)
+
+
+def test_texts_of_scripts_are_kept_only_if_asked(make_keyward, issuer, tmp_path):
+    text = "return redis.call('SET', KEYS[1], ARGV[1])"
+    sha = hashlib.sha1(text.encode()).hexdigest()
+    server = make_keyward(policies={'e2e.yaml': POLICY}, more={'audit': {'directory': 'audit', 'scripts': 'text'}}).start()
+    with server.login(issuer.token('app-1', ['app'])) as client:
+        for _ in range(2):
+            assert client('EVAL', text, 1, 'app:a', 'v') == b'OK'
+        assert client('SET', 'app:b', 'secret', 'ex', '60', 'NX') == b'OK'
+    assert server.stop() == 0
+    kept = list((server.trail.folder / 'e2e.scripts').iterdir())
+    assert [p.name for p in kept] == [sha] and kept[0].read_text() == text and kept[0].stat().st_mode & 0o777 == 0o600
+    assert len([r for r in server.trail.records() if facts(r)['kind'] == 'script']) == 1
+    assert about(server, 'app:b')[0]['query_info']['query_string'] == 'SET app:b <6 bytes> EX 60 NX'
+    assert server.trail.verify().returncode == 0
+    print(valid(server, tmp_path))
 
 
 def test_case_e8_06_refusals_name_their_rule_and_a_flood_of_them_is_counted(server, issuer, tmp_path):

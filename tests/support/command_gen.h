@@ -6,6 +6,7 @@
 #include "keyward/command/catalog.h"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <random>
 #include <string>
@@ -26,6 +27,9 @@ class CommandGenerator {
 
   CommandGenerator(std::mt19937_64& random, const std::vector<std::string>& key_pool)
       : random_(random), keys_(key_pool) {}
+
+  // What stands in a place that is no key, by its type and name in COMMAND DOCS; "" for the usual.
+  std::function<std::string(char type, std::string_view name)> filler;
 
   // The request's arguments, its name included; only the name when the syntax is not known.
   std::vector<std::string> request(std::string_view name) {
@@ -97,6 +101,9 @@ class CommandGenerator {
   }
 
   std::string value(const Node& node) {
+    if (filler && node.type != 'k') {
+      if (std::string text = filler(node.type, node.name); !text.empty()) return text;
+    }
     switch (node.type) {
       case 'k':
         return key();

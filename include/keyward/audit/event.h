@@ -36,6 +36,7 @@ enum class Kind : std::uint8_t {
   credential_issue,  // 3001, with the next two: users and passwords given out for tokens
   credential_renew,
   credential_end,
+  script,      // 3004: a script or library was handed over for the first time
   admin_call,  // 6003 API Activity: a call of the admin API
 };
 
@@ -72,6 +73,7 @@ struct Event {
   std::uint8_t activity = 0;  // of an admin_call: 1 create, 2 read, 3 update, 4 delete
   // Of a revocation: its id and who asked for it; the latter also of an admin_call.
   std::string_view revocation, by;
+  std::string_view script;  // its SHA-1
 };
 
 }  // namespace keyward::audit

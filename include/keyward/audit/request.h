@@ -23,6 +23,8 @@ struct RequestView {
   std::span<const std::string_view> calls{};
   // Of what is scripted: the SHA-1 of its text, and the names of a function and its library.
   std::string_view script_sha1{}, function{}, library{};
+  // Bit i: argument i is the word of an option; or may be shown if it is a number.
+  std::uint64_t option_words = 0, plain_numbers = 0;
   bool reads = false, writes = false;
   const NameHash* name_hash = nullptr;  // set: names are shown as hashes
 };

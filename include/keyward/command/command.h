@@ -45,6 +45,9 @@ struct Command {
   std::vector<ChannelUse> channels;  // published or subscribed to; leaving one needs no right
   std::vector<NameUse> names;        // further names, of which a policy says nothing
   std::vector<RuledUse> ruled;
+  // Bit i: argument i is the word of an option; or holds neither name nor data, and may be shown in a
+  // record if it is a number.
+  std::uint64_t option_words = 0, plain_numbers = 0;
   bool blocks = false;               // may block upstream, judged by arguments
   bool mutates = false;              // to be recorded with its outcome
   // SCAN MATCH p and KEYS p: the pattern that bounds what the answer may name; empty = the whole

@@ -172,6 +172,7 @@ struct CommandInfo {
   NameArgs names;
   Naming naming = Naming::unknown;
   Answer answer = Answer::nameless;
+  std::uint64_t plain_numbers = 0;  // arguments that are no data where they are numbers: bit by place
   std::uint8_t ruled_from = 0;  // from there on arguments need an argument rule; 0 = none does
   bool scans_keyspace = false;  // tells of, or removes, keys that it does not name
   bool on_server = true;  // false: the proxy answers it though the server does not know it; no ACL

@@ -24,6 +24,8 @@ struct ListenerConfig {
 
 struct ProxyLimits {
   audit::Durability durability = audit::Durability::written;  // of grants that name none
+  // No record of commands that were sent: to measure what the records cost. Loopback only.
+  bool measure_without_audit = false;
   bool hash_names = false;  // in records, also where no grant asks for it
   std::uint32_t connections = 20'000;  // of the process; beyond: refused with Redis's own text
   std::uint32_t connections_per_source = 0;     // of one address; 0 = no limit

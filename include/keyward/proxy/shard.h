@@ -14,6 +14,7 @@
 #include "keyward/proxy/config.h"
 #include "keyward/proxy/metrics.h"
 #include "keyward/proxy/session_facts.h"
+#include "keyward/proxy/script_book.h"
 #include "keyward/proxy/sources.h"
 #include "keyward/proxy/usage.h"
 #include "keyward/upstream/pool.h"
@@ -63,6 +64,7 @@ struct ShardWiring {
   // Connections of the whole process, for limits.connections.
   std::shared_ptr<std::atomic<std::int64_t>> connections;
   std::shared_ptr<UsageRegistry> usage;
+  std::shared_ptr<ScriptBook> scripts;
   std::shared_ptr<const audit::NameHash> name_hash;  // of names in records, where a grant asks
   std::shared_ptr<Sources> sources;
   // Connection ids of this shard: first, first + step, ...
@@ -135,6 +137,7 @@ class Shard {
   void unblock(std::uint64_t client) { wiring_.unblock(client); }
   [[nodiscard]] const ServerFacts& facts() const { return *facts_; }
   [[nodiscard]] const Clock& clock() const { return clock_; }
+  [[nodiscard]] ScriptBook& scripts() { return *wiring_.scripts; }
   [[nodiscard]] const audit::NameHash* name_hash() const { return wiring_.name_hash.get(); }
   [[nodiscard]] const ProxyLimits& limits() const { return wiring_.limits; }
   [[nodiscard]] Metrics& metrics() { return metrics_; }

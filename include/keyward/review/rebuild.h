@@ -21,6 +21,7 @@ struct Lengths {
   std::uint64_t longest = 0;  // of all arguments, names included
   std::size_t count = 0;      // arguments behind the command's name, as far as they are shown
   std::size_t more = 0;       // that are not shown
+  bool says_get = false;      // an option of SET, where options are shown
 };
 void read_lengths(const Record& record, bool container, Lengths& out);
 

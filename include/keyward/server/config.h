@@ -32,6 +32,7 @@ struct AuditConfig {
   std::chrono::milliseconds checkpoint_every = std::chrono::seconds(10);
   std::string signing_key;  // a private key's file; empty = beside the trail, made when missing
   std::vector<std::string> checkpoint_copies;  // files
+  bool script_texts = false;  // texts of scripts are kept by their digest
   std::string names_secret;  // of hashed names; empty = beside the trail, made when missing
   std::vector<forward::ForwarderConfig> forward{};  // also copies of checkpoints that are no files
 };

@@ -254,6 +254,26 @@ TEST(OcsfGolden, E806RefusalsThatAreCounted) {
   expect_golden("denial_counted", denial);
 }
 
+TEST(OcsfGolden, E805AScriptIsIntroduced) {
+  const Subject subject = sample_subject();
+  RequestText request;
+  const std::vector<std::string_view> args{"SCRIPT", "LOAD", "return redis.call('GET', KEYS[1])"};
+  const std::vector<std::string_view> called{"get"};
+  RequestPrinter().print({.command = "script|load",
+                          .args = args,
+                          .calls = called,
+                          .script_sha1 = "4e6d8fc8bb01276962cce5371fa795a7763657ae"},
+                         request);
+  Event script = of(Kind::script, Outcome::ok, &subject);
+  script.request = &request;
+  script.script = "4e6d8fc8bb01276962cce5371fa795a7763657ae";
+  script.detail = "script of 33 bytes";
+  script.grant = "airflow-worker";
+  script.rule = "airflow.yaml";
+  script.rule_line = 12;
+  expect_golden("script", script);
+}
+
 TEST(OcsfGolden, CallsOfTheAdminApi) {
   Subject caller;
   caller.source_ip = "10.1.2.3";

@@ -113,7 +113,7 @@ TEST(Draft, HoldsNamesAndLengthsButNoValue) {
   static const policy::RuleRef rule{};
   Draft* draft = drafts.make(analysed(set), rule);
   EXPECT_EQ(draft->request.names(), R"(,"keys":["team:key"])");
-  EXPECT_NE(draft->request.query().find("SET team:key <16 bytes> <2 bytes> <2 bytes>"),
+  EXPECT_NE(draft->request.query().find("SET team:key <16 bytes> EX 10"),
             std::string_view::npos);
   EXPECT_EQ(draft->request.text.find("secret"), std::string::npos);
   EXPECT_TRUE(draft->request.writes);

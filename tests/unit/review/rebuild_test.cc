@@ -128,6 +128,13 @@ TEST(RebuildTest, ReadsLengths) {
   EXPECT_EQ(lengths.longest, 1000U);
   EXPECT_EQ(lengths.count, 5U);
   EXPECT_EQ(lengths.more, 7U);
+  EXPECT_FALSE(lengths.says_get);
+  record.query = "SET GET <5 bytes> EX 60";
+  read_lengths(record, false, lengths);
+  EXPECT_FALSE(lengths.says_get) << "a key of that name";
+  record.query = "SET k <5 bytes> EX 60 GET";
+  read_lengths(record, false, lengths);
+  EXPECT_TRUE(lengths.says_get);
 }
 
 }  // namespace
