@@ -16,7 +16,7 @@ namespace {
 struct Shape {
   std::string_view kind, category, type;
 };
-constexpr std::array<Shape, 22> kShapes{{
+constexpr std::array<Shape, 23> kShapes{{
     {"login", R"(["authentication"])", R"(["start"])"},
     {"login_refused", R"(["authentication"])", R"(["start","denied"])"},
     {"session_end", R"(["authentication"])", R"(["end"])"},
@@ -33,6 +33,7 @@ constexpr std::array<Shape, 22> kShapes{{
     {"policy_loaded", R"(["configuration"])", R"(["change"])"},
     {"admin_call", R"(["configuration"])", R"(["access"])"},
     {"drift", R"(["configuration"])", R"(["change"])"},
+    {"script", R"(["configuration"])", R"(["creation"])"},
     {"start", R"(["process"])", R"(["start"])"},
     {"stop", R"(["process"])", R"(["end"])"},
     {"segment", R"(["process"])", R"(["info"])"},
