@@ -9,7 +9,7 @@
 #include "keyward/base/clock.h"
 #include "keyward/base/hash.h"
 #include "keyward/report/folder.h"
-#include "keyward/report/read.h"
+#include "keyward/trail/times.h"
 
 #include <boost/json/array.hpp>
 
@@ -163,8 +163,8 @@ int sign(const Options& options) {
   if (!key) return fail(key.error().message(), options.json);
   std::uint64_t now = static_cast<std::uint64_t>(SystemClock().wall().time_since_epoch().count());
   if (!options.now.empty()) {
-    const auto given = report::moment_from(options.now);
-    if (!given) return usage("--now takes 2026-11-22T08:15:00Z");
+    const auto given = trail::parse_time(options.now, SystemClock().wall());
+    if (!given) return usage("--now: " + given.error().message());
     now = *given;
   }
   const std::string at = report::plain(report::moment_cell(now)).substr(0, 19) + "Z";

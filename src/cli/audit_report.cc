@@ -11,6 +11,7 @@
 #include "keyward/report/access_review.h"
 #include "keyward/report/compose.h"
 #include "keyward/report/folder.h"
+#include "keyward/trail/times.h"
 
 #include <boost/json/array.hpp>
 
@@ -66,28 +67,31 @@ int check(const Options& options) {
   return checked->problems.empty() ? kDone : kDoesNotHold;
 }
 
-Result<std::uint64_t> moment(const std::string& text, const char* option) {
-  const auto out = report::moment_from(text);
-  if (out) return *out;
-  return Error(Errc::invalid, std::string(option) + " " + text +
-                                  " is no moment; write 2026-11-22 or 2026-11-22T08:15:00Z (UTC)");
+Result<std::uint64_t> moment(const std::string& text, const char* option, WallTime now) {
+  auto out = trail::parse_time(text, now);
+  if (!out) return Error(Errc::invalid, std::string(option) + ": " + out.error().message());
+  return out;
 }
 
+// A report on a trail that is written to begins and ends with whole seconds.
 Result<report::Period> period_of(const Options& options) {
+  WallTime now = std::chrono::ceil<std::chrono::seconds>(SystemClock().wall());
+  if (!options.now.empty()) {
+    const auto given = moment(options.now, "--now", now);
+    if (!given) return given.error();
+    now = WallTime(std::chrono::microseconds(*given));
+  }
   report::Period out;
+  out.to_us = static_cast<std::uint64_t>(now.time_since_epoch().count());
   if (!options.from.empty()) {
-    const auto from = moment(options.from, "--from");
+    const auto from = moment(options.from, "--from", now);
     if (!from) return from.error();
     out.from_us = *from;
   }
-  const std::string& end = options.to.empty() ? options.now : options.to;
-  if (!end.empty()) {
-    const auto to = moment(end, options.to.empty() ? "--now" : "--to");
+  if (!options.to.empty()) {
+    const auto to = moment(options.to, "--to", now);
     if (!to) return to.error();
     out.to_us = *to;
-  } else {
-    const auto now = std::chrono::ceil<std::chrono::seconds>(SystemClock().wall());
-    out.to_us = static_cast<std::uint64_t>(now.time_since_epoch().count()) * 1'000'000;
   }
   if (out.to_us <= out.from_us)
     return Error(Errc::invalid, "--to is not behind --from: the period is empty");
@@ -254,7 +258,8 @@ void add_audit_report(CLI::App& audit, Chosen& chosen) {
       "report", "A signed report for auditors: one HTML page and CSVs, by criterion of SOC 2");
   auto options = std::make_shared<Options>();
   verb->add_option("DIR", options->directory, kAuditDirectoryHelp);
-  verb->add_option("--from", options->from, "First moment, UTC: 2026-01-01 or 2026-01-01T08:00:00Z")
+  verb->add_option("--from", options->from,
+                   "Not before: 2026-01-01, 2026-01-01T08:00:00Z, or how long ago: -24h, -90d")
       ->type_name("TIME");
   verb->add_option("--to", options->to, "First moment behind the period; default: now")
       ->type_name("TIME");

@@ -1,8 +1,6 @@
 #include "keyward/report/read.h"
 
 #include <algorithm>
-#include <array>
-#include <chrono>
 #include <filesystem>
 #include <mutex>
 
@@ -67,35 +65,6 @@ std::uint64_t step_for(const Period& period) {
     if (width / (seconds * kSecond) <= kMostSteps) return seconds * kSecond;
   }
   return 30 * 86'400 * kSecond;
-}
-
-std::optional<std::uint64_t> moment_from(std::string_view text) {
-  // Digits stand for themselves in any of these; T may be a blank, and Z may be left out.
-  constexpr std::string_view kForm = "0000-00-00T00:00:00";
-  if (text.ends_with('Z') && text.size() > 11) text.remove_suffix(1);
-  if (text.size() != 10 && text.size() != 16 && text.size() != kForm.size()) return std::nullopt;
-  std::array<int, 6> fields{};
-  std::size_t field = 0;
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    const char c = text[at];
-    if (kForm[at] == '0') {
-      if (c < '0' || c > '9') return std::nullopt;
-      fields[field] = fields[field] * 10 + (c - '0');
-    } else {
-      if (c != kForm[at] && !(kForm[at] == 'T' && c == ' ')) return std::nullopt;
-      ++field;
-    }
-  }
-  const std::chrono::year_month_day day{std::chrono::year(fields[0]),
-                                        std::chrono::month(static_cast<unsigned>(fields[1])),
-                                        std::chrono::day(static_cast<unsigned>(fields[2]))};
-  if (!day.ok() || fields[0] < 1970 || fields[3] > 23 || fields[4] > 59 || fields[5] > 59)
-    return std::nullopt;
-  const auto seconds = std::chrono::sys_days(day).time_since_epoch() +
-                       std::chrono::hours(fields[3]) + std::chrono::minutes(fields[4]) +
-                       std::chrono::seconds(fields[5]);
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::microseconds>(seconds).count());
 }
 
 Result<ReadTrail> read_trail(const ReadFrom& from) {

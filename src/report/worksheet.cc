@@ -5,6 +5,7 @@
 #include "keyward/report/access_review.h"
 #include "keyward/report/folder.h"
 #include "keyward/report/visible.h"
+#include "keyward/trail/times.h"
 
 #include <boost/json/serialize.hpp>
 #include <boost/json/string.hpp>
@@ -76,7 +77,11 @@ std::string text_of(const yaml::Node& from, std::string_view key) {
   return from.get(key).text().value_or("");
 }
 
-std::uint64_t moment_of(const yaml::Node& from, std::string_view key);
+// As the worksheet writes it; 0 for "never".
+std::uint64_t moment_of(const yaml::Node& from, std::string_view key) {
+  const auto time = trail::parse_time(text_of(from, key), WallTime{});
+  return time ? *time : 0;
+}
 
 ReviewRow read_row(const yaml::Node& node) {
   node.only({"id", "grant", "team", "who", "rule", "reach", "ends", "granted_by", "changed_by",
@@ -112,24 +117,6 @@ Right read_right(const yaml::Node& node) {
   for (const yaml::Node& one : node.get("databases").list())
     right.databases.push_back(static_cast<std::uint32_t>(one.integer(0, 16383).value_or(0)));
   return right;
-}
-
-// "2026-11-22T08:15:00.000000Z" as the worksheet writes it; 0 for "never".
-std::uint64_t moment_of(const yaml::Node& from, std::string_view key) {
-  const std::string text = text_of(from, key);
-  int year = 0;
-  unsigned month = 0, day = 0, hour = 0, minute = 0, second = 0, micro = 0;
-  if (std::sscanf(text.c_str(), "%4d-%2u-%2uT%2u:%2u:%2u.%6uZ", &year, &month, &day, &hour, &minute,
-                  &second, &micro) != 7)
-    return 0;
-  const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(month),
-                                         std::chrono::day(day)};
-  if (!date.ok() || year < 1970) return 0;
-  const auto whole = std::chrono::sys_days(date).time_since_epoch() + std::chrono::hours(hour) +
-                     std::chrono::minutes(minute) + std::chrono::seconds(second) +
-                     std::chrono::microseconds(micro);
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::microseconds>(whole).count());
 }
 
 }  // namespace

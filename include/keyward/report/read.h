@@ -7,9 +7,7 @@
 #include "keyward/report/facts.h"
 #include "keyward/trail/reader.h"
 
-#include <optional>
 #include <string>
-#include <string_view>
 
 namespace keyward::report {
 
@@ -29,9 +27,6 @@ struct ReadFrom {
 
 // Errors: no directory, or one without a trail.
 [[nodiscard]] Result<ReadTrail> read_trail(const ReadFrom& from);
-
-// "2026-11-22", "2026-11-22 08:15", "2026-11-22T08:15:03Z": always UTC. Nothing for anything else.
-[[nodiscard]] std::optional<std::uint64_t> moment_from(std::string_view text);
 
 // How wide a step of time is in charts of a period: from a minute to a month of thirty days.
 [[nodiscard]] std::uint64_t step_for(const Period& period);
