@@ -22,7 +22,8 @@ class Merge {
     std::unique_lock lock(mutex_);
     for (;;) {
       changed_.wait(lock, [this] {
-        return stop_ || next_ == chunks_.size() || held_ < kReadAhead || next_ == first_open_;
+        return stop_ || next_ == chunks_.size() || held_ < kReadAhead ||
+               (starving_ && next_ == first_open_);
       });
       if (stop_ || next_ == chunks_.size()) return;
       const std::size_t chunk = next_++;
@@ -42,7 +43,11 @@ class Merge {
   void give_out(const std::function<bool(std::string_view)>& take) {
     std::unique_lock lock(mutex_);
     for (;;) {
+      // All that could be given out was: the oldest chunk has to be read whatever is held.
+      starving_ = true;
+      changed_.notify_all();
       changed_.wait(lock, [this] { return !fresh_.empty() || first_open_ == chunks_.size(); });
+      starving_ = false;
       for (const std::size_t chunk : fresh_) enqueue(chunk, 0);
       fresh_.clear();
       const bool all = first_open_ == chunks_.size();
@@ -107,6 +112,7 @@ class Merge {
   std::vector<std::size_t> fresh_;  // done, and not yet seen by give_out()
   std::size_t next_ = 0, first_open_ = 0, held_ = 0;
   bool stop_ = false;
+  bool starving_ = false;  // give_out() waits
   std::priority_queue<Head, std::vector<Head>, std::greater<>> heads_;
 };
 
