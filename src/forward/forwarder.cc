@@ -142,21 +142,24 @@ void Forwarder::run() {
   wake_.notify_all();
 }
 
+// Reads on. False: there is nothing new.
+bool Forwarder::feed() {
+  const auto took = feed_.take(config_.batch_bytes, fed_);
+  if (!took && steady_clock::now() >= next_word_) {
+    next_word_ = steady_clock::now() + kWordEvery;
+    spdlog::warn("forward: {}: {}", config_.name, took.error().message());
+  }
+  return took && *took;
+}
+
 // Moves records into the batch as long as it has room. True when it got some.
 bool Forwarder::fill() {
   const auto full = [this] {
     return batch_bytes_ >= config_.batch_bytes || batch_.size() >= config_.batch_records;
   };
-  if (full()) return false;
-  if (fed_.empty()) {
-    const auto took = feed_.take(config_.batch_bytes - batch_bytes_, fed_);
-    if (!took && steady_clock::now() >= next_word_) {
-      next_word_ = steady_clock::now() + kWordEvery;
-      spdlog::warn("forward: {}: {}", config_.name, took.error().message());
-    }
-  }
-  const bool some = !fed_.empty();
-  while (!fed_.empty() && !full()) {
+  bool some = false;
+  while (!full() && (!fed_.empty() || feed())) {
+    some = true;
     audit::FedRecord record = std::move(fed_.front());
     fed_.pop_front();
     if (batch_.empty()) batch_since_ = steady_clock::now();

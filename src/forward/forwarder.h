@@ -43,6 +43,7 @@ class Forwarder {
   void go_on();
   void run();
   bool fill();
+  bool feed();
   [[nodiscard]] bool ready_to_send() const;
   void send();
   void settle(const Answer& answer, std::size_t offered);
