@@ -220,10 +220,9 @@ Section confidentiality(const Input& input, Findings&) {
   Section out{.id = "c1", .criterion = "C1", .title = "Confidentiality of the record"};
   out.asks = "Is there sensitive data in the logs?";
   out.evidence =
-      "Of a request a record holds the command and the names of keys and channels; every other "
-      "argument is its length. Tokens stand as the beginning of their SHA-256. This report is made "
-      "of "
-      "those records and holds no names of keys.";
+      "Of a request a record holds the command, the names of keys and channels, and the words and "
+      "counts of options; every other argument is its length. Tokens stand as the beginning of "
+      "their SHA-256. This report is made of those records and holds no names of keys.";
   out.limits =
       "Whether the names of keys hold personal data: they stand in the trail as the "
       "applications chose them.";
