@@ -6,6 +6,7 @@
 #include <queue>
 #include <thread>
 #include <tuple>
+#include <utility>
 
 namespace keyward::trail {
 namespace {
@@ -97,7 +98,7 @@ class Merge {
     if (head.hit + 1 == hits.hits.size()) {
       const std::lock_guard lock(mutex_);
       held_ -= hits.text.size();
-      hits = {};
+      const Hits gone = std::exchange(hits, {});  // assigning would keep the memory of the text
       changed_.notify_all();
     }
     return go_on;
