@@ -1,5 +1,7 @@
 #include "cli/audit_query.h"
 
+#include "keyward/audit/name_hash.h"
+#include "keyward/base/log.h"
 #include "keyward/trail/times.h"
 
 #include <charconv>
@@ -20,6 +22,9 @@ void QueryOptions::add_to(CLI::App& verb, bool times) {
   words("--session", sessions, "A session's id");
   words("--grant", grants, "The grant that decided");
   words("--channel", channels, "A channel, or a glob of channels");
+  verb.add_option("--hmac-key", hmac_key,
+                  "The file with the secret of hashed names: --key and --channel find those as well")
+      ->group("Which records");
   words("--db", dbs, "A database's number");
   words("--source", sources, "The address that the client came from");
   if (!times) return;
@@ -37,6 +42,28 @@ bool QueryOptions::any() const {
   return false;
 }
 
+namespace {
+
+// A name in a trail that hashes names has one of these beside its own. Of a pattern no hash can be
+// made: who looks for one means the names that are shown.
+Result<> add_hashes(const std::string& file, std::vector<std::string>& names) {
+  const auto secrets = audit::load_name_keys(file);
+  if (!secrets) return secrets.error();
+  const std::size_t given = names.size();
+  for (std::size_t i = 0; i < given; ++i) {
+    if (names[i].find_first_of("*?[\\") != std::string::npos)
+      return Error(Errc::invalid, "--hmac-key finds whole names only, not \"" +
+                                      log::printable(names[i], 128) + "\"");
+    for (const audit::NameHash& secret : *secrets) {
+      const audit::HashedName hashed = secret(names[i]);
+      names.emplace_back(hashed.data(), hashed.size());
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<trail::Query> QueryOptions::query(WallTime now) const {
   trail::Query query;
   query.keys = keys;
@@ -49,6 +76,11 @@ Result<trail::Query> QueryOptions::query(WallTime now) const {
   query.grants = grants;
   query.channels = channels;
   query.sources = sources;
+  if (!hmac_key.empty()) {
+    for (auto* names : {&query.keys, &query.channels}) {
+      if (auto added = add_hashes(hmac_key, *names); !added) return added.error();
+    }
+  }
   for (const std::string& name : outcomes) {
     const auto outcome = trail::outcome_of(name);
     if (!outcome)

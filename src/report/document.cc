@@ -92,7 +92,7 @@ bool looks_like_formula(std::string_view text) {
 std::string csv_field(const Cell& cell) {
   std::string text = visible(plain(cell));
   const bool written_by_others = cell.kind == Cell::Kind::text || cell.kind == Cell::Kind::name;
-  if (written_by_others && looks_like_formula(text)) text.insert(0, "'");
+  if (written_by_others && looks_like_formula(text)) text = "'" + text;
   if (text.find_first_of(",\"'\r\n ;") == std::string::npos) return text;
   std::string out = "\"";
   for (const char c : text) {

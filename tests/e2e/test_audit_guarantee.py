@@ -431,6 +431,13 @@ def test_hashed_names_tell_nothing_and_are_found(make_keyward, issuer, tmp_path)
         found = about(server, told.stdout.strip())
         assert len(found) == count, (key, found)
         assert all(told.stdout.strip() in r['query_info']['query_string'] for r in found)
+        secrets = server.trail.folder.with_name('audit-keys') / 'e2e.names'
+        searched = run('audit', 'search', '--count', '--kind', 'command', '--kind', 'denial', '--key', key, '--hmac-key', secrets,
+                       server.trail.folder)
+        assert int(searched.stdout) == count and searched.returncode == (0 if count else 1), searched.stderr
+        assert run('audit', 'search', '--count', '--key', key, server.trail.folder).returncode == 1
+    refused = run('audit', 'search', '--key', 'app:*', '--hmac-key', secrets, server.trail.folder)
+    assert refused.returncode == 2 and 'whole names only, not "app:*"' in refused.stderr
     assert any(facts(r).get('channels') == [run('audit', 'key-hash', '--key', 'app:channel-of-patient', server.trail.folder).stdout.strip()]
                for r in data_records(server))
     sessions = [facts(r) for r in server.trail.records() if r['class_uid'] == 3003]
