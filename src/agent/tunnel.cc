@@ -147,6 +147,9 @@ void Tunnel::connected(Result<std::unique_ptr<net::Stream>> stream) {
   stream_ = std::move(*stream);
   stream_->attach(settings_.turn, upstream_side_);
   after(kLoginDeadline, &Tunnel::close);
+  // A newer one may have come while the connection was made: nobody would tell this tunnel of it
+  // again.
+  if (TokenKeeper::Current newest = settings_.tokens.current()) token_ = std::move(newest);
   dialogue_.at(settings_.clock.mono());
   dialogue_.log_in({token_, settings_.tokens.ends()});
   mark();

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import redis as redis_py
@@ -57,6 +58,63 @@ def on_unix(agent, timeout=20):
     client.sock, client.held = sock, b''
     sock.settimeout(timeout)
     return client
+
+
+class Holding:
+    """Between an agent and Keyward: accepts at once, and passes on nothing until `let` is set."""
+
+    def __init__(self, port):
+        self.to, self.let, self.listening = port, threading.Event(), socket.create_server(('127.0.0.1', 0))
+        self.port, self.accepted = self.listening.getsockname()[1], threading.Event()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                near = self.listening.accept()[0]
+            except OSError:
+                return
+            self.accepted.set()
+            threading.Thread(target=self._pass_on, args=(near,), daemon=True).start()
+
+    def _pass_on(self, near):
+        self.let.wait(30)
+        far = socket.create_connection(('127.0.0.1', self.to))
+        while True:
+            for one in select.select([near, far], [], [])[0]:
+                try:
+                    data = one.recv(65536)
+                    (far if one is near else near).sendall(data)
+                except OSError:
+                    data = b''
+                if not data:
+                    near.close()
+                    far.close()
+                    return
+
+
+def test_a_token_that_comes_while_a_connection_is_made(keyward, make_agent, tmp_path, issuer):
+    """The login takes the token of its moment, not of the moment when connecting began: that one is nobody's to renew."""
+    file = TokenFile(tmp_path / 'token', lambda ttl: issuer.token('app-1', ['app'], ttl), 4, part=1000)
+    holding = Holding(keyward.port)
+    try:
+        agent = make_agent(SimpleNamespace(port=holding.port, authority=keyward.authority), '--token-file', file.path).start()
+        with connect(agent.port, plain=True) as client:
+            client.send('PING')
+            assert holding.accepted.wait(10)
+            time.sleep(1)
+            file.ttl = 30
+            file.make = lambda ttl: issuer.token('app-1', ['app'], 30)
+            file.write()
+            until(lambda: agent.status()['token']['expires_in'] > 10, 5, 'the agent having the newer token')
+            holding.let.set()
+            assert client.read() == b'PONG'
+            time.sleep(4)  # the first token has ended
+            assert client('SET', 'app:held', 'v') == b'OK'
+            assert agent.status()['renewals_refused'] == agent.status()['logins_refused'] == 0
+    finally:
+        holding.listening.close()
+        file.stop()
 
 
 def test_sockets_are_ones_own(keyward, make_agent, token_file):

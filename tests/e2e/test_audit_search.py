@@ -26,7 +26,7 @@ def busy(tmp_path_factory, authority, redis_shared, issuer, issuer_config):
     from conftest import POLICY
     from rig.keyward import Keyward
     server = Keyward(tmp_path_factory.mktemp('busy'), authority, redis_shared, [issuer_config], {'e2e.yaml': POLICY}, shards=1,
-                     more={'audit': {'directory': 'audit', 'rotate': {'size': '1MiB'}, 'checkpoints': {'every': '1s'}}})
+                     more={'instance': 'busy', 'audit': {'directory': 'audit', 'rotate': {'size': '1MiB'}, 'checkpoints': {'every': '1s'}}})
     server.start()
     with server.login(issuer.token('alice', ['app'])) as client:
         for start in range(0, COMMANDS, 100):
