@@ -241,7 +241,7 @@ void Account::introduce(const command::Command& command, const policy::Permit& p
   audit::Event event;
   event.kind = audit::Kind::script;
   event.subject = &subject_;
-  event.request = &drafts().show(command, script);
+  event.request = &drafts().introduction(command, script);
   event.script = script.sha1;
   event.detail = what;
   event.db = db;

@@ -64,9 +64,21 @@ void Drafts::release(Draft* draft) {
   }
 }
 
-const audit::RequestText& Drafts::show(const command::Command& command,
-                                       const ScriptFacts& script) {
+const audit::RequestText& Drafts::show(const command::Command& command, const ScriptFacts& script) {
   print(command, {}, script, shown_);
+  return shown_;
+}
+
+const audit::RequestText& Drafts::introduction(const command::Command& command,
+                                               const ScriptFacts& script) {
+  printer_.print({.command = command.info->name,
+                  .args = command.args,
+                  .calls = script.calls,
+                  .script_sha1 = script.sha1,
+                  .function = script.function,
+                  .library = script.library,
+                  .name_hash = name_hash_},
+                 shown_);
   return shown_;
 }
 

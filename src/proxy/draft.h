@@ -47,6 +47,9 @@ class Drafts {
 
   // The part of a record that shows a request; valid until the next call.
   const audit::RequestText& show(const command::Command& command, const ScriptFacts& script = {});
+  // Of a command that brings a script, without its keys: those stand in the record of its execution.
+  const audit::RequestText& introduction(const command::Command& command,
+                                         const ScriptFacts& script);
   // Of a command that was not analysed, by its name alone.
   const audit::RequestText& show(std::string_view name);
 
