@@ -101,12 +101,9 @@ void Fellows::heard(const std::string& hash, const std::optional<ClaimRecord>& r
   }
 }
 
-std::vector<std::string> Fellows::gone(MonoTime now) const {
-  std::vector<std::string> hashes;
-  for (const auto& [hash, fellow] : known_) {
-    if (fellow.since + 2 * fellow.last.period <= now) hashes.push_back(hash);
-  }
-  return hashes;
+bool Fellows::gone(const std::string& hash, MonoTime now) const {
+  const auto at = known_.find(hash);
+  return at != known_.end() && at->second.since + 2 * at->second.last.period <= now;
 }
 
 }  // namespace keyward::lease

@@ -38,11 +38,14 @@ struct ClaimRecord {
 [[nodiscard]] std::string claim_name(std::string_view instance_hash);
 
 // Other instances that have users on this Redis: who has not been heard for two of its periods is
-// gone. Instances whose record cannot be read belong to somebody else and are never judged.
+// gone. Instances whose record cannot be read belong to somebody else and are never judged. Nobody
+// is asked about while it has no users, so each is judged only by the answer that came for it just
+// now.
 class Fellows {
  public:
   void heard(const std::string& hash, const std::optional<ClaimRecord>& record, MonoTime now);
-  [[nodiscard]] std::vector<std::string> gone(MonoTime now) const;
+  // Precondition: heard() of it with the same `now`.
+  [[nodiscard]] bool gone(const std::string& hash, MonoTime now) const;
   void forget(const std::string& hash) { known_.erase(hash); }
 
  private:

@@ -65,7 +65,7 @@ void LeaseService::State::ask_fellows() {
                  if (self->gone || self->stopping || !record) return;
                  const MonoTime now = self->clock.mono();
                  self->fellows.heard(hash, *record ? read_claim(**record) : std::nullopt, now);
-                 for (const std::string& one : self->fellows.gone(now)) self->bury(one);
+                 if (self->fellows.gone(hash, now)) self->bury(hash);
                });
   }
 }

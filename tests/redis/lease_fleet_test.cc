@@ -129,8 +129,33 @@ TEST_F(LeaseFleetTest, TheUsersOfADeadInstanceGoAfterTwoPeriods) {
   EXPECT_LE(took, 3 * settings.period);
   const auto left = users(redis);
   EXPECT_TRUE(has(left, mine) && has(left, foreign) && has(left, human));
-  EXPECT_TRUE(
-      run_until(io, [&] { return count(theirs, "left by an instance that is gone") == 1; }, 1s));
+  EXPECT_TRUE(run_until(
+      io, [&] { return count(theirs, "left by an instance that is gone") == 1; }, 1s));
+}
+
+// It is asked about only while it has users. That nobody asked for a while says nothing of it,
+// whoever answers first when all have some again.
+TEST_F(LeaseFleetTest, InstancesThatHadNoUsersForAWhileLive) {
+  settings.period = 400ms;
+  settings.linger = 50ms;
+  std::vector<std::unique_ptr<Instance>> all;
+  for (const char* name : {"one", "two", "three", "four"}) {
+    all.push_back(begin(name));
+    ASSERT_TRUE(up(*all.back()));
+  }
+  for (int round = 0; round < 2; ++round) {
+    std::vector<std::string> made;
+    for (const auto& one : all) made.push_back(user_of(*one, "okta:w1"));
+    test::run_for(io, 2 * settings.period);
+    for (const std::string& user : made) {
+      EXPECT_TRUE(has(users(redis), user)) << "round " << round;
+      EXPECT_EQ(count(user, "left by an instance that is gone"), 0U);
+    }
+    for (std::size_t i = 0; i < all.size(); ++i) all[i]->service.release(made[i]);
+    ASSERT_TRUE(run_until(
+        io, [&] { return users(redis).size() <= 2; }, 3s));
+    test::run_for(io, 3 * settings.period);
+  }
 }
 
 TEST_F(LeaseFleetTest, InstancesOfAnotherSecretAreStrangers) {
