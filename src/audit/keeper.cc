@@ -21,12 +21,14 @@
 #include <map>
 #include <mutex>
 #include <set>
+#include <sys/resource.h>
 #include <thread>
 
 namespace keyward::audit {
 namespace {
 
 constexpr auto kNap = std::chrono::milliseconds(200);  // a rotation is noticed within it
+constexpr int kNice = 10;
 constexpr auto kHousekeeping = std::chrono::seconds(5);
 constexpr auto kAfterTrouble = std::chrono::minutes(1);
 constexpr std::size_t kMostWaiting = 1000;  // lines for a second place that is away
@@ -371,6 +373,8 @@ void Keeper::start() {
   state_->pulse();
   state_->thread = std::thread([this] {
     name_thread("keeper");
+    // Compressing and indexing may take all of a core that a shard has use for.
+    (void)::setpriority(PRIO_PROCESS, 0, kNice);  // of this thread alone: setpriority(2), "C library/kernel differences"
     state_->run();
   });
 }
