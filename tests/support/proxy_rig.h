@@ -18,9 +18,11 @@
 #include <boost/json/parse.hpp>
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -219,11 +221,13 @@ class ProxyRig {
     for (const auto& entry : std::filesystem::directory_iterator(dir_.file("audit"))) {
       if (entry.path().extension() != ".jsonl") continue;
       std::ifstream file(entry.path());
+      EXPECT_TRUE(file.is_open()) << entry.path() << ": " << std::strerror(errno);
       for (std::string line; std::getline(file, line);) {
         if (line.find(text) == std::string::npos) continue;
         if (!outcome.empty() && line.find(wanted) == std::string::npos) continue;
         found.push_back(line);
       }
+      EXPECT_TRUE(file.eof() && !file.bad()) << entry.path() << " was read only in part";
     }
     return found;
   }
