@@ -11,6 +11,8 @@ import re
 import sys
 from pathlib import Path
 
+import numbered_cases
+
 CASES = {
     1: '`kill -9` at random points under load: every acknowledged write is in the verified trail; with `async` at most the declared bound is missing; the next start says that it crashed',
     2: 'disk full, file system read-only, disk that hangs or takes long: changes are refused, nothing grows, all comes back by itself',
@@ -33,32 +35,15 @@ NUMBER = re.compile(r'(?:E8|case_e8_)(\d\d)')
 
 
 def collect(files):
-    """number -> sorted [(file, test)] of {path: text}"""
-    found = {}
-    for path, text in files.items():
-        names = ([f'{suite}.{name}' for suite, name in CPP.findall(text)] if path.endswith('.cc')
-                 else PYTHON.findall(text) if path.endswith('.py') else CMAKE.findall(text))
-        for name in names:
-            for number in NUMBER.findall(name):
-                found.setdefault(int(number), []).append((path, name))
-    return {number: sorted(set(tests)) for number, tests in found.items()}
+    return numbered_cases.collect(files, CPP, PYTHON, CMAKE, lambda name: map(int, NUMBER.findall(name)))
 
 
 def table(found):
-    lines = ['| case | what | tests |', '|---:|---|---|']
-    for number, what in CASES.items():
-        files = {}
-        for path, name in found.get(number, []):
-            files.setdefault(path, []).append(name)
-        tests = ' · '.join(f'`{path.removeprefix("tests/")}`: ' + ', '.join(f'`{name}`' for name in names) for path, names in files.items())
-        lines.append(f'| {number} | {what} | {tests} |')
-    return '\n'.join(lines)
+    return numbered_cases.table(CASES, found)
 
 
 def faults(found, page):
-    out = [f'case {number} ({what}): no test names it' for number, what in CASES.items() if number not in found]
-    out += [f'{path}: {name} names case {number}, which is none of 1 to {len(CASES)}'
-            for number, tests in sorted(found.items()) if number not in CASES for path, name in tests]
+    out = numbered_cases.number_faults(CASES, found)
     if table(found) not in page:
         out.append(f'{PAGE}: its table is not what the tests say; write it again with --write')
     return out
@@ -76,18 +61,14 @@ def self_test():
 
 def main(root, *flags):
     self_test()
-    tests = root / 'tests'
-    files = {str(path.relative_to(root)): path.read_text() for path in
-             [*sorted(tests.rglob('*_test.cc')), *sorted((tests / 'e2e').glob('test_*.py')), tests / 'CMakeLists.txt']}
-    found, page = collect(files), root / PAGE
+    found, page = collect(numbered_cases.test_files(root)), root / PAGE
     if flags == ('--write',):
         text = page.read_text()
         head, _, rest = text.partition('\n| case |')
         tail = re.sub(r'\A(?:[^\n]*\n)(?:\|[^\n]*\n?)*', '', rest) if rest else ''
         page.write_text(f'{head.rstrip()}\n\n{table(found)}\n{tail}')
     wrong = faults(found, page.read_text() if page.exists() else '')
-    print('\n'.join(wrong + [f'{len(found)} of {len(CASES)} cases, {sum(map(len, found.values()))} tests, {len(wrong)} faults']))
-    return 1 if wrong else 0
+    return numbered_cases.tell(CASES, found, wrong)
 
 
 if __name__ == '__main__':
