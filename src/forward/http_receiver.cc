@@ -1,4 +1,5 @@
 #include "forward/backoff.h"
+#include "forward/client_context.h"
 #include "forward/dialect.h"
 #include "forward/gzip.h"
 #include "forward/receiver.h"
@@ -14,8 +15,6 @@
 
 namespace keyward::forward {
 namespace {
-
-using std::chrono::steady_clock;
 
 constexpr std::size_t kMostAnswer = std::size_t{4} << 20;  // an error text per document
 
@@ -57,13 +56,7 @@ class HttpReceiver final : public Receiver {
 
   Result<> renew_context() {
     if (config_.url.starts_with("http://")) return {};
-    const auto now = steady_clock::now();
-    if (tls_ && now - made_ < kContextLife) return {};
-    auto made = net::make_client_context(config_.tls);
-    if (!made) return tls_ ? Result<>() : made.error();
-    tls_ = *std::move(made);
-    made_ = now;
-    return {};
+    return tls_.renew(config_);
   }
 
   [[nodiscard]] Answer deliver(Items items, const GoOn& go_on) override {
@@ -123,13 +116,12 @@ class HttpReceiver final : public Receiver {
     request.allow_private = true;
     request.max_body = kMostAnswer;
     request.deadline = config_.timeout;
-    return exchange(tls_, std::move(request), go_on);
+    return exchange(tls_.get(), std::move(request), go_on);
   }
 
   ForwarderConfig config_;
   std::string instance_;
-  net::SslContext tls_;
-  steady_clock::time_point made_{};
+  ClientContext tls_;
 };
 
 }  // namespace

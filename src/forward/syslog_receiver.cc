@@ -1,6 +1,7 @@
 // Syslog has no answers. What stands in for one: after a batch we end our direction and wait until
 // the receiver, having read to that end, ends its own. A receiver that dies with unread bytes
 // resets the connection instead, and the batch comes again.
+#include "forward/client_context.h"
 #include "forward/receiver.h"
 #include "forward/syslog.h"
 
@@ -75,13 +76,7 @@ class SyslogReceiver final : public Receiver {
 
   Result<> renew_context() {
     if (config_.endpoint.kind != net::Endpoint::Kind::tls) return {};
-    const auto now = steady_clock::now();
-    if (tls_ && now - made_ < kContextLife) return {};
-    auto made = net::make_client_context(config_.tls);
-    if (!made) return tls_ ? Result<>() : made.error();
-    tls_ = *std::move(made);
-    made_ = now;
-    return {};
+    return tls_.renew(config_);
   }
 
   [[nodiscard]] Answer deliver(Items items, const GoOn& go_on) override {
@@ -115,7 +110,7 @@ class SyslogReceiver final : public Receiver {
     std::optional<Result<std::unique_ptr<net::Stream>>> opened;
     boost::asio::io_context io{1};
     const auto handle =
-        net::connect(io, config_.endpoint, tls_, config_.tls.server_name, config_.timeout,
+        net::connect(io, config_.endpoint, tls_.get(), config_.tls.server_name, config_.timeout,
                      [&opened](Result<std::unique_ptr<net::Stream>> result) {
                        opened.emplace(std::move(result));
                      });
@@ -126,8 +121,7 @@ class SyslogReceiver final : public Receiver {
 
   ForwarderConfig config_;
   std::string instance_, host_;
-  net::SslContext tls_;
-  steady_clock::time_point made_{};
+  ClientContext tls_;
 };
 
 }  // namespace
