@@ -6,6 +6,7 @@
 #include "keyward/command/catalog.h"
 #include "keyward/identity/principal.h"
 #include "keyward/policy/grants.h"
+#include "keyward/policy/trigger_rule.h"
 
 #include <chrono>
 #include <memory>
@@ -74,6 +75,8 @@ class Snapshot {
   [[nodiscard]] Result<std::shared_ptr<const Grants>> grants_as_written(
       std::string_view grant) const;
   [[nodiscard]] const std::vector<GrantInfo>& grants() const { return grants_; }
+  // `triggers:` of all files, in the order of the files.
+  [[nodiscard]] const std::vector<TriggerRule>& triggers() const { return triggers_; }
   [[nodiscard]] const std::string& version() const {
     return version_;
   }  // hash of the content, 16 hex digits
@@ -89,6 +92,7 @@ class Snapshot {
   Snapshot() = default;
   std::shared_ptr<const command::Catalog> catalog_;
   std::vector<GrantInfo> grants_;
+  std::vector<TriggerRule> triggers_;
   std::string version_, commit_;
   std::size_t expectations_ = 0;
   struct State;  // the grants as read, and how Grants are made of them
