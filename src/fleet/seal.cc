@@ -1,13 +1,11 @@
 #include "keyward/fleet/seal.h"
 
+#include "keyward/base/derived_key.h"
 #include "keyward/base/hash.h"
 
-#include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/kdf.h>
-#include <openssl/params.h>
 
-#include <array>
 #include <cstdlib>
 #include <memory>
 
@@ -18,10 +16,6 @@ constexpr std::size_t kKeySize = 32, kNonceSize = 12, kTagSize = 16;
 // Another form of record gets another text here, and with it another key.
 constexpr std::string_view kPurpose = "keyward fleet record v1";
 
-struct KdfFree {
-  void operator()(EVP_KDF* kdf) const { EVP_KDF_free(kdf); }
-  void operator()(EVP_KDF_CTX* context) const { EVP_KDF_CTX_free(context); }
-};
 struct CipherFree {
   void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
 };
@@ -32,26 +26,6 @@ const unsigned char* bytes_of(std::string_view text) {
 }
 unsigned char* bytes_of(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
 
-OSSL_PARAM octets(const char* name, std::string_view value) {
-  // OpenSSL takes what it only reads by a pointer to non-const.
-  return OSSL_PARAM_construct_octet_string(name, const_cast<char*>(value.data()), value.size());
-}
-
-Secret derive(std::string_view secret) {
-  const std::unique_ptr<EVP_KDF, KdfFree> kdf(EVP_KDF_fetch(nullptr, OSSL_KDF_NAME_HKDF, nullptr));
-  const std::unique_ptr<EVP_KDF_CTX, KdfFree> context(kdf ? EVP_KDF_CTX_new(kdf.get()) : nullptr);
-  char digest[] = "SHA256";
-  const std::array<OSSL_PARAM, 4> params{
-      OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
-      octets(OSSL_KDF_PARAM_KEY, secret), octets(OSSL_KDF_PARAM_INFO, kPurpose),
-      OSSL_PARAM_construct_end()};
-  std::string key(kKeySize, '\0');
-  // Without it nothing can be sealed, and a record in the clear must not be: end the process.
-  if (!context || EVP_KDF_derive(context.get(), bytes_of(key), key.size(), params.data()) != 1)
-    std::abort();
-  return Secret(std::move(key));
-}
-
 bool add(EVP_CIPHER_CTX* context, bool closing, unsigned char* out, std::string_view text) {
   int written = 0;
   const int size = static_cast<int>(text.size());
@@ -61,7 +35,7 @@ bool add(EVP_CIPHER_CTX* context, bool closing, unsigned char* out, std::string_
 
 }  // namespace
 
-Seal::Seal(const Secret& secret) : key_(derive(secret.reveal())) {}
+Seal::Seal(const Secret& secret) : key_(derive_key(secret, kPurpose)) {}
 
 std::string Seal::close(std::string_view name, std::string_view plain) const {
   std::string out = random_bytes(kNonceSize);

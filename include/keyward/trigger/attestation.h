@@ -24,7 +24,7 @@ using FieldView = std::pair<std::string_view, std::string_view>;
 
 struct Attested {
   std::string principal;  // identity::Principal::id
-  std::string grant;      // that permitted the command
+  std::string grant;      // that permitted the command; several, with commas, where several did
   WallTime at{};          // when it was caused
   // When it is to happen: of a timer its expiry, else `at`. Age counts from here.
   WallTime due{};
@@ -64,9 +64,13 @@ struct Verdict {
 };
 
 // `fields`: the whole entry as it was read, the attestation among them. Compares in constant time.
-// That the grant is one of the rule's and that the nonce is new is left to the engine.
+// That the grant is one of the rule's (caused_under()) and that the nonce is new is left to the
+// engine: a nonce may be forgotten after max_age, since what used it is stale from then on.
 [[nodiscard]] Verdict verify(const AttestationKeys& keys, std::string_view stream,
                              std::span<const FieldView> fields, WallTime now,
                              std::chrono::milliseconds max_age);
+
+// One of the grants that permitted it is in `from`, the grants of a rule.
+[[nodiscard]] bool caused_under(const Attested& who, std::span<const std::string> from);
 
 }  // namespace keyward::trigger
