@@ -70,6 +70,14 @@ std::string scope_text(const Scope& scope) {
          "/aws4_request";
 }
 
+// Of names and values that are encoded.
+std::string query_text(Pairs all) {
+  std::sort(all.begin(), all.end());
+  std::string query;
+  for (const auto& [name, value] : all) query += (query.empty() ? "" : "&") + name + "=" + value;
+  return query;
+}
+
 std::string canonical_query(const Request& request, const Scope& scope,
                             const Credentials& credentials, const Pairs& headers) {
   Pairs all;
@@ -83,10 +91,28 @@ std::string canonical_query(const Request& request, const Scope& scope,
   add("X-Amz-Expires", std::to_string(scope.expires.count()));
   if (!credentials.session_token.empty()) add("X-Amz-Security-Token", credentials.session_token);
   add("X-Amz-SignedHeaders", names_of(headers));
-  std::sort(all.begin(), all.end());
-  std::string query;
-  for (const auto& [name, value] : all) query += (query.empty() ? "" : "&") + name + "=" + value;
-  return query;
+  return query_text(std::move(all));
+}
+
+std::string canonical_text(const Request& request, const std::string& query, const Pairs& headers) {
+  std::string text = request.method + "\n" + request.path + "\n" + query + "\n";
+  for (const auto& [name, value] : headers)
+    text.append(name).append(":").append(value).append("\n");
+  text += "\n" + names_of(headers) + "\n";
+  return text + (request.payload_hash.empty() ? hex(sha256("")) : request.payload_hash);
+}
+
+std::string signature(const std::string& canonical, const Scope& scope,
+                      const Credentials& credentials) {
+  const std::string date = amz_date(scope.time);
+  const std::string to_sign = "AWS4-HMAC-SHA256\n" + date + "\n" + scope_text(scope) + "\n" +
+                              hex(sha256(canonical));
+  const Secret start("AWS4" + std::string(credentials.secret_key.reveal()));
+  const Secret day = hmac(start.reveal(), date.substr(0, 8));
+  const Secret region = hmac(day.reveal(), scope.region);
+  const Secret service = hmac(region.reveal(), scope.service);
+  const Secret key = hmac(service.reveal(), "aws4_request");
+  return hex(hmac(key.reveal(), to_sign).reveal());
 }
 
 }  // namespace
@@ -143,26 +169,32 @@ std::string amz_date(std::chrono::sys_seconds time) {
 std::string canonical_request(const Request& request, const Scope& scope,
                               const Credentials& credentials) {
   const Pairs headers = signed_headers(request);
-  std::string text = request.method + "\n" + request.path + "\n" +
-                     canonical_query(request, scope, credentials, headers) + "\n";
-  for (const auto& [name, value] : headers)
-    text.append(name).append(":").append(value).append("\n");
-  text += "\n" + names_of(headers) + "\n";
-  return text + (request.payload_hash.empty() ? hex(sha256("")) : request.payload_hash);
+  return canonical_text(request, canonical_query(request, scope, credentials, headers), headers);
 }
 
 std::string presign(const Request& request, const Scope& scope, const Credentials& credentials) {
-  const std::string to_sign = "AWS4-HMAC-SHA256\n" + amz_date(scope.time) + "\n" +
-                              scope_text(scope) + "\n" +
-                              hex(sha256(canonical_request(request, scope, credentials)));
-  const Secret start("AWS4" + std::string(credentials.secret_key.reveal()));
-  const Secret day = hmac(start.reveal(), amz_date(scope.time).substr(0, 8));
-  const Secret region = hmac(day.reveal(), scope.region);
-  const Secret service = hmac(region.reveal(), scope.service);
-  const Secret key = hmac(service.reveal(), "aws4_request");
   return "https://" + request.host + request.path + "?" +
          canonical_query(request, scope, credentials, signed_headers(request)) +
-         "&X-Amz-Signature=" + hex(hmac(key.reveal(), to_sign).reveal());
+         "&X-Amz-Signature=" +
+         signature(canonical_request(request, scope, credentials), scope, credentials);
+}
+
+Pairs sign(const Request& request, const Scope& scope, const Credentials& credentials) {
+  Pairs added{{"X-Amz-Date", amz_date(scope.time)}};
+  if (!credentials.session_token.empty())
+    added.emplace_back("X-Amz-Security-Token", credentials.session_token);
+  Request whole = request;
+  whole.headers.insert(whole.headers.end(), added.begin(), added.end());
+  const Pairs headers = signed_headers(whole);
+  Pairs query;
+  for (const auto& [name, value] : request.query)
+    query.emplace_back(uri_encode(name), uri_encode(value));
+  const std::string canonical = canonical_text(whole, query_text(std::move(query)), headers);
+  added.emplace_back("Authorization",
+                     "AWS4-HMAC-SHA256 Credential=" + credentials.access_key + "/" +
+                         scope_text(scope) + ", SignedHeaders=" + names_of(headers) +
+                         ", Signature=" + signature(canonical, scope, credentials));
+  return added;
 }
 
 }  // namespace keyward::net::sigv4

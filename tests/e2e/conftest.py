@@ -162,13 +162,13 @@ def old_python():
 
 @pytest.fixture(scope='session')
 def compiled(session_dir):
-    """Compiles one C++ file of this folder: compiled('model_client')."""
-    def compile_one(name):
+    """Compiles one C++ file of this folder: compiled('model_client'); with sources of the product that it calls."""
+    def compile_one(name, product=()):
         source, program = Path(__file__).parent / f'{name}.cc', session_dir / name
         if not program.exists():
             compiler = os.environ.get('CXX', 'g++')
             launcher = [shutil.which('ccache')] if shutil.which('ccache') else []
-            subprocess.run([*launcher, compiler, '-std=c++20', '-O2', '-Wall', '-Wextra', '-o', str(program), str(source),
-                            '-lssl', '-lcrypto', '-pthread'], check=True, timeout=120)
+            subprocess.run([*launcher, compiler, '-std=c++20', '-O2', '-Wall', '-Wextra', f'-I{ROOT}/include', f'-I{ROOT}/src', '-o',
+                            str(program), str(source), *map(str, product), '-lssl', '-lcrypto', '-pthread'], check=True, timeout=120)
         return program
     return compile_one

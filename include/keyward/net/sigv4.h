@@ -1,5 +1,5 @@
-// AWS Signature Version 4 with the parameters in the query ("presigned URL"). Pure. Source: AWS,
-// "Create a signed AWS API request".
+// AWS Signature Version 4, with its parameters in the query ("presigned URL") or in a header. Pure.
+// Source: AWS, "Create a signed AWS API request".
 #pragma once
 
 #include "keyward/base/secret.h"
@@ -36,7 +36,7 @@ struct Request {
 struct Scope {
   std::string region, service;
   std::chrono::sys_seconds time{};
-  std::chrono::seconds expires{900};
+  std::chrono::seconds expires{900};  // of a presigned URL
 };
 
 // What is hashed, with the parameters of the signature in the query; for tests and errors.
@@ -47,5 +47,8 @@ struct Scope {
 // The whole URL.
 [[nodiscard]] std::string presign(const Request& request, const Scope& scope,
                                   const Credentials& credentials);
+// The headers to add: X-Amz-Date, X-Amz-Security-Token for temporary credentials, Authorization.
+[[nodiscard]] Pairs sign(const Request& request, const Scope& scope,
+                         const Credentials& credentials);
 
 }  // namespace keyward::net::sigv4

@@ -1,4 +1,5 @@
-// The published vectors of the AWS signing test suite (aws-c-auth, v4, query signatures).
+// The published vectors of the AWS signing test suite (aws-c-auth, v4, query signatures; of the
+// signatures in a header some, tests/e2e/test_sigv4.py runs all).
 #include "keyward/net/sigv4.h"
 
 #include <gtest/gtest.h>
@@ -98,6 +99,33 @@ TEST(SigV4, CanonicalRequestAsPublished) {
       "1%2Fservice%2Faws4_request&X-Amz-Date=20150830T123600Z&X-Amz-Expires=3600&X-Amz-"
       "SignedHeaders=host\nhost:example.amazonaws.com\n\nhost\n"
       "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+}
+
+std::string signature_of(const Pairs& headers) {
+  const std::string& text = headers.back().second;
+  return text.substr(text.rfind('=') + 1);
+}
+
+TEST(SigV4, PublishedVectorsInAHeader) {
+  const std::pair<Request, const char*> cases[] = {
+      {get("/"), "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"},
+      {post(), "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b"},
+      {get("/", {{"Param2", "value2"}, {"Param1", "value1"}}), "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500"},
+      {get("/", {}, {{"My-Header1", " value1"}, {"My-Header2", " \"a   b   c\""}}),
+       "acc3ed3afb60bb290fc8d2dd0098b9911fcaa05412b367055dee359757a9c736"},
+  };
+  for (const auto& [request, signature] : cases)
+    EXPECT_EQ(signature_of(sign(request, kScope, kKeys)), signature);
+}
+
+TEST(SigV4, TemporaryCredentialsSignTheirToken) {
+  const Credentials temporary{kKeys.access_key, kKeys.secret_key, "token"};
+  const Pairs headers = sign(get("/"), kScope, temporary);
+  ASSERT_EQ(headers.size(), 3U);
+  EXPECT_EQ(headers[0], (std::pair<std::string, std::string>{"X-Amz-Date", "20150830T123600Z"}));
+  EXPECT_EQ(headers[1], (std::pair<std::string, std::string>{"X-Amz-Security-Token", "token"}));
+  EXPECT_NE(headers[2].second.find("SignedHeaders=host;x-amz-date;x-amz-security-token,"),
+            std::string::npos);
 }
 
 TEST(SigV4, EncodingHasOneSpelling) {
