@@ -1,7 +1,7 @@
 // Tokens from AWS: a signed request that Keyward sends on, and a JWT of the account's own issuer.
-#include "agent/aws_credentials.h"
-#include "agent/aws_sts.h"
-
+#include "keyward/agent/sources.h"
+#include "keyward/aws/credentials.h"
+#include "keyward/aws/sts.h"
 #include "keyward/identity/sts_credential.h"
 
 #include <utility>
@@ -15,13 +15,13 @@ constexpr std::chrono::minutes kStsLife{15};  // docs/identity.md: how long one 
 class StsSource final : public TokenSource {
  public:
   StsSource(boost::asio::io_context& io, AwsSettings settings)
-      : settings_(settings), chain_(io, std::move(settings)) {}
+      : settings_(std::move(settings)), chain_(io, settings_) {}
 
   void fetch(Done done) override {
-    chain_.find([this, done = std::move(done)](const Result<AwsCredentials>& found) {
+    chain_.find([this, done = std::move(done)](const Result<aws::Credentials>& found) {
       if (!found) return done(found.error());
       const auto now = std::chrono::floor<std::chrono::seconds>(SystemClock().wall());
-      const std::string url = presigned_sts_url(
+      const std::string url = aws::presigned_sts_url(
           settings_, found->keys, {{"Action", "GetCallerIdentity"}, {"Version", "2011-06-15"}},
           {{std::string(identity::kStsAudienceHeader), settings_.audience}}, now);
       Result<Token> token = make_token(Secret(identity::make_sts_token(url)), name());
@@ -38,34 +38,34 @@ class StsSource final : public TokenSource {
 
  private:
   AwsSettings settings_;
-  AwsCredentialChain chain_;
+  aws::CredentialChain chain_;
 };
 
 class WebIdentitySource final : public TokenSource {
  public:
   WebIdentitySource(boost::asio::io_context& io, AwsSettings settings)
-      : io_(io), settings_(settings), chain_(io, std::move(settings)) {}
+      : io_(io), settings_(std::move(settings)), chain_(io, settings_) {}
 
   void fetch(Done done) override {
-    chain_.find([this, done = std::move(done)](const Result<AwsCredentials>& found) {
+    chain_.find([this, done = std::move(done)](const Result<aws::Credentials>& found) {
       if (!found) return done(found.error());
       const auto now = std::chrono::floor<std::chrono::seconds>(SystemClock().wall());
       const std::string url =
-          presigned_sts_url(settings_, found->keys,
-                            {{"Action", "GetWebIdentityToken"},
-                             {"Version", "2011-06-15"},
-                             {"Audience.member.1", settings_.audience},
-                             {"SigningAlgorithm", "RS256"},
-                             {"DurationSeconds", std::to_string(settings_.duration.count())}},
-                            {}, now);
-      ask_sts(io_, settings_, url, "GetWebIdentityToken",
-              [this, done](Result<boost::json::object> answer) {
-                if (!answer) return done(answer.error());
-                const boost::json::value* token = answer->if_contains("WebIdentityToken");
-                const bool there = token != nullptr && token->is_string();
-                done(make_token(Secret(there ? std::string(token->get_string()) : std::string()),
-                                name()));
-              });
+          aws::presigned_sts_url(settings_, found->keys,
+                                 {{"Action", "GetWebIdentityToken"},
+                                  {"Version", "2011-06-15"},
+                                  {"Audience.member.1", settings_.audience},
+                                  {"SigningAlgorithm", "RS256"},
+                                  {"DurationSeconds", std::to_string(settings_.duration.count())}},
+                                 {}, now);
+      aws::ask_sts(io_, settings_, url, "GetWebIdentityToken",
+                   [this, done](Result<boost::json::object> answer) {
+                     if (!answer) return done(answer.error());
+                     const boost::json::value* token = answer->if_contains("WebIdentityToken");
+                     const bool there = token != nullptr && token->is_string();
+                     done(make_token(
+                         Secret(there ? std::string(token->get_string()) : std::string()), name()));
+                   });
     });
   }
   [[nodiscard]] std::string name() const override {
@@ -75,7 +75,7 @@ class WebIdentitySource final : public TokenSource {
  private:
   boost::asio::io_context& io_;
   AwsSettings settings_;
-  AwsCredentialChain chain_;
+  aws::CredentialChain chain_;
 };
 
 }  // namespace

@@ -178,6 +178,7 @@ Result<std::unique_ptr<TokenSource>> make_source(boost::asio::io_context& io,
   using Kind = TokenConfig::Kind;
   OAuthSettings oauth = config.oauth;
   AwsSettings aws = config.aws;
+  aws.session = "keyward-agent";
   if (config.kind != Kind::none && config.kind != Kind::file && config.kind != Kind::command) {
     auto tls = issuer_tls(config);
     if (!tls) return tls.error();

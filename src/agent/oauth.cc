@@ -1,6 +1,6 @@
 #include "agent/oauth.h"
 
-#include "agent/json_member.h"
+#include "keyward/base/json_member.h"
 
 #include "keyward/base/hash.h"
 #include "keyward/base/log.h"

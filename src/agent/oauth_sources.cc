@@ -1,5 +1,5 @@
 // Tokens of an OAuth 2 authorization server: for a program, and for a person.
-#include "agent/json_member.h"
+#include "keyward/base/json_member.h"
 #include "agent/oauth.h"
 
 #include "keyward/base/log.h"

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "keyward/agent/token.h"
+#include "keyward/aws/settings.h"
 #include "keyward/net/tls.h"
 
 #include <boost/asio/io_context.hpp>
@@ -45,12 +46,9 @@ struct OAuthSettings {
     boost::asio::io_context& io, OAuthSettings settings,
     std::function<void(const std::string&)> show);
 
-struct AwsSettings {
-  std::string region, audience;
-  std::string profile;   // of the shared credentials file; empty: AWS_PROFILE, then default
-  std::string endpoint;  // "host:port" to connect to instead of STS's own
+struct AwsSettings : aws::Settings {
+  std::string audience;
   std::chrono::seconds duration{300};  // of a web identity token
-  net::SslContext tls;
 };
 // A presigned GetCallerIdentity request, made here from the credentials of the environment.
 [[nodiscard]] std::unique_ptr<TokenSource> aws_sts_source(boost::asio::io_context& io,

@@ -1,8 +1,7 @@
-#include "agent/aws_credentials.h"
+#include "keyward/aws/credentials.h"
 
-#include "agent/aws_sts.h"
-#include "agent/json_member.h"
-
+#include "keyward/aws/sts.h"
+#include "keyward/base/json_member.h"
 #include "keyward/base/secret_source.h"
 #include "keyward/net/https_client.h"
 
@@ -16,7 +15,7 @@
 #include <sstream>
 #include <utility>
 
-namespace keyward::agent {
+namespace keyward::aws {
 
 namespace {
 
@@ -37,15 +36,14 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(" \t\r") - begin + 1);
 }
 
-std::optional<net::sigv4::Credentials> from_environment() {
-  net::sigv4::Credentials keys{environment("AWS_ACCESS_KEY_ID"),
-                               Secret(environment("AWS_SECRET_ACCESS_KEY")),
-                               environment("AWS_SESSION_TOKEN")};
+std::optional<Keys> from_environment() {
+  Keys keys{environment("AWS_ACCESS_KEY_ID"), Secret(environment("AWS_SECRET_ACCESS_KEY")),
+            environment("AWS_SESSION_TOKEN")};
   if (keys.access_key.empty() || keys.secret_key.empty()) return std::nullopt;
   return keys;
 }
 
-std::optional<net::sigv4::Credentials> from_profile(const std::string& wanted) {
+std::optional<Keys> from_profile(const std::string& wanted) {
   std::string path = environment("AWS_SHARED_CREDENTIALS_FILE");
   if (path.empty()) path = environment("HOME") + "/.aws/credentials";
   std::ifstream file(path, std::ios::binary);
@@ -68,9 +66,8 @@ net::HttpRequest metadata_request(std::string method, std::string url) {
 
 }  // namespace
 
-std::optional<net::sigv4::Credentials> read_profile(std::string_view file,
-                                                    std::string_view profile) {
-  net::sigv4::Credentials keys;
+std::optional<Keys> read_profile(std::string_view file, std::string_view profile) {
+  Keys keys;
   bool inside = false;
   while (!file.empty()) {
     const std::size_t end = file.find('\n');
@@ -114,12 +111,12 @@ std::optional<WallTime> read_timestamp(std::string_view text) {
          std::chrono::minutes(parts[4]) + std::chrono::seconds(parts[5]);
 }
 
-Result<AwsCredentials> read_credentials_document(std::string_view body, const std::string& source) {
+Result<Credentials> read_credentials_document(std::string_view body, const std::string& source) {
   boost::system::error_code bad;
   const boost::json::value value = boost::json::parse(body, bad);
   if (bad || !value.is_object()) return Error(Errc::invalid, source + " gave no JSON object");
   const boost::json::object& facts = value.get_object();
-  AwsCredentials out;
+  Credentials out;
   out.keys = {text_of(facts, "AccessKeyId"), Secret(text_of(facts, "SecretAccessKey")),
               text_of(facts, "Token")};
   out.expires = read_timestamp(text_of(facts, "Expiration"));
@@ -128,14 +125,35 @@ Result<AwsCredentials> read_credentials_document(std::string_view body, const st
   return out;
 }
 
-void AwsCredentialChain::find(Done done) {
-  std::optional<net::sigv4::Credentials> here = from_environment();
+Result<Credentials> read_sts_credentials(const boost::json::object& result) {
+  const Error none(Errc::invalid, "STS gave no credentials");
+  const boost::json::value* found = result.if_contains("Credentials");
+  if (found == nullptr || !found->is_object()) return none;
+  const boost::json::object& facts = found->get_object();
+  Credentials out;
+  out.keys = {text_of(facts, "AccessKeyId"), Secret(text_of(facts, "SecretAccessKey")),
+              text_of(facts, "SessionToken")};
+  if (out.keys.access_key.empty() || out.keys.secret_key.empty()) return none;
+  const boost::json::value* expires = facts.if_contains("Expiration");
+  if (expires != nullptr && expires->is_number()) {
+    const auto seconds = expires->to_number<double>();
+    // Within the years that a WallTime can hold.
+    if (seconds > 0 && seconds < 1e11)
+      out.expires = WallTime(std::chrono::seconds(static_cast<std::int64_t>(seconds)));
+  } else {
+    out.expires = read_timestamp(text_of(facts, "Expiration"));
+  }
+  return out;
+}
+
+void CredentialChain::find(Done done) {
+  std::optional<Keys> here = from_environment();
   if (!here && !environment("AWS_WEB_IDENTITY_TOKEN_FILE").empty())
     return web_identity(std::move(done));
   if (!here) here = from_profile(settings_.profile);
   if (here) {
     boost::asio::post(io_, [done = std::move(done), here = std::move(*here)]() mutable {
-      done(AwsCredentials{std::move(here), std::nullopt});
+      done(Credentials{std::move(here), std::nullopt});
     });
     return;
   }
@@ -147,7 +165,7 @@ void AwsCredentialChain::find(Done done) {
 }
 
 // The pod's own token for a role: AssumeRoleWithWebIdentity, which needs no signature.
-void AwsCredentialChain::web_identity(Done done) {
+void CredentialChain::web_identity(Done done) {
   const std::string role = environment("AWS_ROLE_ARN");
   Result<Secret> token = secret_from_file(environment("AWS_WEB_IDENTITY_TOKEN_FILE"));
   if (role.empty() || !token) {
@@ -156,7 +174,7 @@ void AwsCredentialChain::web_identity(Done done) {
     return;
   }
   std::string session = environment("AWS_ROLE_SESSION_NAME");
-  if (session.empty()) session = "keyward-agent";
+  if (session.empty()) session = settings_.session;
   const net::sigv4::Pairs query{{"Action", "AssumeRoleWithWebIdentity"},
                                 {"Version", "2011-06-15"},
                                 {"RoleArn", role},
@@ -165,20 +183,11 @@ void AwsCredentialChain::web_identity(Done done) {
   ask_sts(io_, settings_, unsigned_sts_url(settings_, query), "AssumeRoleWithWebIdentity",
           [done = std::move(done)](Result<boost::json::object> answer) {
             if (!answer) return done(answer.error());
-            const boost::json::value* found = answer->if_contains("Credentials");
-            if (found == nullptr || !found->is_object())
-              return done(Error(Errc::invalid, "STS gave no credentials"));
-            const boost::json::object& facts = found->get_object();
-            AwsCredentials out;
-            out.keys = {text_of(facts, "AccessKeyId"), Secret(text_of(facts, "SecretAccessKey")),
-                        text_of(facts, "SessionToken")};
-            if (out.keys.access_key.empty() || out.keys.secret_key.empty())
-              return done(Error(Errc::invalid, "STS gave no credentials"));
-            done(std::move(out));
+            done(read_sts_credentials(*answer));
           });
 }
 
-void AwsCredentialChain::container(const std::string& url, Done done) {
+void CredentialChain::container(const std::string& url, Done done) {
   net::HttpRequest request = metadata_request("GET", url);
   std::string authorization = environment("AWS_CONTAINER_AUTHORIZATION_TOKEN");
   if (const std::string path = environment("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
@@ -200,7 +209,7 @@ void AwsCredentialChain::container(const std::string& url, Done done) {
 }
 
 // IMDSv2: a session first. Version 1 is never used.
-void AwsCredentialChain::instance(Done done) {
+void CredentialChain::instance(Done done) {
   net::HttpRequest request = metadata_request("PUT", kInstanceSession);
   request.headers.emplace_back("X-aws-ec2-metadata-token-ttl-seconds", "60");
   net::http_fetch(
@@ -215,7 +224,7 @@ void AwsCredentialChain::instance(Done done) {
       });
 }
 
-void AwsCredentialChain::instance_role(const std::string& session, Done done) {
+void CredentialChain::instance_role(const std::string& session, Done done) {
   net::HttpRequest request = metadata_request("GET", kInstanceRoles);
   request.headers.emplace_back("X-aws-ec2-metadata-token", session);
   net::http_fetch(
@@ -237,4 +246,4 @@ void AwsCredentialChain::instance_role(const std::string& session, Done done) {
       });
 }
 
-}  // namespace keyward::agent
+}  // namespace keyward::aws

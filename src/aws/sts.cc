@@ -1,7 +1,6 @@
-#include "agent/aws_sts.h"
+#include "keyward/aws/sts.h"
 
-#include "agent/json_member.h"
-
+#include "keyward/base/json_member.h"
 #include "keyward/base/log.h"
 #include "keyward/net/https_client.h"
 
@@ -9,7 +8,7 @@
 
 #include <utility>
 
-namespace keyward::agent {
+namespace keyward::aws {
 
 namespace {
 
@@ -25,7 +24,7 @@ std::string sts_host(std::string_view region) {
   return "sts." + std::string(region) + ".amazonaws.com" + (china ? ".cn" : "");
 }
 
-std::string unsigned_sts_url(const AwsSettings& settings, const net::sigv4::Pairs& query) {
+std::string unsigned_sts_url(const Settings& settings, const net::sigv4::Pairs& query) {
   std::string url = "https://" + sts_host(settings.region) + "/?";
   for (const auto& [name, value] : query) {
     if (url.back() != '?') url += '&';
@@ -34,9 +33,8 @@ std::string unsigned_sts_url(const AwsSettings& settings, const net::sigv4::Pair
   return url;
 }
 
-std::string presigned_sts_url(const AwsSettings& settings, const net::sigv4::Credentials& keys,
-                              net::sigv4::Pairs query, net::sigv4::Pairs headers,
-                              std::chrono::sys_seconds now) {
+std::string presigned_sts_url(const Settings& settings, const Keys& keys, net::sigv4::Pairs query,
+                              net::sigv4::Pairs headers, std::chrono::sys_seconds now) {
   net::sigv4::Request request;
   request.host = sts_host(settings.region);
   request.query = std::move(query);
@@ -69,7 +67,7 @@ Result<boost::json::object> read_sts_result(int status, std::string_view body,
   return *result;
 }
 
-void ask_sts(boost::asio::io_context& io, const AwsSettings& settings, std::string url,
+void ask_sts(boost::asio::io_context& io, const Settings& settings, std::string url,
              const std::string& action, std::function<void(Result<boost::json::object>)> done) {
   net::HttpRequest request;
   request.url = std::move(url);
@@ -84,4 +82,4 @@ void ask_sts(boost::asio::io_context& io, const AwsSettings& settings, std::stri
                   });
 }
 
-}  // namespace keyward::agent
+}  // namespace keyward::aws

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace keyward::agent {
+namespace keyward {
 
 // "" when it is absent or no string.
 [[nodiscard]] inline std::string text_of(const boost::json::object& object, std::string_view name) {
@@ -14,4 +14,4 @@ namespace keyward::agent {
   return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
-}  // namespace keyward::agent
+}  // namespace keyward
