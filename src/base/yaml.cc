@@ -166,9 +166,11 @@ std::optional<std::string> Node::scalar(std::string_view expected) const {
   return std::nullopt;
 }
 
+bool Node::is_quoted() const { return is_scalar() && node_.Tag() == "!"; }
+
 std::optional<std::string> Node::plain(std::string_view expected) const {
   std::optional<std::string> value = scalar(expected);
-  if (value && node_.Tag() == "!") {
+  if (value && is_quoted()) {
     error(named() + " must be " + std::string(expected) + ", without quotes");
     return std::nullopt;
   }

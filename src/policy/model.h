@@ -7,9 +7,11 @@
 #include "keyward/command/command_set.h"
 #include "keyward/identity/principal.h"
 #include "keyward/policy/snapshot.h"
+#include "keyward/policy/trigger_rule.h"
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace keyward::policy {
@@ -66,10 +68,17 @@ struct Expectation {
   std::vector<Line> lines;
 };
 
+struct TriggerModel {
+  TriggerRule rule;
+  Place place, source_place, dead_letter_place;
+  std::vector<std::pair<std::string, Place>> from;  // as written
+};
+
 struct TeamModel {
   std::string team;
   Place place;
   std::vector<GrantModel> grants;
+  std::vector<TriggerModel> triggers;
   std::vector<Expectation> expectations;
 };
 

@@ -10,6 +10,7 @@
 #include "policy/team_file.h"
 #include "policy/template_file.h"
 #include "policy/territory.h"
+#include "policy/trigger_reach.h"
 #include "policy/who_index.h"
 
 #include <algorithm>
@@ -209,6 +210,7 @@ std::shared_ptr<const Snapshot> Snapshot::load(const std::string& folder,
   check_territory(teams, found);
   warn_of_scripts(teams, *catalog, found);
   refuse_ttl_on_old_servers(teams, *catalog, found);
+  check_triggers(teams, *catalog, found);
   const std::shared_ptr<Snapshot> out(new Snapshot());
   out->catalog_ = std::move(catalog);
   out->version_ = content_version(files);
@@ -216,6 +218,7 @@ std::shared_ptr<const Snapshot> Snapshot::load(const std::string& folder,
   auto state = std::make_shared<State>();
   for (const TeamModel& team : teams) {
     state->grants.insert(state->grants.end(), team.grants.begin(), team.grants.end());
+    for (const TriggerModel& trigger : team.triggers) out->triggers_.push_back(trigger.rule);
   }
   state->index = WhoIndex(state->grants);
   out->grants_ = describe(state->grants);

@@ -2,6 +2,7 @@
 
 #include "policy/expectation_reader.h"
 #include "policy/grant_reader.h"
+#include "policy/trigger_reader.h"
 
 #include <algorithm>
 
@@ -12,6 +13,7 @@ using command::Catalog;
 
 constexpr std::string_view kVersion = "keyward/v1";
 constexpr std::size_t kMostGrants = 1000;
+constexpr std::size_t kMostTriggers = 64;
 
 // Owners stand in refusals: printable, short, no separators of the protocol.
 std::vector<std::string> read_owners(const yaml::Node& node) {
@@ -38,6 +40,21 @@ void read_version(const yaml::Node& node) {
   if (version && *version != kVersion) node.error("unknown apiVersion", std::string(kVersion));
 }
 
+void read_triggers(const yaml::Node& triggers, const std::string& rule_file, TeamModel& team) {
+  if (!triggers.present()) return;
+  for (const yaml::Node& node : triggers.list()) {
+    if (!node.is_map()) {
+      node.error("a trigger must be a map", "- name: orders");
+      continue;
+    }
+    if (team.triggers.size() == kMostTriggers) {
+      node.error("a file has at most 64 triggers");
+      break;
+    }
+    team.triggers.push_back(read_trigger(node, rule_file, team.team));
+  }
+}
+
 }  // namespace
 
 TeamModel read_team_file(const yaml::Node& root, const std::string& rule_file,
@@ -48,7 +65,7 @@ TeamModel read_team_file(const yaml::Node& root, const std::string& rule_file,
     root.error("a policy file is a map", "apiVersion: keyward/v1");
     return team;
   }
-  root.only({"apiVersion", "team", "owners", "grants", "expect"});
+  root.only({"apiVersion", "team", "owners", "grants", "triggers", "expect"});
   read_version(root.need("apiVersion"));
   const yaml::Node name = root.need("team");
   team.team = read_name(name);
@@ -68,6 +85,7 @@ TeamModel read_team_file(const yaml::Node& root, const std::string& rule_file,
     }
     team.grants.push_back(read_grant(node, {rule_file, team.team, owners, catalog, issuers}));
   }
+  read_triggers(root.get("triggers"), rule_file, team);
   team.expectations = read_expectations(root.get("expect"), issuers);
   return team;
 }

@@ -29,6 +29,7 @@ class Node {
   [[nodiscard]] bool is_map() const;
   [[nodiscard]] bool is_list() const;
   [[nodiscard]] bool is_scalar() const;
+  [[nodiscard]] bool is_quoted() const;  // a scalar in quotes: text, whatever it looks like
   [[nodiscard]] int line() const;    // 1-based
   [[nodiscard]] int column() const;  // 1-based
   [[nodiscard]] const std::string& file() const { return file_; }
