@@ -34,6 +34,29 @@ std::string table_text(const sockaddr_storage& address) {
   return out.data();
 }
 
+// The same of an IPv4 address as a socket of both families has it: ::ffff:127.0.0.1 (RFC
+// 4291 2.5.5.2).
+std::string mapped_text(const sockaddr_storage& address) {
+  sockaddr_in in{};
+  std::memcpy(&in, &address, sizeof in);
+  sockaddr_in6 mapped{};
+  mapped.sin6_family = AF_INET6;
+  mapped.sin6_port = in.sin_port;
+  mapped.sin6_addr.s6_addr[10] = mapped.sin6_addr.s6_addr[11] = 0xFF;
+  std::memcpy(&mapped.sin6_addr.s6_addr[12], &in.sin_addr, sizeof in.sin_addr);
+  sockaddr_storage out{};
+  std::memcpy(&out, &mapped, sizeof mapped);
+  return table_text(out);
+}
+
+std::optional<uid_t> uid_in_file(const char* path, std::string_view local,
+                                 std::string_view remote) {
+  std::ifstream file(path);
+  std::ostringstream table;
+  table << file.rdbuf();
+  return uid_in_table(table.str(), local, remote);
+}
+
 std::string_view next_field(std::string_view& line) {
   const std::size_t begin = line.find_first_not_of(' ');
   if (begin == line.npos) return {};
@@ -79,10 +102,11 @@ Result<uid_t> tcp_peer(int descriptor) {
   if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&own), &own_size) != 0 ||
       ::getpeername(descriptor, reinterpret_cast<sockaddr*>(&peer), &peer_size) != 0)
     return Error(Errc::io, std::strerror(errno));
-  std::ifstream file(own.ss_family == AF_INET ? "/proc/net/tcp" : "/proc/net/tcp6");
-  std::ostringstream table;
-  table << file.rdbuf();
-  const auto uid = uid_in_table(table.str(), table_text(peer), table_text(own));
+  const bool ipv4 = own.ss_family == AF_INET;
+  auto uid =
+      uid_in_file(ipv4 ? "/proc/net/tcp" : "/proc/net/tcp6", table_text(peer), table_text(own));
+  // A JVM opens sockets of both families: its end of an IPv4 connection stands in the other table.
+  if (!uid && ipv4) uid = uid_in_file("/proc/net/tcp6", mapped_text(peer), mapped_text(own));
   if (!uid) return Error(Errc::not_found, "the kernel's table does not show the connection");
   return *uid;
 }

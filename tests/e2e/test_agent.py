@@ -137,6 +137,15 @@ def test_sockets_are_ones_own(keyward, make_agent, token_file):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason='needs another user to connect as')
+def test_a_socket_of_both_families_is_known(keyward, make_agent, token_file):
+    """A JVM opens IPv6 sockets and reaches 127.0.0.1 with them; the kernel lists them as such (RFC 4291 2.5.5.2)."""
+    agent = make_agent(keyward, '--token-file', token_file().path).start()
+    sock = socket.socket(socket.AF_INET6)
+    sock.connect(('::ffff:127.0.0.1', agent.port))
+    with Client(sock) as client:
+        assert client('SET', 'app:k', 'v') == b'OK'
+
+
 def test_other_users_are_turned_away(keyward, make_agent, token_file, tmp_path):
     nobody = ("import os,socket,sys; os.setgid(65534); os.setuid(65534); s=socket.create_connection(('127.0.0.1', int(sys.argv[1]))); "
               "s.sendall(b'PING\\r\\n'); print(s.recv(100))")
