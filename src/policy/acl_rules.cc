@@ -41,30 +41,6 @@ std::string key_token(const KeyPattern& pattern) {
   return "~" + pattern.glob;
 }
 
-// A selector is one argument that Redis splits like a command line (acl.c
-// aclCreateSelectorFromOpSet, sdssplitargs): a pattern with quotes, or with a byte that the
-// splitting would eat, goes in quotes.
-std::string selector_word(const std::string& word) {
-  const auto plain = [](char c) { return c > ' ' && c <= '~' && c != '"' && c != '\''; };
-  if (std::all_of(word.begin(), word.end(), plain)) return word;
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string out = "\"";
-  for (const char c : word) {
-    const auto byte = static_cast<std::uint8_t>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (byte < ' ' || byte > '~') {
-      out += "\\x";
-      out += kDigits[byte >> 4U];
-      out += kDigits[byte & 15U];
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
-}
-
 void add_command_tokens(const command::CommandSet& commands, const Catalog& catalog,
                         std::vector<std::string>& out) {
   for (const CommandInfo& info : catalog.all()) {
@@ -76,7 +52,7 @@ std::string selector(const std::vector<std::string>& words) {
   std::string out = "(";
   for (const std::string& word : words) {
     if (out.size() > 1) out += ' ';
-    out += selector_word(word);
+    out += acl_word(word);
   }
   return out + ')';
 }
@@ -182,6 +158,27 @@ void note_what_redis_cannot_hold(const std::vector<Entry>& entries,
 }
 
 }  // namespace
+
+std::string acl_word(const std::string& word) {
+  const auto plain = [](char c) { return c > ' ' && c <= '~' && c != '"' && c != '\''; };
+  if (std::all_of(word.begin(), word.end(), plain)) return word;
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string out = "\"";
+  for (const char c : word) {
+    const auto byte = static_cast<std::uint8_t>(c);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (byte < ' ' || byte > '~') {
+      out += "\\x";
+      out += kDigits[byte >> 4U];
+      out += kDigits[byte & 15U];
+    } else {
+      out += c;
+    }
+  }
+  return out + '"';
+}
 
 AclRules compile_acl(const std::vector<Entry>& entries, const std::vector<std::uint32_t>& databases,
                      const Catalog& catalog, std::string_view name_space) {

@@ -13,6 +13,14 @@ namespace keyward::policy {
                                    const command::Catalog& catalog,
                                    std::string_view name_space = {});
 
+// What the proxy itself sends beside commands that cause an event: on the keys of their rules.
+void add_causes(const std::vector<Cause>& causes, const command::Catalog& catalog, AclRules& rules);
+
+// A selector is one argument that Redis splits like a command line (acl.c
+// aclCreateSelectorFromOpSet, sdssplitargs): a pattern with quotes, or with a byte that the
+// splitting would eat, goes in quotes.
+[[nodiscard]] std::string acl_word(const std::string& word);
+
 // A few commands per entry that the user must and must not be allowed, in the words of ACL DRYRUN.
 [[nodiscard]] std::vector<AclRules::Probe> make_probes(const Grants& grants,
                                                        const command::Catalog& catalog);

@@ -160,6 +160,22 @@ void keep_scripts_inside(Parts& parts, const Catalog& catalog) {
   }
 }
 
+// What a direct credential sends passes nobody who could attest it.
+std::vector<Cause> causes_of(const std::vector<const GrantModel*>& grants,
+                             const std::vector<TriggerRule>& triggers) {
+  std::vector<Cause> out;
+  for (const TriggerRule& rule : triggers) {
+    Cause cause{
+        .kind = rule.source.kind, .name = rule.source.name, .rule = rule.name, .grants = {}};
+    for (const GrantModel* grant : grants) {
+      if (std::find(rule.from.begin(), rule.from.end(), grant->name) != rule.from.end())
+        cause.grants.push_back(grant->name);
+    }
+    if (!cause.grants.empty()) out.push_back(std::move(cause));
+  }
+  return out;
+}
+
 void append(std::string& out, std::string_view field) {
   out += std::to_string(field.size());
   out += ':';
@@ -169,7 +185,8 @@ void append(std::string& out, std::string_view field) {
 }  // namespace
 
 Result<Parts> assemble(const std::vector<const GrantModel*>& grants,
-                       const identity::Principal* principal, const Catalog& catalog) {
+                       const identity::Principal* principal, const Catalog& catalog,
+                       const std::vector<TriggerRule>& triggers) {
   Parts parts;
   Result<std::string> name_space = common_name_space(grants, principal);
   if (!name_space) return name_space.error();
@@ -219,8 +236,11 @@ Result<Parts> assemble(const std::vector<const GrantModel*>& grants,
   parts.databases.erase(std::unique(parts.databases.begin(), parts.databases.end()),
                         parts.databases.end());
   keep_scripts_inside(parts, catalog);
-  if (principal != nullptr && principal->vended.mode == identity::Vended::Mode::direct)
+  if (principal != nullptr && principal->vended.mode == identity::Vended::Mode::direct) {
     keep_what_redis_holds(parts, catalog);
+  } else {
+    parts.causes = causes_of(grants, triggers);
+  }
   return parts;
 }
 
@@ -276,6 +296,13 @@ std::string rights_id(const Parts& parts, const Catalog& catalog) {
       append(all, rule.option);
       for (const std::string& glob : rule.globs) append(all, glob);
     }
+  }
+  for (const Cause& cause : parts.causes) {
+    append(all, "cause");
+    append(all, std::to_string(static_cast<int>(cause.kind)));
+    append(all, cause.name);
+    append(all, cause.rule);
+    for (const std::string& grant : cause.grants) append(all, grant);
   }
   append(all, "view");
   append(all, parts.name_space);

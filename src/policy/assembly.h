@@ -18,13 +18,15 @@ struct Parts {
   std::vector<std::string> info_sections;
   LeaseSettings lease;
   bool break_glass = false;
+  std::vector<Cause> causes;
 };
 
 // Entries in the order of the grants, templates filled in, databases joined, limits the most
 // generous. `principal` null: example values. Errors: a template that has no usable value.
 [[nodiscard]] Result<Parts> assemble(const std::vector<const GrantModel*>& grants,
                                      const identity::Principal* principal,
-                                     const command::Catalog& catalog);
+                                     const command::Catalog& catalog,
+                                     const std::vector<TriggerRule>& triggers = {});
 
 // What the parts depend on: the names of the grants and every filled template. Much cheaper than the
 // parts. Errors as assemble().

@@ -221,6 +221,18 @@ Decision Grants::decide(const Command& command, const Facts& facts) const {
   return refuse(reason_of(best.step), command, {nearest, best.arg}, *this);
 }
 
+std::string Grants::causing(const Cause& cause, const Command& command, const Facts& facts) const {
+  std::string out;
+  for (const std::string& grant : cause.grants) {
+    const bool permits = std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
+      return entry.rule.grant == grant && !entry.observes &&
+             fit(entry, command, facts).step == Step::passed;
+    });
+    if (permits) out.append(out.empty() ? "" : ",").append(grant);
+  }
+  return out;
+}
+
 bool Grants::may_see(const command::CommandInfo& by, std::string_view key, std::uint32_t db) const {
   return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
     return entry.commands.contains(by.id) && reads(entry, key, db);

@@ -67,7 +67,7 @@ Result<std::shared_ptr<const Grants>> Snapshot::State::build(
     const Snapshot& snapshot, const std::vector<const GrantModel*>& which,
     const identity::Principal* principal) const {
   const command::Catalog& catalog = *snapshot.catalog_;
-  Result<Parts> parts = assemble(which, principal, catalog);
+  Result<Parts> parts = assemble(which, principal, catalog, snapshot.triggers_);
   if (!parts) return parts.error();
   const std::shared_ptr<Grants> out(new Grants());
   out->rights_id_ = rights_id(*parts, catalog);
@@ -83,7 +83,9 @@ Result<std::shared_ptr<const Grants>> Snapshot::State::build(
   out->info_sections_ = std::move(parts->info_sections);
   out->lease_ = parts->lease;
   out->break_glass_ = parts->break_glass;
+  out->causes_ = std::move(parts->causes);
   out->acl_ = compile_acl(out->entries_, out->databases_, catalog, out->name_space_);
+  add_causes(out->causes_, catalog, out->acl_);
   if (principal != nullptr && principal->vended.mode == identity::Vended::Mode::direct)
     add_greetings(catalog, out->acl_);
   out->acl_.notes.insert(out->acl_.notes.end(), parts->notes.begin(), parts->notes.end());

@@ -22,6 +22,7 @@
 #include "keyward/net/turn.h"
 #include "keyward/proxy/shard.h"
 #include "keyward/resp/request_parser.h"
+#include "keyward/trigger/leavings.h"
 #include "keyward/upstream/pool.h"
 
 #include <memory>
@@ -65,7 +66,7 @@ class Session final : public net::Turn::Member,
   // A new policy version is in force: judges what this session holds without a command of its own.
   void judge_anew();
   void synced();  // the trail reached the disk
-  void wake();  // at the end of this turn, send what may leave
+  void wake();    // at the end of this turn, send what may leave
   [[nodiscard]] bool closed() const { return phase_ == Phase::closed; }
 
  private:
@@ -185,6 +186,16 @@ class Session final : public net::Turn::Member,
   void note_expiry(const policy::Permit& permit);
   void settle_expiries();
 
+  // what triggers are told: session_attest.cc
+  [[nodiscard]] bool attestable(const policy::Permit& permit);
+  [[nodiscard]] bool leaves_beside() const;
+  [[nodiscard]] trigger::Signer signer() const;
+  void write_signed(std::string& out, std::span<const std::string_view> more = {}) const;
+  [[nodiscard]] std::uint32_t write_beside(std::string& out,
+                                           const std::vector<trigger::Leaving>& beside) const;
+  [[nodiscard]] bool queue_signed(Draft* draft, const view::Member& member);
+  void settle_leavings();
+
   // lanes
   Step local(const policy::Permit& permit);
   Step greeting(bool hello);
@@ -235,6 +246,7 @@ class Session final : public net::Turn::Member,
   [[nodiscard]] bool pinned() const { return held_ || relay_ != nullptr; }
   [[nodiscard]] upstream::LinkKey link_key() const;
   [[nodiscard]] upstream::Link& shared_link();
+  [[nodiscard]] upstream::Link& link_for_block();
   [[nodiscard]] upstream::Loan borrow();
 
   // large requests
@@ -312,6 +324,7 @@ class Session final : public net::Turn::Member,
   command::Command command_;  // the one being judged
   bool counted_ = false,
        charged_ = false;  // it, as one, and against the rate: it may be judged more than once
+  bool leaves_ = false;   // it, something for triggers: shard_.leavings()
 
   resp::Protocol protocol_ = resp::Protocol::resp2;
   std::uint32_t db_ = 0;

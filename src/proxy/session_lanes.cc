@@ -29,6 +29,15 @@ upstream::Link& Session::shared_link() {
   return *shared_.link;
 }
 
+// What a block leaves for triggers lies in database 0: only a PUBLISH comes here from another one,
+// and means the same there.
+upstream::Link& Session::link_for_block() {
+  if (!leaves_ || db_ == 0) return shared_link();
+  upstream::LinkKey key = link_key();
+  key.db = 0;
+  return shard_.pool().shared(key, (*login_->lease)->password);
+}
+
 upstream::Loan Session::borrow() {
   upstream::Loan loan = shard_.pool().borrow(link_key(), (*login_->lease)->password);
   loan->held_by(this);

@@ -35,8 +35,9 @@ Session::Step Session::queue(const policy::Permit& permit) {
     return Step::done;
   }
   Draft* draft = account_.begin(command_, permit, recording(), db_);
+  const view::Member member{view::Shape{shape_for(permit)}, command_.info};
   if (transaction_->doomed() ||
-      transaction_->queue(command_.args, draft, {view::Shape{shape_for(permit)}, command_.info})) {
+      (leaves_ ? queue_signed(draft, member) : transaction_->queue(command_.args, draft, member))) {
     std::uint64_t ticket = 0;
     if (!transaction_->doomed()) {
       note_expiry(permit);
@@ -152,6 +153,7 @@ Session::Step Session::exec() {
     link = &shared_link();
     if (in_flight_ > 0 && flight_link_ != link) return wait_idle();
   }
+  settle_leavings();
   transaction_->write_block(link->encode_into());
   link->expect(exec_awaiting());
   ++in_flight_;
@@ -180,6 +182,7 @@ upstream::Awaiting Session::exec_awaiting() {
 
 Session::Step Session::exec_on_relay() {
   relay_->watch(false);
+  settle_leavings();
   transaction_->write_block(relay_->encode_into());
   relay_->expect(exec_awaiting());
   ++in_flight_;

@@ -35,9 +35,10 @@ bool Session::may_add_expiry(const policy::Permit& permit) {
 
 // True: it can only be sent as a block.
 bool Session::adds_block(const policy::Permit& permit) const {
+  if (transaction_ != nullptr) return false;
+  if (leaves_beside()) return true;
   const TtlGuard& guard = guard_of(permit);
-  return guard.mode == TtlGuard::Mode::apply && transaction_ == nullptr &&
-         policy::ttl_way(guard, command_) == TtlWay::block;
+  return guard.mode == TtlGuard::Mode::apply && policy::ttl_way(guard, command_) == TtlWay::block;
 }
 
 // A block ends in an EXEC, which would end a WATCH: while keys are watched or channels subscribed
@@ -46,7 +47,7 @@ bool Session::adds_block(const policy::Permit& permit) const {
 Session::Step Session::send_block(const policy::Permit& permit) {
   spend_hint();
   if (relay_ != nullptr && !relay_->settled()) return wait_idle();
-  upstream::Link& link = shared_link();
+  upstream::Link& link = link_for_block();
   if (in_flight_ > 0 && flight_link_ != &link) return wait_idle();
   apart_ = held_ || relay_ != nullptr;
   return forward(permit, link);
@@ -66,22 +67,18 @@ std::uint32_t Session::write_judged(const policy::Permit& permit, std::string& o
   const TtlGuard& guard = guard_of(permit);
   const TtlWay way =
       guard.mode == TtlGuard::Mode::apply ? policy::ttl_way(guard, command_) : TtlWay::as_is;
-  switch (way) {
-    case TtlWay::as_is:
-      resp::write_request(out, command_.args);
-      return 0;
-    case TtlWay::in_place:
-      resp::write_request_head(out, command_.args.size() + 2);
-      for (const std::string_view arg : command_.args) resp::write_bulk(out, arg);
-      resp::write_bulk(out, "PX");
-      resp::write_bulk(out, text_of(guard.life));
-      return 0;
-    case TtlWay::block:
-      break;
+  const bool block = way == TtlWay::block || leaves_beside();
+  if (block) resp::write_request(out, kMulti);
+  if (way == TtlWay::in_place) {
+    const std::string life = text_of(guard.life);
+    const std::array<std::string_view, 2> expiry{"PX", life};
+    write_signed(out, expiry);
+  } else if (leaves_) {
+    write_signed(out);
+  } else {
+    resp::write_request(out, command_.args);
   }
-  resp::write_request(out, kMulti);
-  resp::write_request(out, command_.args);
-  return end_block(permit, out, place);
+  return block ? end_block(permit, out, place) : 0;
 }
 
 std::uint32_t Session::end_block(const policy::Permit& permit, std::string& out, Place place) {
@@ -95,6 +92,7 @@ std::uint32_t Session::end_block(const policy::Permit& permit, std::string& out,
       ++leading;
     }
   }
+  if (leaves_beside()) leading += write_beside(out, shard_.leavings().beside);
   resp::write_request(out, kExec);
   added_answers().expect_one(place);
   return leading;

@@ -104,6 +104,12 @@ std::optional<policy::Permit> Session::upload_judge(const command::Analysis& ana
     upload_refuse(std::string(wire::kTooLargeForStrict), 0);
     return std::nullopt;
   }
+  // What flows through cannot be signed.
+  if (trigger::may_leave(*login_->grants, command_, db_)) {
+    upload_refuse(std::string(wire::kTooLargeToAttest), 0);
+    return std::nullopt;
+  }
+  leaves_ = false;
   return std::get<policy::Permit>(decision);
 }
 

@@ -7,6 +7,7 @@
 #include "proxy/wire_errors.h"
 
 #include "keyward/base/log.h"
+#include "keyward/trigger/leavings.h"
 #include "keyward/view/request.h"
 
 #include <boost/asio/post.hpp>
@@ -63,6 +64,7 @@ Shard::Shard(boost::asio::io_context& io, ShardWiring wiring, upstream::LinkSett
       ending_timer_(io),
       drafts_(std::make_unique<Drafts>()),
       names_(std::make_unique<view::RequestNames>()),
+      leavings_(std::make_unique<trigger::Leavings>()),
       rate_waiters_(std::make_unique<RateWaiters>(io)),
       farewells_(std::make_unique<Farewells>()),
       next_id_(wiring_.first_id),

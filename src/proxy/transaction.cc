@@ -28,6 +28,12 @@ bool Transaction::queue(std::span<const std::string_view> args, Draft* draft,
   return true;
 }
 
+void Transaction::leave(const std::vector<trigger::Leaving>& more) {
+  for (const trigger::Leaving& each : more)
+    left_bytes_ += sizeof each + each.name.size() + each.message.size();
+  leavings_.insert(leavings_.end(), more.begin(), more.end());
+}
+
 void Transaction::add_own(std::span<const std::string_view> args) {
   resp::write_request(bytes_, args);
   ++added_;
@@ -43,6 +49,7 @@ void Transaction::abandon() {
   doomed_ = true;
   bytes_.clear();
   expiries_.reset();
+  leavings_.clear();
   last_ = nullptr;
   drafts_.release(std::exchange(first_, nullptr));
 }

@@ -5,6 +5,7 @@
 #include "proxy/draft.h"
 
 #include "keyward/policy/ttl_guard.h"
+#include "keyward/trigger/leavings.h"
 #include "keyward/view/reply.h"
 
 #include <cstddef>
@@ -46,7 +47,8 @@ class Transaction {
   [[nodiscard]] std::size_t size() const { return count_; }
   [[nodiscard]] std::uint64_t id() const { return id_; }
   [[nodiscard]] std::size_t room() const {
-    return bytes_.size() < limit_ ? limit_ - bytes_.size() : 0;
+    const std::size_t held = bytes_.size() + left_bytes_;
+    return held < limit_ ? limit_ - held : 0;
   }
 
   // What its commands leave without an expiry; null until one of them is under a guard.
@@ -56,6 +58,10 @@ class Transaction {
     return *expiries_;
   }
   void forget_expiries() { expiries_.reset(); }
+  // What its commands leave for triggers, in their order; counts against the limit.
+  void leave(const std::vector<trigger::Leaving>& more);
+  [[nodiscard]] const std::vector<trigger::Leaving>& leavings() const { return leavings_; }
+  void forget_leavings() { leavings_.clear(); }
   // Behind the client's commands, answered to nobody.
   void add_own(std::span<const std::string_view> args);
   [[nodiscard]] std::size_t added() const { return added_; }
@@ -86,6 +92,8 @@ class Transaction {
   std::uint64_t ticket_ = 0;
   std::size_t added_ = 0;
   std::unique_ptr<policy::TtlLedger> expiries_;
+  std::vector<trigger::Leaving> leavings_;
+  std::size_t left_bytes_ = 0;  // of all that were ever in it
 };
 
 }  // namespace keyward::proxy

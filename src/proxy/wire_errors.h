@@ -51,6 +51,13 @@ inline constexpr std::string_view kAuditDown =
     "until it can";
 inline constexpr std::string_view kTooLargeForStrict =
     "ERR with `durability: strict` a value must fit into limits.stream_above";
+inline constexpr std::string_view kTooLargeToAttest =
+    "ERR what causes a trigger is signed and must fit into limits.stream_above";
+inline constexpr std::string_view kNoAttestation =
+    "LOADING Keyward cannot sign for triggers at the moment (the fleet's secret cannot be read); "
+    "try again";
+inline constexpr std::string_view kAttestInZero =
+    "ERR inside MULTI a channel that causes a trigger is published to from database 0 only";
 inline constexpr std::string_view kTooManyClients = "ERR max number of clients reached";
 inline constexpr std::string_view kTooManyFailures =
     "ERR too many failed logins from this address; wait a minute before the next attempt";

@@ -105,6 +105,7 @@ void Server::State::put_in_force(const PolicyAttempt& attempt) {
   record_policy(attempt);
   if (const std::string note = static_user_note(*policy, config.lease.static_user); !note.empty())
     spdlog::warn("{}", note);
+  renew_attestation();  // before sessions learn of the rules
   in_force.publish(policy);
   keeper->set_policy_version(policy->version());
   if (desk != nullptr) desk->policy_changed();

@@ -91,6 +91,7 @@ Result<> Server::State::build() {
       io, *control, kMeetRedis,
       [this, claimed] {
         store->refresh_secret();  // the password may be another one now
+        if (policy != nullptr) renew_attestation();
         revocations->control_up();
         if (desk != nullptr) desk->control_up();
         leases->on_control_up([this, claimed](const Result<>& result) {
@@ -121,6 +122,7 @@ Result<> Server::State::build() {
   catalog = redis->catalog;
   facts = std::make_shared<const proxy::ServerFacts>(std::move(redis->facts));
   if (Result<> loaded = load_policy(); !loaded) return loaded;
+  renew_attestation();
   build_desk();
   if (Result<> built = build_shards(); !built) return built;
   if (Result<> read = read_revocations(); !read) return read;
@@ -236,6 +238,7 @@ Result<> Server::State::build_shards() {
         std::make_unique<identity::Authenticator>(config.issuers, config.user_placeholders, clock),
         std::move(client), thread->turn);
     thread->shard->set_facts(facts);
+    thread->shard->set_attestation(attestation);
     if (Result<> listening = listen(*thread, index == 0); !listening) return listening;
     shards.push_back(std::move(thread));
   }

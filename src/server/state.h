@@ -23,6 +23,7 @@
 #include "keyward/policy/in_force.h"
 #include "keyward/proxy/shard.h"
 #include "keyward/server/server.h"
+#include "keyward/trigger/attestation.h"
 #include "keyward/upstream/control.h"
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -81,6 +82,7 @@ struct Server::State {
   void start_threads();
   void watch_signals();
   void poll_info();
+  void renew_attestation();
   void watch_policies();
   bool reload_policy(const std::string& trigger, std::function<void()> done);
   void settle(const PolicyAttempt& attempt);
@@ -112,6 +114,9 @@ struct Server::State {
   net::SslContext upstream_tls;
   std::unique_ptr<upstream::Control> control;
   std::unique_ptr<fleet::Store> store;  // what the fleet shares
+  // Made of the fleet's secret; null while that cannot be read.
+  std::shared_ptr<const trigger::AttestationKeys> attestation;
+  Secret attestation_secret;
   std::unique_ptr<fleet::Revocations> revocations;
   std::shared_ptr<Spread> spread;  // of the newest list to the shards
   std::unique_ptr<lease::LeaseService> leases;

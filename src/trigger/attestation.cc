@@ -18,7 +18,7 @@ namespace {
 
 // Another form of the text gets another number here and in front of it, and with it another key.
 constexpr std::string_view kPurpose = "keyward attestation v1";
-constexpr std::string_view kVersion = "1";
+constexpr std::string_view kTextVersion = "1";
 constexpr std::size_t kParts = 7;  // version, at, due, nonce, grant, principal, MAC
 constexpr std::size_t kNonceBytes = 16, kMacBytes = 32;
 // A principal's id has 2 KiB at most before it is escaped; whatever is longer is not ours.
@@ -30,7 +30,7 @@ struct DigestFree {
   void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
 };
 
-bool add(EVP_MD_CTX* context, std::string_view text) {
+bool add_sized(EVP_MD_CTX* context, std::string_view text) {
   std::array<char, 8> length{};
   for (std::size_t i = 0; i < length.size(); ++i)
     length[i] = static_cast<char>(text.size() >> (8 * (length.size() - 1 - i)) & 0xff);
@@ -46,24 +46,24 @@ std::string signed_text(std::string_view stream, std::span<const FieldView> fiel
   std::array<unsigned char, 32> digest{};
   bool good = context && sha256 != nullptr &&
               EVP_DigestInit_ex2(context.get(), sha256, nullptr) == 1 &&
-              add(context.get(), stream) && add(context.get(), head);
+              add_sized(context.get(), stream) && add_sized(context.get(), head);
   for (const auto& [name, value] : fields)
-    good = good && add(context.get(), name) && add(context.get(), value);
+    good = good && add_sized(context.get(), name) && add_sized(context.get(), value);
   good = good && EVP_DigestFinal_ex(context.get(), digest.data(), nullptr) == 1;
   if (!good) std::abort();  // nothing can be attested, and nothing may be believed
   return std::string(kPurpose).append(reinterpret_cast<const char*>(digest.data()), digest.size());
 }
 
-bool plain(char c) {
+bool plain_byte(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
          c == '_' || c == '.' || c == ':' || c == '@' || c == '/' || c == ',';
 }
 
 // %XX for everything that could end a part: a principal's id may hold any byte.
-void escape(std::string& out, std::string_view text) {
+void escape_part(std::string& out, std::string_view text) {
   constexpr std::string_view kDigits = "0123456789ABCDEF";
   for (const char c : text) {
-    if (plain(c)) {
+    if (plain_byte(c)) {
       out += c;
       continue;
     }
@@ -74,24 +74,24 @@ void escape(std::string& out, std::string_view text) {
   }
 }
 
-int digit(char c) {
+int escaped_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-// Only what escape() writes.
-std::optional<std::string> unescape(std::string_view text) {
+// Only what escape_part() writes.
+std::optional<std::string> unescape_part(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (plain(text[i])) {
+    if (plain_byte(text[i])) {
       out += text[i];
       continue;
     }
     if (text[i] != '%' || i + 2 >= text.size()) return std::nullopt;
-    const int high = digit(text[i + 1]), low = digit(text[i + 2]);
+    const int high = escaped_digit(text[i + 1]), low = escaped_digit(text[i + 2]);
     if (high < 0 || low < 0) return std::nullopt;
     const char c = static_cast<char>(high * 16 + low);
-    if (plain(c)) return std::nullopt;
+    if (plain_byte(c)) return std::nullopt;
     out += c;
     i += 2;
   }
@@ -103,7 +103,7 @@ std::int64_t in_milliseconds(WallTime time) {
 }
 
 // Milliseconds as to_string() writes them, of the years that WallTime holds.
-std::optional<WallTime> time_of(std::string_view text) {
+std::optional<WallTime> attested_time(std::string_view text) {
   constexpr std::int64_t kMost = 9'000'000'000'000'000;
   std::int64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -119,22 +119,22 @@ bool is_base64url(std::string_view text, std::size_t bytes) {
 }
 
 std::string head_of(const Attested& who) {
-  std::string out(kVersion);
+  std::string out(kTextVersion);
   out.append(" ").append(std::to_string(in_milliseconds(who.at)));
   out.append(" ").append(std::to_string(in_milliseconds(who.due)));
   out.append(" ").append(who.nonce).append(" ");
-  escape(out, who.grant);
+  escape_part(out, who.grant);
   out += ' ';
-  escape(out, who.principal);
+  escape_part(out, who.principal);
   return out;
 }
 
-struct Parsed {
+struct ParsedAttestation {
   std::string_view head, mac;
   Attested who;
 };
 
-std::optional<Parsed> parse(std::string_view text) {
+std::optional<ParsedAttestation> parse_attestation(std::string_view text) {
   if (text.size() > kLongest) return std::nullopt;
   std::array<std::string_view, kParts> parts;
   std::string_view rest = text;
@@ -145,18 +145,18 @@ std::optional<Parsed> parse(std::string_view text) {
     if (parts[i].empty()) return std::nullopt;
     if (space != std::string_view::npos) rest.remove_prefix(space + 1);
   }
-  const auto at = time_of(parts[1]), due = time_of(parts[2]);
-  auto grant = unescape(parts[4]), principal = unescape(parts[5]);
-  if (parts[0] != kVersion || !at || !due || !is_base64url(parts[3], kNonceBytes) || !grant ||
+  const auto at = attested_time(parts[1]), due = attested_time(parts[2]);
+  auto grant = unescape_part(parts[4]), principal = unescape_part(parts[5]);
+  if (parts[0] != kTextVersion || !at || !due || !is_base64url(parts[3], kNonceBytes) || !grant ||
       !principal || !is_base64url(parts[6], kMacBytes))
     return std::nullopt;
-  return Parsed{text.substr(0, text.size() - parts[6].size() - 1),
-                parts[6],
-                {.principal = *std::move(principal),
-                 .grant = *std::move(grant),
-                 .at = *at,
-                 .due = *due,
-                 .nonce = std::string(parts[3])}};
+  return ParsedAttestation{text.substr(0, text.size() - parts[6].size() - 1),
+                           parts[6],
+                           {.principal = *std::move(principal),
+                            .grant = *std::move(grant),
+                            .at = *at,
+                            .due = *due,
+                            .nonce = std::string(parts[3])}};
 }
 
 }  // namespace
@@ -209,7 +209,7 @@ Verdict verify(const AttestationKeys& keys, std::string_view stream,
   });
   if (named == 0) return {{}, Unattested::absent};
   if (named > 1 || fields.back().first != kAttestationField) return {{}, Unattested::malformed};
-  auto parsed = parse(fields.back().second);
+  auto parsed = parse_attestation(fields.back().second);
   if (!parsed) return {{}, Unattested::malformed};
   const std::string text = signed_text(stream, fields.first(fields.size() - 1), parsed->head);
   const std::string mac = *base64url_decode(parsed->mac);

@@ -6,6 +6,7 @@
 #include "keyward/command/command.h"
 #include "keyward/command/command_set.h"
 #include "keyward/policy/decision.h"
+#include "keyward/policy/trigger_rule.h"
 
 #include <algorithm>
 #include <chrono>
@@ -127,6 +128,15 @@ struct AclRules {
       notes;  // where the server's rules are wider than ours ("6.2 has no selectors: ...")
 };
 
+// A source of a trigger that some of these grants may cause: what passes to it by one of them is
+// attested (docs/attestation.md).
+struct Cause {
+  TriggerSource::Kind kind = TriggerSource::Kind::stream;
+  std::string name;                 // Redis's: of the stream or channel, or glob of expiring keys
+  std::string rule;                 // name
+  std::vector<std::string> grants;  // of these, by name
+};
+
 class Grants {
  public:
   // `command` as command::analyse left it with Verdict::ok. Allocates only for a Denial's text. The
@@ -154,6 +164,11 @@ class Grants {
   [[nodiscard]] bool may_know(std::string_view key, std::uint32_t db) const;
   // Some entry holds a channel pattern that matches.
   [[nodiscard]] bool may_hear(std::string_view channel) const;
+  // In the order of the rules; empty for nearly everybody.
+  [[nodiscard]] const std::vector<Cause>& causes() const { return causes_; }
+  // Those of its grants that permit this command, joined with commas; empty = it causes nothing.
+  [[nodiscard]] std::string causing(const Cause& cause, const command::Command& command,
+                                    const Facts& facts) const;
   // Lower-case globs of the sections that INFO shows to this principal; empty = all.
   [[nodiscard]] const std::vector<std::string>& info_sections() const { return info_sections_; }
   [[nodiscard]] const LeaseSettings& lease() const { return lease_; }
@@ -184,6 +199,7 @@ class Grants {
   std::vector<std::string> info_sections_;
   LeaseSettings lease_;
   bool break_glass_ = false;
+  std::vector<Cause> causes_;
 };
 
 }  // namespace keyward::policy

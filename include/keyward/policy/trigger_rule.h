@@ -1,12 +1,15 @@
 // One entry of `triggers:` in a policy file: which event, caused by whom, starts what.
 #pragma once
 
+#include "keyward/base/reserved_keys.h"
+
 #include <boost/json/value.hpp>
 
 #include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace keyward::policy {
@@ -87,5 +90,10 @@ struct TriggerRule {
   // remembered that an event was taken.
   std::chrono::milliseconds max_age = std::chrono::hours(24);
 };
+
+// What lies beside a rule in database 0 begins so (trigger/rule.h says what that is).
+[[nodiscard]] inline std::string trigger_base(std::string_view rule_name) {
+  return std::string(kReservedKeys).append("trigger:").append(rule_name).append(":");
+}
 
 }  // namespace keyward::policy

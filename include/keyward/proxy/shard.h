@@ -34,6 +34,11 @@ namespace keyward::view {
 class RequestNames;
 }
 
+namespace keyward::trigger {
+class AttestationKeys;
+struct Leavings;
+}  // namespace keyward::trigger
+
 namespace keyward::proxy {
 
 class Session;
@@ -144,6 +149,13 @@ class Shard {
   [[nodiscard]] Drafts& drafts() { return *drafts_; }
   // The request being judged, in Redis's names: one at a time.
   [[nodiscard]] view::RequestNames& names() { return *names_; }
+  // What it leaves for triggers, where that is anything.
+  [[nodiscard]] trigger::Leavings& leavings() { return *leavings_; }
+  // Signs for triggers; null while the fleet's secret cannot be read.
+  void set_attestation(std::shared_ptr<const trigger::AttestationKeys> keys) {
+    attestation_ = std::move(keys);
+  }
+  [[nodiscard]] const trigger::AttestationKeys* attestation() const { return attestation_.get(); }
   [[nodiscard]] RateWaiters& rate_waiters() { return *rate_waiters_; }
   void refresh_keys(const std::string& issuer_alias, std::function<void()> done) {
     wiring_.refresh_keys(issuer_alias, std::move(done));
@@ -213,6 +225,8 @@ class Shard {
   Metrics metrics_;
   std::unique_ptr<Drafts> drafts_;
   std::unique_ptr<view::RequestNames> names_;
+  std::unique_ptr<trigger::Leavings> leavings_;
+  std::shared_ptr<const trigger::AttestationKeys> attestation_;
   std::unique_ptr<RateWaiters> rate_waiters_;
   std::unique_ptr<Farewells> farewells_;
   std::vector<std::unique_ptr<Listener>> listeners_;

@@ -1,7 +1,6 @@
 // Rules as the trigger engine and the shards see them, and the names in Redis that go with one.
 #pragma once
 
-#include "keyward/base/reserved_keys.h"
 #include "keyward/policy/trigger_rule.h"
 
 #include <string>
@@ -15,12 +14,12 @@ using policy::TargetKind;
 
 // Beside a rule lie, under the reserved prefix that no client command can name, in database 0:
 //   <base>events  stream: what a channel or an expiry caused, attested; read like any source stream
-//   <base>due     sorted set of timers to come, score = due time in ms since 1970 (attest)
+//   <base>due     sorted set of keys whose timers are to come, score = due time in ms since 1970
+//   <base>timers  hash of the same keys, each with the attestation of its event (trigger/timers.h)
 //   <base>seen:<nonce>  the entry that used the nonce, for max_age (engine)
 [[nodiscard]] inline std::string own_base(std::string_view rule_name) {
-  return std::string(kReservedKeys) + "trigger:" + std::string(rule_name) + ":";
+  return policy::trigger_base(rule_name);
 }
-[[nodiscard]] inline std::string due_key(const Rule& rule) { return own_base(rule.name) + "due"; }
 
 // The stream that the engine reads: the source itself, or the own one.
 [[nodiscard]] inline std::string event_stream(const Rule& rule) {
