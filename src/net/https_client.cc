@@ -106,7 +106,7 @@ Result<Target> read_url(const HttpRequest& request) {
     target.port = std::to_string(number);
   }
   target.path = url->encoded_target();
-  if (target.path.empty() || target.path.front() != '/') target.path.insert(0, "/");
+  if (target.path.empty() || target.path.front() != '/') target.path.insert(0, 1, '/');
   target.connect_host = target.host;
   target.connect_port = target.port;
   if (!request.connect_to.empty()) {
