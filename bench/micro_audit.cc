@@ -2,11 +2,11 @@
 // handed over in batches; and the reading of a trail.
 #include "audit/chain.h"
 #include "audit/data_record.h"
-#include "audit/json_text.h"
-#include "audit/line_head.h"
 #include "unit/audit/sample.h"
 
 #include "keyward/audit/journal.h"
+#include "keyward/audit/json_text.h"
+#include "keyward/audit/line_head.h"
 #include "keyward/audit/verify.h"
 
 #include <benchmark/benchmark.h>
@@ -60,8 +60,8 @@ void Encode(benchmark::State& state) {
   const Opening opening = data.open(subject, 0, 1);
   const test::SampleSet set;
   const Event event = set.event(&subject);
-  const Place place{1234567, view(kNoHash), WallTime(std::chrono::seconds(1'800'000'000)),
-                    WallTime(std::chrono::seconds(1'800'000'000))};
+  const RecordPlace place{Digits(1234567), view(kNoHash), Digits(1'800'000'000'000'000),
+                          Digits(1'800'000'000'000'000)};
   const auto line = std::make_unique_for_overwrite<char[]>(kLineLimit);
   const char* end = nullptr;
   for (auto _ : state) {

@@ -102,16 +102,21 @@ def system_calls(pids, seconds):
     return int(found.group(1)) if found else None
 
 
-def empty_trail(folder):
-    """Gives the disk blocks of audit trails back, under their writer: the files keep their length, so nothing notices,
-    and the disk is not written to for the sake of a benchmark."""
-    if not folder or not shutil.which('fallocate'):
+def tidy_trail(folder, seconds=120):
+    """Waits until what a run recorded is indexed and compressed, so that it is not done during the next one, and
+    removes it. The segments that are being written stay: altering a file under its writer would measure something else."""
+    if not folder:
         return
-    for name in glob.glob(folder + '/*.jsonl'):
-        size = os.path.getsize(name)
-        if size > 1 << 20:
-            subprocess.run(['fallocate', '--punch-hole', '--offset', '0', '--length', str(size), name],
-                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        plain, streams = glob.glob(folder + '/*.jsonl'), {}
+        for name in plain:
+            streams.setdefault(re.sub(r'\.[^.]*\.jsonl$', '', name), []).append(name)
+        if all(len(of) == 1 for of in streams.values()) and not glob.glob(folder + '/*.zst.new'):
+            break
+        time.sleep(0.1)
+    for name in glob.glob(folder + '/*.zst') + glob.glob(folder + '/*.index'):
+        os.unlink(name)
 
 
 def resp(*words):

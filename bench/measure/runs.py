@@ -3,7 +3,7 @@ import subprocess
 import time
 
 from . import generator
-from .machine import Backend, Sample, cpu, empty_trail, machine, mem, open_files_limit, pin, slab, system_calls
+from .machine import Backend, Sample, cpu, machine, mem, open_files_limit, pin, slab, system_calls, tidy_trail
 from .workloads import counts_of
 
 
@@ -128,12 +128,11 @@ def once(o, t, w, backend):
         proxies = t.pid_numbers()
         cpus = set(range(64)) if w.get('loose') or not o.server_cpu else {int(c) for c in o.server_cpu.split(',')}
         pin(proxies + (backend.pids if backend else []), cpus & set(range(64)))
-        empty_trail(t.trail)
         before = generator.hop(o)
         try:
             return dict(KINDS[w['kind']](o, t, w, proxies, backend), hop=[before, generator.hop(o)])
         finally:
-            empty_trail(t.trail)
+            tidy_trail(t.trail)
     except subprocess.TimeoutExpired:
         return dict(error='ran past its time: nothing there, or it hangs')
     except (OSError, ValueError, subprocess.SubprocessError) as e:
