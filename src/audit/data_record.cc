@@ -118,7 +118,8 @@ Opening DataRecords::open(const Subject& subject, std::uint32_t db, std::uint64_
 // The members of unmapped.keyward behind the chain's own.
 char* DataRecords::put_facts(char* at, const Event& event, const RecordPlace& place) const {
   at = put(at, outcome_text(event));
-  if (place.clock != place.time) at = put_number(at, "clock_us", microseconds(place.clock));
+  if (place.clock.number() != place.time.number())
+    at = put_number(at, "clock_us", place.clock.number());
   if (event.command_number != 0) at = put(put(at, R"(,"command_number":)"), event.command_number);
   if (event.multi_id != 0) at = put_number(at, "multi_id", event.multi_id);
   if (event.has_affected) at = put_signed(put(at, R"(,"affected":)"), event.affected);
@@ -142,17 +143,16 @@ char* DataRecords::write(char* at, const Event& event, const RecordPlace& place,
     at = put(at, beginning_of(event));
     at = put(at, std::string_view(opening.text).substr(kWentWell.size()));
   }
-  at = put(put(at, place.sequence), '"');
+  at = put(put(at, place.sequence.text()), '"');
   const bool observed = !event.would_deny.empty();
   if (event.kind == Kind::denial || observed) at = put(at, R"(,"profiles":["security_control"])");
   if (request.cut) at = put(at, R"(,"is_truncated":true)");
   at = put(at, R"(},"unmapped":{"keyward":{"prev":")");
   at = put(at, place.prev);
   at = put(at, R"(","sequence":)");
-  at = put(at, place.sequence);
+  at = put(at, place.sequence.text());
   at = put(at, R"(,"time_us":)");
-  const std::uint64_t time = microseconds(place.time);
-  at = put(at, time);
+  at = put(at, place.time.text());
   at = put(at, event.kind == Kind::denial   ? std::string_view(R"(,"kind":"denial")")
                : event.kind == Kind::intent ? R"(,"kind":"intent")"
                                             : R"(,"kind":"command")");
@@ -160,8 +160,8 @@ char* DataRecords::write(char* at, const Event& event, const RecordPlace& place,
   at = put(at, "}}");
   at = put(at, activity_text(request.activity));
   at = put(at, R"(,"time":)");
-  at = put(at, time / 1000);
-  at = put_repeats(at, event, time / 1000);
+  at = put(at, milliseconds_of(place.time));
+  at = put_repeats(at, event, place.time.number() / 1000);
   at = put_text(at, "status_code", event.error_class);
   if (observed) at = put(at, R"(,"action_id":3,"disposition_id":17)");
   at = put_text(at, "status_detail",

@@ -5,9 +5,11 @@
 #include "audit/head.h"
 #include "audit/line_buffer.h"
 #include "audit/ocsf.h"
+#include "audit/place.h"
 #include "audit/previous_run.h"
 #include "audit/seal.h"
 #include "audit/stream_file.h"
+#include "audit/subject_json.h"
 #include "audit/syncer.h"
 
 #include "keyward/audit/json_text.h"
@@ -80,9 +82,8 @@ struct Journal::State {
   Chain chain;
   std::uint64_t chapter = new_chapter(), chapter_ends = kChapterSize;  // in bytes of this file
   Subject nobody;
-  WallTime last_time{};
+  RecordPlace place;        // of the next record, but for its hash
   bool clock_read = false;  // since the last flush
-  WallTime wall{};
   Descriptor lock;
   StreamFile file;
   std::uint64_t number = 0;      // of the segment
@@ -115,7 +116,7 @@ struct Journal::State {
   MonoTime next_name_check{};
 
   Result<> start();
-  [[nodiscard]] RecordPlace next_place();
+  [[nodiscard]] const RecordPlace& next_place();
   void added(const char* begin, const char* end);
   using Sign = std::function<void(std::span<char> line)>;
   std::uint64_t put(const Event& event, std::string_view extra, const Sign& sign = {});
@@ -144,7 +145,7 @@ Result<> Journal::State::start() {
     number = files->back().number;
   }
   chain.resume(previous.sequence, previous.hash);
-  last_time = WallTime(std::chrono::microseconds(previous.time_us));
+  place.time.set(previous.time_us);
   return enter_segment(previous, Kind::start);
 }
 
@@ -252,10 +253,19 @@ void Journal::State::rotate(MonoTime now) {
 }
 
 // The clock is read once between two flushes, which is once a turn of the loop.
-RecordPlace Journal::State::next_place() {
-  if (!std::exchange(clock_read, true)) wall = clock.wall();
-  last_time = std::max(last_time, wall);
-  return RecordPlace{chain.sequence() + 1, chain.last(), last_time, wall};
+const RecordPlace& Journal::State::next_place() {
+  if (!std::exchange(clock_read, true)) {
+    place.clock.set(microseconds(clock.wall()));
+    if (place.clock.number() > place.time.number()) place.time = place.clock;
+  }
+  const std::uint64_t sequence = chain.sequence() + 1;
+  if (sequence == place.sequence.number() + 1) {
+    place.sequence.increment();
+  } else {
+    place.sequence.set(sequence);
+  }
+  place.prev = chain.last();
+  return place;
 }
 
 void Journal::State::added(const char* begin, const char* end) {

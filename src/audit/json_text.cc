@@ -131,21 +131,4 @@ char* put_bounded(char* at, std::string_view text) {
   return put(at, " bytes)");
 }
 
-namespace {
-char* put_name(char* at, std::string_view name) {
-  at = put(at, ",\"");
-  at = put(at, name);
-  return put(at, "\":");
-}
-}  // namespace
-
-char* put_member(char* at, std::string_view name, std::string_view value) {
-  at = put(put_name(at, name), '"');
-  return put(put_bounded(at, value), '"');
-}
-
-char* put_number(char* at, std::string_view name, std::uint64_t number) {
-  return put(put_name(at, name), number);
-}
-
 }  // namespace keyward::audit

@@ -191,11 +191,12 @@ char* OcsfWriter::put_keyward(char* at, const Event& event, const RecordPlace& p
                               std::string_view extra) const {
   at = put(put(at, '{'), kChainOpening);
   at = put(at, place.prev);
-  at = put(put(at, R"(","sequence":)"), place.sequence);
-  at = put_number(at, "time_us", microseconds(place.time));
+  at = put(put(at, R"(","sequence":)"), place.sequence.text());
+  at = put(put(at, R"(,"time_us":)"), place.time.text());
   at = put_text(at, "kind", kind_name(event.kind));
   at = put_text(at, "outcome", kOutcomes[static_cast<std::size_t>(event.outcome)]);
-  if (place.clock != place.time) at = put_number(at, "clock_us", microseconds(place.clock));
+  if (place.clock.number() != place.time.number())
+    at = put_number(at, "clock_us", place.clock.number());
   at = put(at, where_);
   at = put_request(at, event);
   at = put_text(at, "node", event.kind == Kind::session ? std::string_view(node_) : event.node);
@@ -212,7 +213,7 @@ char* OcsfWriter::put_keyward(char* at, const Event& event, const RecordPlace& p
 }
 
 char* OcsfWriter::put_metadata(char* at, const Event& event, const RecordPlace& place) const {
-  at = put(put(put(at, metadata_), place.sequence), '"');
+  at = put(put(put(at, metadata_), place.sequence.text()), '"');
   if (refused(event)) at = put(at, R"(,"profiles":["security_control"])");
   return put(at, '}');
 }
@@ -254,8 +255,8 @@ char* OcsfWriter::write(char* at, const Event& event, const RecordPlace& place,
                         std::string_view extra) const {
   at = put_keyward(at, event, place, extra);
   at = put_activity(at, event);
-  at = put_number(at, "time", milliseconds(place.time));
-  at = put_repeats(at, event, milliseconds(place.time));
+  at = put(put(at, R"(,"time":)"), milliseconds_of(place.time));
+  at = put_repeats(at, event, place.time.number() / 1000);
   at = put_status(at, event);
   at = put_metadata(at, event, place);
   return put(put_class(at, event), '}');

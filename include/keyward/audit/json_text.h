@@ -9,6 +9,7 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -19,7 +20,14 @@ inline constexpr std::size_t kNumberSize = 20;
 
 // As it stands.
 inline char* put(char* at, std::string_view bytes) {
-  return at + bytes.copy(at, bytes.size());
+  std::memcpy(at, bytes.data(), bytes.size());
+  return at + bytes.size();
+}
+// A literal: its size is known to the compiler, and it becomes a few moves.
+template <std::size_t kSize>
+inline char* put(char* at, const char (&literal)[kSize]) {
+  std::memcpy(at, literal, kSize - 1);
+  return at + kSize - 1;
 }
 inline char* put(char* at, char byte) {
   *at = byte;
@@ -51,12 +59,17 @@ inline constexpr std::size_t kTextLimit = 512;
 // The inside of a string again, bounded; what was cut says by how much.
 [[nodiscard]] char* put_bounded(char* at, std::string_view text);
 // ,"name":"value" with the value escaped and bounded; nothing when it is empty.
-[[nodiscard]] char* put_member(char* at, std::string_view name, std::string_view value);
-[[nodiscard]] inline char* put_text(char* at, std::string_view name, std::string_view value) {
-  return value.empty() ? at : put_member(at, name, value);
+template <std::size_t kSize>
+[[nodiscard]] char* put_text(char* at, const char (&name)[kSize], std::string_view value) {
+  if (value.empty()) return at;
+  at = put(put(put(at, ",\""), name), "\":\"");
+  return put(put_bounded(at, value), '"');
 }
 // ,"name":number
-[[nodiscard]] char* put_number(char* at, std::string_view name, std::uint64_t number);
+template <std::size_t kSize>
+[[nodiscard]] char* put_number(char* at, const char (&name)[kSize], std::uint64_t number) {
+  return put(put(put(put(at, ",\""), name), "\":"), number);
+}
 
 // For what is made once and not on the data path: lets `fill` write up to `room` bytes at the end
 // of `out`.

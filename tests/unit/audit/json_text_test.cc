@@ -1,5 +1,7 @@
 #include "keyward/audit/json_text.h"
 
+#include "audit/place.h"
+
 #include <boost/json.hpp>
 #include <gtest/gtest.h>
 
@@ -129,6 +131,28 @@ TEST(JsonText, NumbersAtTheirLimits) {
               return put_signed(at, std::numeric_limits<std::int64_t>::min());
             }),
             "18446744073709551615 -9223372036854775808");
+}
+
+// Against the library: every carry, every width.
+TEST(Digits, CountAsTheNumberDoes) {
+  for (const std::uint64_t start : {std::uint64_t{0}, std::uint64_t{8}, std::uint64_t{96},
+                                    std::uint64_t{99'999'990}, ~std::uint64_t{0} - 40}) {
+    Digits digits(start);
+    for (std::uint64_t step = 0; step < 40; ++step) {
+      EXPECT_EQ(digits.text(), std::to_string(start + step));
+      EXPECT_EQ(digits.number(), start + step);
+      digits.increment();
+    }
+  }
+  Digits digits(123'456);
+  digits.set(7);
+  EXPECT_EQ(digits.text(), "7");
+}
+
+TEST(Digits, MillisecondsOfATimeAreItsFirstDigits) {
+  for (const std::uint64_t time : {std::uint64_t{0}, std::uint64_t{999}, std::uint64_t{1000},
+                                   std::uint64_t{1'800'000'000'123'456}})
+    EXPECT_EQ(milliseconds_of(Digits(time)), std::to_string(time / 1000));
 }
 
 }  // namespace

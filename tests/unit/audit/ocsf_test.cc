@@ -3,7 +3,9 @@
 #include "audit/chain.h"
 #include "audit/checkpoint.h"
 #include "audit/data_record.h"
+#include "audit/place.h"
 #include "audit/previous_run.h"
+#include "audit/subject_json.h"
 #include "unit/audit/sample.h"
 
 #include "keyward/audit/json_text.h"
@@ -27,9 +29,13 @@ using test::SampleSet;
 
 const WallTime kNow(std::chrono::microseconds(1'800'000'000'123'456));
 
+RecordPlace place_at(std::uint64_t sequence, WallTime time, WallTime clock) {
+  return {Digits(sequence), view(kNoHash), Digits(microseconds(time)), Digits(microseconds(clock))};
+}
+
 // One event, whichever of the two writers makes its record.
 std::string line_of(const Event& event, std::string_view extra = {},
-                    const RecordPlace& place = {12, view(kNoHash), kNow, kNow}) {
+                    const RecordPlace& place = place_at(12, kNow, kNow)) {
   static const OcsfWriter writer("kw-1", "shard-0", "sessions");
   static const DataRecords data("kw-1", "shard-0", "sessions");
   std::string line;
@@ -357,7 +363,7 @@ TEST(Ocsf, TheChainIsTheHashOfTheWholeLineHoweverItIsComputed) {
     const SampleSet set;
     std::string line;
     append_filled(line, kLineLimit, [&](char* at) {
-      return data.write(at, set.event(&subject), {12, view(kNoHash), kNow, kNow}, opening);
+      return data.write(at, set.event(&subject), place_at(12, kNow, kNow), opening);
     });
     ASSERT_TRUE(line.starts_with(opening.text));
     Chain chain;
@@ -367,7 +373,7 @@ TEST(Ocsf, TheChainIsTheHashOfTheWholeLineHoweverItIsComputed) {
 }
 
 TEST(Ocsf, WhatTheClockReallySaidIsKept) {
-  const RecordPlace place{1, view(kNoHash), kNow, kNow - std::chrono::hours(1)};
+  const RecordPlace place = place_at(1, kNow, kNow - std::chrono::hours(1));
   const SampleSet set;
   for (const Event& event : {of(Kind::stop, Outcome::ok, nullptr), set.event(nullptr)}) {
     EXPECT_EQ(parse(line_of(event, {}, place)).at_pointer("/unmapped/keyward/clock_us"),
