@@ -24,7 +24,7 @@ void sync_folder_of(const std::string& path) {
   if (folder.open()) ::fsync(folder.number());
 }
 
-bool same_text(Segment& plain, Segment& packed) {
+bool same_text(Segment& plain, Segment& packed, const std::function<void()>& between) {
   if (plain.size() != packed.size()) return false;
   std::string a(std::size_t{1} << 20, '\0'), b;
   for (std::uint64_t at = 0; at < packed.size();) {
@@ -34,6 +34,7 @@ bool same_text(Segment& plain, Segment& packed) {
     if (!part || std::string_view(a).substr(0, static_cast<std::size_t>(count)) != *part)
       return false;
     at += static_cast<std::uint64_t>(count);
+    if (between) between();
   }
   return true;
 }
@@ -70,7 +71,7 @@ Result<> compress_segment(const TrailFile& file, const std::function<void()>& be
   }
   auto plain = Segment::open(file.path);
   auto copy = Segment::open(packed);
-  if (!plain || !copy || !same_text(*plain, *copy)) {
+  if (!plain || !copy || !same_text(*plain, *copy, between)) {
     ::unlink(packed.c_str());
     return Error(Errc::io, "audit file " + packed + ": does not read back as it was written");
   }

@@ -16,7 +16,8 @@
 namespace keyward::audit {
 
 // Makes the compressed form of a plain segment beside it, reads it back, and removes the plain one.
-// `between` is called after each MiB. A crash at any point leaves the plain one or both.
+// `between` is called after each MiB that was read or written. A crash at any point leaves the
+// plain one or both.
 [[nodiscard]] Result<> compress_segment(const TrailFile& file,
                                         const std::function<void()>& between);
 

@@ -5,6 +5,7 @@
 #include "audit/head.h"
 #include "audit/key_file.h"
 #include "audit/key_ring.h"
+#include "audit/patience.h"
 #include "audit/previous_run.h"
 #include "audit/stream_file.h"
 
@@ -28,7 +29,7 @@ namespace keyward::audit {
 namespace {
 
 constexpr auto kNap = std::chrono::milliseconds(200);  // a rotation is noticed within it
-constexpr int kNice = 10;
+constexpr int kNice = 19;
 constexpr auto kHousekeeping = std::chrono::seconds(5);
 constexpr auto kAfterTrouble = std::chrono::minutes(1);
 constexpr std::size_t kMostWaiting = 1000;  // lines for a second place that is away
@@ -85,8 +86,12 @@ struct Keeper::State {
   bool stopping = false;  // under the mutex, as the next
   std::string policy_version;
   std::thread thread;
+  std::optional<Patience> patience;  // once the thread runs
+  std::uint64_t interruptions = 0;   // of it, when it last looked
+  bool hurried = false;              // what waits takes too much of the disk
+  MonoTime next_look{};
   std::atomic<std::uint64_t> checkpoints{0}, failures{0}, compressed{0}, removed{0},
-      stored_bytes{0}, last_us{0};
+      stored_bytes{0}, waiting_bytes{0}, last_us{0};
 
   Result<> open();
   void adopt_streams(const std::vector<Stored>& all);
@@ -96,6 +101,9 @@ struct Keeper::State {
   bool sign();
   void send_copies();
   void pulse();
+  void between();
+  void rest(std::chrono::milliseconds pause);
+  void look(const std::vector<Stored>& all);
   void housekeep(MonoTime now);
   bool compress_one(const std::vector<Stored>& all, MonoTime now);
   void remove_one(const std::vector<Stored>& all);
@@ -267,13 +275,45 @@ void Keeper::State::pulse() {
   send_copies();
 }
 
+// After each piece of compressing and indexing: signing goes on, and others come first.
+void Keeper::State::between() {
+  pulse();
+  if (!patience) return;
+  if (clock.mono() >= next_look) {
+    if (const auto all = stored_segments(config.directory, config.instance)) look(*all);
+  }
+  const std::uint64_t counted = interruptions_of_thread();
+  const auto pause = patience->after(counted != interruptions);
+  if (!hurried && pause.count() > 0) rest(pause);
+  interruptions = interruptions_of_thread();
+}
+
+// Ends early when the keeper is to stop.
+void Keeper::State::rest(std::chrono::milliseconds pause) {
+  const auto end = std::chrono::steady_clock::now() + pause;
+  for (auto now = end - pause; now < end; now = std::chrono::steady_clock::now()) {
+    {
+      std::unique_lock held(mutex);
+      if (wake.wait_until(held, std::min(end, now + kNap), [this] { return stopping; })) return;
+    }
+    pulse();
+  }
+}
+
+void Keeper::State::look(const std::vector<Stored>& all) {
+  next_look = clock.mono() + kHousekeeping;
+  std::uint64_t bytes = 0;
+  for (const Stored& stored : all) bytes += stored.bytes;
+  stored_bytes.store(bytes, std::memory_order_relaxed);
+  waiting_bytes.store(config.compress ? backlog_of(all).bytes : 0, std::memory_order_relaxed);
+  hurried = pressing(all, config.retention, free_bytes(config.directory), clock.wall());
+}
+
 void Keeper::State::housekeep(MonoTime now) {
   next_housekeeping = now + kHousekeeping;
   const auto all = stored_segments(config.directory, config.instance);
   if (!all) return spdlog::warn("{}", all.error().message());
-  std::uint64_t bytes = 0;
-  for (const Stored& stored : *all) bytes += stored.bytes;
-  stored_bytes.store(bytes, std::memory_order_relaxed);
+  look(*all);
   if (!compress_one(*all, now)) remove_one(*all);
 }
 
@@ -282,15 +322,14 @@ bool Keeper::State::compress_one(const std::vector<Stored>& all, MonoTime now) {
   for (const Stored& stored : all) {
     if (!stored.closed) continue;
     if (config.on_closed && seen_closed.insert(stored.file.name).second) {
-      config.on_closed(stored.file.path);
+      config.on_closed(stored.file.path, [this] { between(); });
       pulse();
     }
     if (stored.file.compressed || !config.compress) continue;
     const auto later = not_before.find(stored.file.name);
     if (later != not_before.end() && now < later->second) continue;
     next_housekeeping = now;  // there may be another one
-    // Signing goes on meanwhile.
-    const auto done = compress_segment(stored.file, [this] { pulse(); });
+    const auto done = compress_segment(stored.file, [this] { between(); });
     if (done) {
       compressed.fetch_add(1, std::memory_order_relaxed);
     } else {
@@ -373,8 +412,9 @@ void Keeper::start() {
   state_->pulse();
   state_->thread = std::thread([this] {
     name_thread("keeper");
-    // Compressing and indexing may take all of a core that a shard has use for.
-    (void)::setpriority(PRIO_PROCESS, 0, kNice);  // of this thread alone: setpriority(2), "C library/kernel differences"
+    // Of this thread alone: setpriority(2), "C library/kernel differences".
+    (void)::setpriority(PRIO_PROCESS, 0, kNice);
+    state_->patience.emplace();
     state_->run();
   });
 }
@@ -407,6 +447,7 @@ Keeper::Counters Keeper::counters() const {
   out.compressed = state.compressed.load(std::memory_order_relaxed);
   out.removed = state.removed.load(std::memory_order_relaxed);
   out.stored_bytes = state.stored_bytes.load(std::memory_order_relaxed);
+  out.waiting_bytes = state.waiting_bytes.load(std::memory_order_relaxed);
   out.last_us = state.last_us.load(std::memory_order_relaxed);
   return out;
 }

@@ -201,6 +201,9 @@ void add_trail(const audit::Keeper::Counters& trail, std::vector<MetricFamily>& 
              kCount, static_cast<double>(trail.failures)));
   families.push_back(single("keyward_audit_stored_bytes", "Bytes of the trail on the disk", kGauge,
                             static_cast<double>(trail.stored_bytes)));
+  families.push_back(single("keyward_audit_waiting_bytes",
+                            "Bytes of closed segments that are not compressed yet", kGauge,
+                            static_cast<double>(trail.waiting_bytes)));
 }
 
 void add_forwarders(const std::vector<forward::ForwarderStatus>& all,

@@ -38,9 +38,9 @@ std::vector<std::string> aliases_of(const std::vector<identity::IssuerConfig>& i
 }
 
 // On the keeper's thread.
-void index_segment(const std::string& path) {
+void index_segment(const std::string& path, const std::function<void()>& between) {
   if (trail::has_index(path)) return;
-  if (const auto written = trail::write_index(path); !written)
+  if (const auto written = trail::write_index(path, between); !written)
     spdlog::warn("{}; until it has an index, searches read the whole segment",
                  written.error().message());
 }

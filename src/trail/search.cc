@@ -224,10 +224,12 @@ bool has_index(const std::string& segment_path) {
   return segment && index && index->head().text_size == segment->size();
 }
 
-Result<> write_index(const std::string& segment_path) {
+Result<> write_index(const std::string& segment_path, const std::function<void()>& between) {
   auto segment = audit::Segment::open(segment_path);
   if (!segment) return segment.error();
-  const auto built = build_index(*segment, {});
+  BuildOptions options;
+  if (between) options.progress = [&](std::uint64_t) { between(); };
+  const auto built = build_index(*segment, options);
   if (!built) return built.error();
   return store_index(segment_path, built->image);
 }

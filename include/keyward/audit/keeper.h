@@ -32,8 +32,9 @@ struct KeeperConfig {
   // later one stay. Empty: nobody. Called on the keeper's thread.
   std::function<std::uint64_t(std::string_view stream)> hold{};
   // A closed segment, once in the life of the process and before it is compressed. On the keeper's
-  // thread.
-  std::function<void(const std::string& path)> on_closed{};
+  // thread. Long work calls `between` every few milliseconds: checkpoints are signed there, and the
+  // work rests while others want the core.
+  std::function<void(const std::string& path, const std::function<void()>& between)> on_closed{};
 };
 
 class Keeper {
@@ -60,7 +61,8 @@ class Keeper {
   void set_policy_version(std::string version);
   struct Counters {
     std::uint64_t checkpoints = 0, failures = 0, compressed = 0, removed = 0, stored_bytes = 0;
-    std::uint64_t last_us = 0;  // wall time of the newest checkpoint
+    std::uint64_t waiting_bytes = 0;  // of closed segments that are not compressed yet
+    std::uint64_t last_us = 0;        // wall time of the newest checkpoint
   };
   [[nodiscard]] Counters counters() const;
 

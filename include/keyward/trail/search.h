@@ -42,7 +42,9 @@ struct SearchCounts {
 
 // There is an index beside the segment, and it is of a text of that size.
 [[nodiscard]] bool has_index(const std::string& segment_path);
-// The index beside a closed segment, made anew. Errors: the segment or the folder says no.
-[[nodiscard]] Result<> write_index(const std::string& segment_path);
+// The index beside a closed segment, made anew; `between` is called after every part that was read.
+// Errors: the segment or the folder says no.
+[[nodiscard]] Result<> write_index(const std::string& segment_path,
+                                   const std::function<void()>& between = {});
 
 }  // namespace keyward::trail
