@@ -26,6 +26,10 @@ int main(int argc, char **argv) {
   if (!r || r->len != 3 || memcmp(r->str, "a\0b", 3) != 0) return 1;
   freeReplyObject(r);
   want(redisCommand(c, "GET foreign"), REDIS_REPLY_ERROR, "NOPERM");
+  want(redisCommand(c, "PUBLISH foreign x"), REDIS_REPLY_ERROR, "NOPERM");
+  want(redisCommand(c, "SELECT 9"), REDIS_REPLY_ERROR, NULL);
+  want(redisCommand(c, "SCAN 0"), REDIS_REPLY_ERROR, "NOPERM");
+  want(redisCommand(c, "PSUBSCRIBE __keyevent@*__:*"), REDIS_REPLY_ERROR, "NOPERM");
   for (int i = 0; i < 10000; ++i) redisAppendCommand(c, "INCR app:hic");
   for (int i = 1; i <= 10000; ++i) {
     if (redisGetReply(c, (void **)&r) != REDIS_OK || r->type != REDIS_REPLY_INTEGER || r->integer != i) return 1;

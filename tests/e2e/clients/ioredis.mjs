@@ -44,6 +44,9 @@ redis.defineCommand('double', { numberOfKeys: 1, lua: "return redis.call('INCRBY
 assert.equal(await redis.double('app:il', 21), 21);
 await assert.rejects(redis.get('foreign'), /NOPERM/);
 await assert.rejects(redis.flushall(), /NOPERM/);
+for (const call of [() => redis.publish('foreign', 1), () => redis.select(9), () => redis.scan(0), () => redis.psubscribe('__keyevent@*__:*')]) {
+  await assert.rejects(call(), /NOPERM|ERR/);
+}
 assert.equal(await redis.get('app:i'), 'v');
 await Promise.all([redis.quit(), subscriber.quit(), blocker.quit()]);
 console.log('done');

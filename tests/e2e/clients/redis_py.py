@@ -120,7 +120,8 @@ def scripts():
 
 def refusals():
     for call in (lambda: r.get('foreign'), lambda: r.set('foreign', 1), lambda: r.publish('foreign', 1), lambda: r.flushall(),
-                 lambda: r.config_get('*'), lambda: r.eval('return 1', 1, 'foreign')):
+                 lambda: r.config_get('*'), lambda: r.eval('return 1', 1, 'foreign'), lambda: r.execute_command('SELECT', 9), r.scan,
+                 lambda: r.execute_command('PSUBSCRIBE', '__keyevent@*__:*')):
         try:
             call()
             raise AssertionError('must be refused')

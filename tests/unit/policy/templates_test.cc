@@ -52,9 +52,11 @@ std::string file_of(const TemplateInfo& info, const std::string& prefix_lines = 
 TEST(Templates, AreThoseOfTheWorkloads) {
   std::vector<std::string> names;
   for (const TemplateInfo& info : shipped_templates()) names.push_back(info.name);
-  EXPECT_EQ(names, (std::vector<std::string>{"airflow-celery", "bullmq", "conductor-locks",
-                                             "conductor-store", "prefect-docket",
-                                             "prefect-messaging", "stepfunctions-bridge"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"airflow-celery", "application", "arq",
+                                             "bullmq", "conductor-locks", "conductor-store",
+                                             "dramatiq", "huey", "prefect-docket",
+                                             "prefect-messaging", "rq", "sidekiq",
+                                             "stepfunctions-bridge"}));
 }
 
 TEST(Templates, AreWellFormedAndHoldTheirCasesWithoutAWarning) {
