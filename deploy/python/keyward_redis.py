@@ -243,8 +243,12 @@ class Provider(_Base):
             if not inspect.iscoroutinefunction(callback):
                 self._subscribed(event)
         elif hasattr(event, 'connection_pools'):
+            asynchronous = inspect.iscoroutinefunction(callback)
             with self._lock:
-                (self._async_pools if inspect.iscoroutinefunction(callback) else self._pools).update(event.connection_pools)
+                (self._async_pools if asynchronous else self._pools).update(event.connection_pools)
+            if not asynchronous:
+                for pool in event.connection_pools:
+                    _notice_subscribers(pool, self)
         elif not inspect.iscoroutinefunction(callback):
             with self._lock:
                 self._singles = [one for one in self._singles if one() is not None]
@@ -263,6 +267,17 @@ class Provider(_Base):
         if self._token is not getattr(self._served, 'token', self._token):
             for subscriber in subscribers:
                 subscriber.renew(self._token)
+
+    def _subscribes(self, connection):
+        """For who takes a connection from a pool and subscribes on it without telling redis-py, as kombu does."""
+        if str(getattr(connection, 'protocol', 2)) != '3' or '_keyward' in connection.__dict__:
+            return
+        subscriber = _Subscriber.of(connection)
+        with self._lock:
+            self._subscribers.add(subscriber)
+        if connection._re_auth_token is not None:  # came while it waited for its first subscription
+            connection.set_re_auth_token(None)
+            subscriber.renew(self._token)
 
     def on_error(self, callback):
         """Nobody is called: a token that cannot be got is logged, and asked for again."""
@@ -411,6 +426,26 @@ def _renew_pool(pool, token):
                 continue  # a subscriber renews itself
             connection.re_auth = _ReAuth(connection)
             connection.set_re_auth_token(token)
+
+
+SUBSCRIBING = ('SUBSCRIBE', 'PSUBSCRIBE', 'SSUBSCRIBE')
+
+
+def _notice_subscribers(pool, provider):
+    """Connections that this pool makes from now on say when they become subscribers."""
+    made = getattr(pool, 'connection_class', None)
+    if not isinstance(made, type) or not hasattr(made, 'send_command') or hasattr(made, '_keyward_provider'):
+        return
+
+    def send_command(self, *arguments, **options):
+        if arguments and arguments[0] in SUBSCRIBING:
+            provider = self._keyward_provider()
+            if provider is not None:
+                provider._subscribes(self)
+        return made.send_command(self, *arguments, **options)
+
+    pool.connection_class = type(made.__name__, (made,), {'send_command': send_command, '_keyward_provider': weakref.ref(provider),
+                                                          '__module__': made.__module__})
 
 
 class _ReAuth:

@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -201,3 +202,39 @@ def test_a_program_that_keeps_its_token_is_not_asked_all_the_time(issuer, tmp_pa
     file.write_text(issuer.token('app-1', ['app'], ttl=12))
     ended = python(KEEPS, file, tmp_path / 'calls')
     assert 1 <= int(ended.stdout) <= 3, ended.stdout + ended.stderr
+
+
+CELERY = '''
+apiVersion: keyward/v1
+team: data
+owners: [data@example.com]
+grants:
+  - name: worker
+    who: [{issuer: local, groups: [app]}]
+    template: {name: airflow-celery, grant: worker}
+    limits: {session: 1s}
+'''
+
+
+@pytest.mark.timeout(90)
+def test_an_idle_celery_worker_lives_through_many_tokens(make_keyward, token_file, tmp_path):
+    """kombu takes its subscriber's connection from the pool itself, so that redis-py tells nobody of it. Without a session
+    limit above the token's life, a subscriber that nobody writes to must be renewed as well."""
+    server = make_keyward(policies={'celery.yaml': CELERY}, limits={'expiry_grace': '1s'}).start()
+    file = token_file(ttl=5)
+    url = (f'rediss://localhost:{server.port}/0?ssl_cert_reqs=CERT_REQUIRED&ssl_ca_certs={server.authority.ca}'
+           '&credential_provider=keyward_redis.from_environment')
+    env = {'APP_URL': url, 'APP_BACKEND': f'keyward_redis.CeleryBackend+{url}', 'APP_PREFIX': 'airflow:', 'KEYWARD_TOKEN_FILE': str(file.path),
+           'PYTHONDONTWRITEBYTECODE': '1', 'PYTHONPATH': f'{PYTHON}:{HERE}'}
+    worker = Process([sys.executable, '-m', 'celery', '-A', 'celery_app', 'worker', '-c', '1', '--loglevel', 'INFO', '-n', 'w@test'],
+                     tmp_path / 'worker.log', env=env, cwd=HERE)
+    try:
+        worker.expect(lambda: ' ready.' in worker.text(), 40, 'the worker being ready')
+        time.sleep(13)
+        said = worker.text()
+    finally:
+        worker.stop()
+    ends = [r for r in server.trail.records() if r.get('unmapped', {}).get('keyward', {}).get('kind') == 'session_end'
+            and r.get('status_detail') == 'expired']
+    assert not ends and 'broker lost' not in said and 'in place failed' not in said, f'{len(ends)} ended\n{said[-2000:]}'
+    no_token_shown(server, file.tokens)

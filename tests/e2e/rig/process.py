@@ -39,7 +39,7 @@ class Process:
     def __init__(self, argv, log, env=None, cwd=None, stdin=subprocess.DEVNULL):
         self.argv, self.log = [str(a) for a in argv], Path(log)
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        environment = dict(os.environ, PATH=TOOLS_PATH, **(env or {}))
+        environment = {**os.environ, 'PATH': TOOLS_PATH, **(env or {})}
         with open(self.log, 'ab') as out:
             self.popen = subprocess.Popen(self.argv, stdout=out, stderr=subprocess.STDOUT, stdin=stdin, env=environment,
                                           cwd=cwd, start_new_session=True, preexec_fn=die_with_parent)
