@@ -1,10 +1,10 @@
 // How long to wait before the next attempt. Pure: the caller brings the random number.
 #pragma once
 
+#include "keyward/net/https_client.h"
+
 #include <chrono>
 #include <cstdint>
-#include <optional>
-#include <string_view>
 
 namespace keyward::forward {
 
@@ -14,8 +14,6 @@ namespace keyward::forward {
                                                 std::chrono::milliseconds most,
                                                 std::uint32_t random);
 
-// Retry-After (RFC 9110, 10.2.3): seconds or a date. At most an hour; nullopt when it is neither.
-[[nodiscard]] std::optional<std::chrono::milliseconds> retry_after(
-    std::string_view header, std::chrono::system_clock::time_point now);
+using net::retry_after;
 
 }  // namespace keyward::forward

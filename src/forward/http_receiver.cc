@@ -4,11 +4,11 @@
 #include "forward/gzip.h"
 #include "forward/receiver.h"
 
+#include "keyward/base/hash.h"
 #include "keyward/net/https_client.h"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/json.hpp>
-#include <openssl/evp.h>
 
 #include <algorithm>
 #include <optional>
@@ -17,15 +17,6 @@ namespace keyward::forward {
 namespace {
 
 constexpr std::size_t kMostAnswer = std::size_t{4} << 20;  // an error text per document
-
-std::string base64(std::string_view text) {
-  std::string out(4 * ((text.size() + 2) / 3) + 1, '\0');
-  const int count = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                                    reinterpret_cast<const unsigned char*>(text.data()),
-                                    static_cast<int>(text.size()));
-  out.resize(static_cast<std::size_t>(count));
-  return out;
-}
 
 // {"text": "No data", "code": 5}
 bool knows_token(std::string_view body) {
@@ -103,7 +94,8 @@ class HttpReceiver final : public Receiver {
       if (text.empty() || !printable)
         return Error(Errc::invalid, "the secret for " + config_.name + " is no printable word");
       std::string value = config_.scheme.empty() ? std::string() : config_.scheme + " ";
-      value += config_.scheme == "Basic" ? base64(config_.user + ":" + std::string(text)) : text;
+      value +=
+          config_.scheme == "Basic" ? base64_encode(config_.user + ":" + std::string(text)) : text;
       request.headers.emplace_back(config_.header, std::move(value));
     }
     if (config_.gzip && !what.body.empty()) {

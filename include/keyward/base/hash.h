@@ -22,6 +22,8 @@ using Digest = std::array<std::uint8_t, 32>;
 [[nodiscard]] std::string short_hash(std::string_view bytes, std::size_t digits);
 // Lower-case hex; Redis's own name for a script, nothing that security may rest on by itself.
 [[nodiscard]] std::string sha1_hex(std::string_view bytes);
+// RFC 4648, section 4, with padding.
+[[nodiscard]] std::string base64_encode(std::string_view bytes);
 [[nodiscard]] std::string base64url_encode(std::string_view bytes);
 // Strict RFC 7515 base64url: no padding, no white space, canonical trailing bits.
 [[nodiscard]] std::optional<std::string> base64url_decode(std::string_view text);

@@ -10,7 +10,9 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -36,13 +38,17 @@ struct HttpResponse {
   std::string content_type, cache_control, retry_after, body;
 };
 
+// Retry-After (RFC 9110, 10.2.3): seconds or a date. At most an hour; nullopt when it is neither.
+[[nodiscard]] std::optional<std::chrono::milliseconds> retry_after(
+    std::string_view header, std::chrono::system_clock::time_point now);
+
 // Whether the client may connect there. Never: link-local, metadata services, multicast,
 // unspecified and reserved addresses, also when wrapped in IPv6 (mapped, NAT64, 6to4). Private,
 // shared (100.64/10) and loopback ones only when `allow_private`.
 [[nodiscard]] bool address_permitted(const boost::asio::ip::address& address, bool allow_private);
 
-// 169.254.169.254, 169.254.170.2, 169.254.170.23, fd00:ec2::254, fd00:ec2::23: instance and container
-// credentials of AWS.
+// 169.254.169.254, 169.254.170.2, 169.254.170.23, fd00:ec2::254, fd00:ec2::23: instance and
+// container credentials of AWS.
 [[nodiscard]] bool metadata_service(const boost::asio::ip::address& address);
 
 // `done` runs exactly once on the io_context's thread, never from inside the call. Resolves once
