@@ -240,6 +240,10 @@ void Observer::observe(const trail::Record& record) {
         joined_names(
             {record.kind, record.outcome == trail::Outcome::ok ? "ok" : "error", record.reason}),
         record.time_us);
+  if (record.kind == "script")
+    facts_.handed_over.at(joined_names({record.script_sha1, record.detail, record.principal,
+                                        record.grant, record.rule}),
+                          record.time_us);
   if (record.kind == "admin_call")
     facts_.admin_calls.at(
         joined_names({operation_of(record.detail), record.by, record.status_code}), record.time_us,

@@ -102,8 +102,8 @@ Section scripts(const Input& input, Findings&) {
   out.asks = "Which code ran inside the database, and was any other tried?";
   out.evidence =
       "Scripts and functions that ran, by their SHA-1 or name, with the commands they call where "
-      "their text was "
-      "seen, and what was refused of EVAL, SCRIPT, FUNCTION and MODULE.";
+      "their text was seen; who handed each text over and which rule let them; and what was "
+      "refused of EVAL, SCRIPT, FUNCTION and MODULE.";
   out.limits =
       "What a script decided at run time. Redis holds each of its calls to the rights of the "
       "user that ran it, so it reached nothing else.";
@@ -113,11 +113,20 @@ Section scripts(const Input& input, Findings&) {
                                  {"calls", "Calls"},
                                  {"principal", "Principal"}});
   out_table.nothing = "none ran.";
+  Table brought =
+      tally_table("scripts_handed_over", "Scripts and libraries, when an instance first met them",
+                  facts.handed_over,
+                  {{"digest", "SHA-1"},
+                   {"what", "What"},
+                   {"principal", "Handed over by"},
+                   {"grant", "Grant"},
+                   {"rule", "Rule"}});
+  brought.nothing = "none came with its text.";
   Table refused = code_refused(facts);
   std::uint64_t tried = 0;
   for (const auto& row : refused.rows) tried += static_cast<std::uint64_t>(row[3].order);
   out.figures = {figure("executions", facts.scripts.total()), figure("refused", tried)};
-  out.tables = {std::move(out_table), std::move(refused)};
+  out.tables = {std::move(out_table), std::move(brought), std::move(refused)};
   return out;
 }
 

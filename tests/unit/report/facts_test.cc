@@ -49,6 +49,23 @@ TEST(Facts, AFloodOfRefusalsIsCountedInFull) {
   EXPECT_EQ(read.facts.people.at("okta:alice").refused.count, 4713U);
 }
 
+// CC6.8: a digest that ran leads to who brought the text.
+TEST(Facts, WhoHandedAScriptOver) {
+  TrailText trail;
+  const json::object script{{"script_sha1", std::string(40, 'a')},
+                            {"principal", "okta:alice"},
+                            {"detail", "script of 33 bytes"},
+                            {"grant", "app"},
+                            {"rule", "app.yaml:8"}};
+  trail.control("script", script).after(kMinute).control("script", script);
+  const ReadTrail read = facts_of(trail);
+  const std::string name = std::string(40, 'a') + kBetween + "script of 33 bytes" + kBetween +
+                           "okta:alice" + kBetween + "app" + kBetween + "app.yaml:8";
+  ASSERT_NE(read.facts.handed_over.find(name), nullptr);
+  EXPECT_EQ(read.facts.handed_over.find(name)->count, 2U);
+  EXPECT_EQ(read.facts.handed_over.find(name)->last_us, kMorning + kMinute);
+}
+
 TEST(Facts, APeriodHoldsItsFirstMomentAndNotItsLast) {
   TrailText trail;
   const Someone alice;
