@@ -12,7 +12,7 @@ using command::Command;
 
 struct ExpiryUnit {
   std::string_view option, command;  // of SET and GETEX; the command that is named after it
-  bool milliseconds = false, absolute = false;
+  bool in_ms = false, absolute = false;
 };
 constexpr ExpiryUnit kExpiryUnits[] = {{"ex", "expire", false, false},
                                        {"px", "pexpire", true, false},
@@ -20,20 +20,20 @@ constexpr ExpiryUnit kExpiryUnits[] = {{"ex", "expire", false, false},
                                        {"pxat", "pexpireat", true, true}};
 
 // A number as Redis takes it, within what stays a time when it is added to now.
-std::optional<std::chrono::milliseconds> expiry_time(std::string_view text, bool milliseconds) {
+std::optional<std::chrono::milliseconds> expiry_time(std::string_view text, bool in_ms) {
   constexpr std::int64_t kMost = 4'000'000'000'000;  // seconds
   std::int64_t number = 0;
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (code != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  const std::int64_t most = milliseconds ? kMost * 1000 : kMost;
+  const std::int64_t most = in_ms ? kMost * 1000 : kMost;
   if (number > most || number < -most) return std::nullopt;
-  return std::chrono::milliseconds(milliseconds ? number : number * 1000);
+  return std::chrono::milliseconds(in_ms ? number : number * 1000);
 }
 
-std::optional<ExpiryAsked> asked_at(const Command& command, std::size_t arg, bool milliseconds,
+std::optional<ExpiryAsked> asked_at(const Command& command, std::size_t arg, bool in_ms,
                                     bool absolute) {
   if (arg >= command.args.size()) return std::nullopt;
-  const auto when = expiry_time(command.args[arg], milliseconds);
+  const auto when = expiry_time(command.args[arg], in_ms);
   if (!when) return std::nullopt;
   return ExpiryAsked{*when, absolute, false};
 }
@@ -48,7 +48,7 @@ std::optional<ExpiryAsked> among_options(const Command& command, std::size_t fro
         std::find_if(std::begin(kExpiryUnits), std::end(kExpiryUnits),
                      [&](const ExpiryUnit& each) { return same_word(word, each.option); });
     if (unit != std::end(kExpiryUnits)) {
-      out = asked_at(command, ++at, unit->milliseconds, unit->absolute);
+      out = asked_at(command, ++at, unit->in_ms, unit->absolute);
       if (!out || out->when.count() <= 0) return std::nullopt;  // Redis: invalid expire time
       continue;
     }
@@ -75,7 +75,7 @@ std::optional<ExpiryAsked> expiry_asked(const Command& command) {
   }
   for (const ExpiryUnit& unit : kExpiryUnits) {
     if (name != unit.command) continue;
-    auto out = asked_at(command, 2, unit.milliseconds, unit.absolute);
+    auto out = asked_at(command, 2, unit.in_ms, unit.absolute);
     if (out) out->conditional = command.args.size() > 3;
     return out;
   }

@@ -146,12 +146,12 @@ bool modifies_any(const Command& command) {
 
 // A number that Redis takes as the life, or the end, of a key. Beyond these bounds it answers an
 // error and the key stays without.
-bool is_time(std::string_view text, bool milliseconds, bool positive) {
+bool is_time(std::string_view text, bool in_ms, bool positive) {
   constexpr std::int64_t kMost = 4'000'000'000'000;  // seconds
   std::int64_t number = 0;
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (code != std::errc{} || end != text.data() + text.size()) return false;
-  const std::int64_t most = milliseconds ? kMost * 1000 : kMost;
+  const std::int64_t most = in_ms ? kMost * 1000 : kMost;
   return number <= most && number >= (positive ? 1 : -most);
 }
 

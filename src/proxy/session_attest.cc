@@ -25,7 +25,7 @@ std::optional<policy::ExpiryAsked> added_expiry(const policy::Permit& permit,
   return policy::ExpiryAsked{.when = guard.life, .absolute = false, .conditional = true};
 }
 
-void write_words(std::string& out, const trigger::Words& words) {
+void write_words(std::string& out, const trigger::RequestWords& words) {
   resp::write_request_head(out, words.size());
   for (const std::string& word : words) resp::write_bulk(out, word);
 }
@@ -73,7 +73,7 @@ std::uint32_t Session::write_beside(std::string& out,
                                     const std::vector<trigger::Leaving>& beside) const {
   std::uint32_t written = 0;
   for (const trigger::Leaving& leaving : beside) {
-    for (const trigger::Words& words : trigger::requests_of(signer(), leaving)) {
+    for (const trigger::RequestWords& words : trigger::requests_of(signer(), leaving)) {
       write_words(out, words);
       ++written;
     }
@@ -97,7 +97,7 @@ bool Session::queue_signed(Draft* draft, const view::Member& member) {
 void Session::settle_leavings() {
   if (transaction_->leavings().empty()) return;
   for (const trigger::Leaving& leaving : transaction_->leavings()) {
-    for (const trigger::Words& words : trigger::requests_of(signer(), leaving)) {
+    for (const trigger::RequestWords& words : trigger::requests_of(signer(), leaving)) {
       const std::vector<std::string_view> args(words.begin(), words.end());
       transaction_->add_own(args);
     }

@@ -143,7 +143,7 @@ std::string field_of(const Signer& signer, const Command& command, const std::st
                  .nonce = make_nonce()});
 }
 
-std::vector<Words> requests_of(const Signer& signer, const Leaving& leaving) {
+std::vector<RequestWords> requests_of(const Signer& signer, const Leaving& leaving) {
   Attested by{.principal = std::string(signer.principal),
               .grant = leaving.grants,
               .at = signer.now,

@@ -59,10 +59,11 @@ std::string ms_text(WallTime time) {
 std::string due_key(std::string_view rule_name) { return own_base(rule_name) + "due"; }
 std::string timers_key(std::string_view rule_name) { return own_base(rule_name) + "timers"; }
 
-Words timer_request(std::string_view rule_name, std::string_view key,
-                    const std::optional<TimerSet>& set) {
-  Words out{"EVAL",          std::string(kTimer), "2", due_key(rule_name), timers_key(rule_name),
-            std::string(key)};
+RequestWords timer_request(std::string_view rule_name, std::string_view key,
+                           const std::optional<TimerSet>& set) {
+  RequestWords out{
+      "EVAL",          std::string(kTimer), "2", due_key(rule_name), timers_key(rule_name),
+      std::string(key)};
   if (!set) {
     out.insert(out.end(), {"", "", "", ""});
     return out;
@@ -76,11 +77,11 @@ Words timer_request(std::string_view rule_name, std::string_view key,
 }
 
 // ZADD is refused when it is queued, EVAL only when it runs.
-Words timer_room(std::string_view rule_name) {
+RequestWords timer_room(std::string_view rule_name) {
   return {"ZADD", due_key(rule_name), "XX", "0", "-"};
 }
 
-Words sweep_request(std::string_view rule_name, WallTime now, std::uint32_t most) {
+RequestWords sweep_request(std::string_view rule_name, WallTime now, std::uint32_t most) {
   return {"EVAL",
           std::string(kSweep),
           "3",

@@ -8,6 +8,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -326,6 +328,71 @@ TEST_F(Attest, TimersFollowTheExpiryOfTheirKeys) {
   sets({"EXPIRE", key, "-1"}, 0, ":1\r\n");
   sets({"SET", key, "x", "EX", "100"}, 100, "+OK\r\n");
   sets({"GETDEL", key}, 0, "$1\r\nx\r\n");
+}
+
+// Whatever one who may cause it does to the keys, alone or in transactions: a key has a timer
+// exactly when Redis lets it expire, and at that time.
+TEST_F(Attest, RandomCommandsLeaveATimerForEachKeyThatExpires) {
+  RawClient alice = client();
+  std::mt19937 random(5);  // NOLINT: the same cases every time
+  const std::vector<std::string> keys{"shop:timer:a", "shop:timer:b", "shop:timer:c"};
+  const auto one = [&]() -> std::vector<std::string> {
+    const std::string& key = keys[random() % keys.size()];
+    const std::string life = std::to_string(1000 * (1 + random() % 5));
+    const auto now = std::chrono::duration_cast<std::chrono::seconds>(
+                         std::chrono::system_clock::now().time_since_epoch())
+                         .count();
+    const std::string end = std::to_string(now + std::stol(life));
+    const std::vector<std::vector<std::string>> all{
+        {"SET", key, "v", "EX", life},
+        {"SET", key, "v", "EXAT", end, "NX"},
+        {"SET", key, "v", "XX", "GET", "PX", life + "000"},
+        {"SET", key, "v"},
+        {"SET", key, "v", "KEEPTTL"},
+        {"SETEX", key, life, "v"},
+        {"SETNX", key, "v"},
+        {"GETEX", key, "EX", life},
+        {"GETEX", key, "PERSIST"},
+        {"GETDEL", key},
+        {"GETSET", key, "v"},
+        {"EXPIRE", key, life},
+        {"EXPIRE", key, life, "NX"},
+        {"EXPIRE", key, life, "XX"},
+        {"PEXPIRE", key, life + "000", "GT"},
+        {"EXPIREAT", key, end, "LT"},
+        {"EXPIRE", key, "-1"},
+        {"PERSIST", key},
+        {"DEL", key, keys[0]},
+        {"UNLINK", key},
+        {"MSET", key, "v", keys[1], "v"},
+        {"APPEND", key, "v"},
+        {"RENAME", key, "shop:other"},
+    };
+    return all[random() % all.size()];
+  };
+  const auto send = [&](const std::vector<std::string>& words) {
+    std::string out;
+    resp::write_request(out, std::vector<std::string_view>(words.begin(), words.end()));
+    ASSERT_TRUE(alice.send(out));
+  };
+  for (int round = 0; round < 600; ++round) {
+    const auto commands = random() % 4 == 0 ? 1 + random() % 5 : 1;
+    std::string said;
+    if (commands > 1) send({"MULTI"});
+    for (std::size_t i = 0; i < commands; ++i) {
+      const auto words = one();
+      for (const std::string& word : words) said += word + ' ';
+      send(words);
+    }
+    if (commands > 1) send({"EXEC"});
+    for (std::size_t i = 0; i < (commands > 1 ? commands + 2 : 1); ++i) said += alice.read_reply();
+    for (const std::string& key : keys) {
+      const std::string left = at_redis({"PTTL", key});
+      const long life = std::max(0L, std::stol(left.substr(1)));
+      ASSERT_NEAR(static_cast<double>(due_in(key)), static_cast<double>(life), 1500.0)
+          << key << " after " << said;
+    }
+  }
 }
 
 TEST_F(Attest, OnlyWhoMayCauseItSetsAndCancelsATimer) {

@@ -40,7 +40,8 @@ struct Leavings {
 [[nodiscard]] Leavings leavings_of(const policy::Grants& grants, const command::Command& command,
                                    std::uint32_t db,
                                    const std::optional<policy::ExpiryAsked>& added = {});
-// The same asked of a command whose values are not here, or not yet: whether it could leave anything.
+// The same asked of a command whose values are not here, or not yet: whether it could leave
+// anything.
 [[nodiscard]] bool may_leave(const policy::Grants& grants, const command::Command& command,
                              std::uint32_t db);
 // Of an XADD that would leave a field: why it cannot be attested, for its client; empty = it can.
@@ -55,6 +56,6 @@ struct Signer {
 [[nodiscard]] std::string field_of(const Signer& signer, const command::Command& command,
                                    const std::string& grants);
 // The commands that keep it, one or two.
-[[nodiscard]] std::vector<Words> requests_of(const Signer& signer, const Leaving& leaving);
+[[nodiscard]] std::vector<RequestWords> requests_of(const Signer& signer, const Leaving& leaving);
 
 }  // namespace keyward::trigger

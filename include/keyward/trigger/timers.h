@@ -18,7 +18,7 @@ namespace keyward::trigger {
 [[nodiscard]] std::string timers_key(std::string_view rule_name);  // hash: key, attestation
 
 // Arguments of a Redis command.
-using Words = std::vector<std::string>;
+using RequestWords = std::vector<std::string>;
 
 // Runs behind a command that wrote `key`, by the user of its client. A key that has no expiry, or
 // is gone, has no timer either. With `asked`: it has one, due then, unless the command was
@@ -28,15 +28,16 @@ struct TimerSet {
   WallTime due{};
   std::string attestation;  // of the fields {kKeyField, key} on event_stream(), with that due time
 };
-[[nodiscard]] Words timer_request(std::string_view rule_name, std::string_view key,
-                                  const std::optional<TimerSet>& set);
+[[nodiscard]] RequestWords timer_request(std::string_view rule_name, std::string_view key,
+                                         const std::optional<TimerSet>& set);
 // In front of it, where it sets a timer: Redis refuses the whole block when it has no memory left,
 // instead of the timer alone. Changes nothing.
-[[nodiscard]] Words timer_room(std::string_view rule_name);
+[[nodiscard]] RequestWords timer_room(std::string_view rule_name);
 
 // Moves up to `most` timers that are due into event_stream(), each in one step with its removal:
 // fields {kKeyField, key} and the attestation. By Keyward's own user; answers how many it looked
 // at, so that as many as `most` mean: again. Any number of instances may run it.
-[[nodiscard]] Words sweep_request(std::string_view rule_name, WallTime now, std::uint32_t most);
+[[nodiscard]] RequestWords sweep_request(std::string_view rule_name, WallTime now,
+                                         std::uint32_t most);
 
 }  // namespace keyward::trigger

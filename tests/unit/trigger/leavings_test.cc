@@ -208,7 +208,7 @@ TEST_F(LeavingsOf, WhatIsLeftBesideIsBelievedOnTheRulesOwnStream) {
   const Signer signer{.keys = keys_, .principal = "okta:alice", .now = kNow};
   const auto event = requests_of(signer, left({"PUBLISH", "shop:jobs", "hello"}).beside[0]);
   ASSERT_EQ(event.size(), 1U);
-  const Words& xadd = event[0];
+  const RequestWords& xadd = event[0];
   ASSERT_EQ(xadd.size(), 9U);
   EXPECT_EQ(xadd[1], own_base("jobs") + "events");
   const FieldView fields[] = {{xadd[3], xadd[4]}, {xadd[5], xadd[6]}, {xadd[7], xadd[8]}};
