@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kMostParameters = 16;
 constexpr std::size_t kLongestValue = 128;
-constexpr std::string_view kSeparators = ":./-_|";
+constexpr std::string_view kPrefixEnds = ":./-_|";
 
 TemplateParameter read_parameter(const std::string& name, const yaml::Node& node) {
   TemplateParameter out;
@@ -134,7 +134,7 @@ bool usable_value(const yaml::Node& node, const TemplateParameter& parameter,
     node.error(what + "is 1 to 128 printable bytes without * ? [ ] and quotes", "\"team:\"");
     return false;
   }
-  if (kSeparators.find(value.back()) == std::string_view::npos) {
+  if (kPrefixEnds.find(value.back()) == std::string_view::npos) {
     node.error(
         what + "ends with one of : . / - _ |, or it would take in names that only begin alike",
         "\"" + log::printable(value, 64) + ":\"");
