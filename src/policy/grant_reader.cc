@@ -55,6 +55,7 @@ GrantModel read_grant(const yaml::Node& node, const GrantContext& context) {
   grant.name = read_name(node.need("name"));
   grant.who = read_who(node.need("who"), context.issuers);
   read_name_space(node.get("namespace"), node.get("exact_prefix"), grant);
+  read_scripts(node.get("scripts"), grant);
   if (use.present()) use_template(use, context, grant);
   if (!use.present() || node.get("databases").present())
     grant.databases = read_databases(node.get("databases"));

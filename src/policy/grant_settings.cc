@@ -44,30 +44,6 @@ bool is_sha1(std::string_view text) {
          });
 }
 
-void read_scripts(const yaml::Node& node, GrantModel& grant) {
-  if (!node.present()) return;
-  if (grant.name_space.pieces.empty()) {
-    return node.error(
-        "`scripts` names what may run under a namespace, and this grant has none: without one "
-        "every "
-        "script may run, held to the grant by Redis",
-        "the grant without it");
-  }
-  for (const yaml::Node& item : node.list()) {
-    std::optional<std::string> sha = item.text();
-    if (!sha) continue;
-    if (!is_sha1(*sha)) {
-      item.error("a script is named by its SHA-1, 40 hexadecimal digits, as SCRIPT LOAD answers it",
-                 "da39a3ee5e6b4b0d3255bfef95601890afd80709");
-      continue;
-    }
-    if (grant.safe_scripts.size() == kMostScripts)
-      return item.error("a grant names at most 256 scripts");
-    for (char& c : *sha) c = c >= 'A' && c <= 'F' ? static_cast<char>(c + 32) : c;
-    grant.safe_scripts.push_back(std::move(*sha));
-  }
-}
-
 void read_break_glass(const yaml::Node& node, const yaml::Node& session, GrantModel& grant) {
   grant.break_glass = node.boolean().value_or(false);
   if (!grant.break_glass) return;
@@ -122,6 +98,30 @@ void read_ttl(const yaml::Node& node, GrantModel& grant) {
 
 }  // namespace
 
+void read_scripts(const yaml::Node& node, GrantModel& grant) {
+  if (!node.present()) return;
+  if (grant.name_space.pieces.empty()) {
+    return node.error(
+        "`scripts` names what may run under a namespace, and this grant has none: without one "
+        "every "
+        "script may run, held to the grant by Redis",
+        "the grant without it");
+  }
+  for (const yaml::Node& item : node.list()) {
+    std::optional<std::string> sha = item.text();
+    if (!sha) continue;
+    if (!is_sha1(*sha)) {
+      item.error("a script is named by its SHA-1, 40 hexadecimal digits, as SCRIPT LOAD answers it",
+                 "da39a3ee5e6b4b0d3255bfef95601890afd80709");
+      continue;
+    }
+    if (grant.safe_scripts.size() == kMostScripts)
+      return item.error("a grant names at most 256 scripts");
+    for (char& c : *sha) c = c >= 'A' && c <= 'F' ? static_cast<char>(c + 32) : c;
+    grant.safe_scripts.push_back(std::move(*sha));
+  }
+}
+
 void read_limits(const yaml::Node& node, GrantModel& grant) {
   if (!node.present()) return;
   node.only({"connections", "commands_per_second", "bytes_per_second", "max_value", "pipeline",
@@ -162,7 +162,6 @@ void read_audit(const yaml::Node& node, GrantModel& grant) {
 }
 
 void read_settings(const yaml::Node& node, GrantModel& grant) {
-  read_scripts(node.get("scripts"), grant);
   grant.observes = read_word(node.get("mode"), "mode", {"observe", "enforce"}) == "observe";
   read_break_glass(node.get("break_glass"), node.get("limits").get("session"), grant);
   read_lease(node.get("lease"), grant);

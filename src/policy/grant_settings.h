@@ -11,6 +11,9 @@ namespace keyward::policy {
 void read_limits(const yaml::Node& node, GrantModel& grant);
 void read_audit(const yaml::Node& node, GrantModel& grant);
 // Both change only what they find: a template may have set the rest.
+// Which scripts may run under the namespace, which is read already. Entries, also those of a
+// template, are judged by it.
+void read_scripts(const yaml::Node& node, GrantModel& grant);
 // Everything else that stands beside `allow` in the map `node`. Wants namespace, limits and owners
 // read.
 void read_settings(const yaml::Node& node, GrantModel& grant);
