@@ -4,6 +4,7 @@ A queue has a worker and a driver, both unmodified users of its library that fin
 QUEUE_NOTES for each numbered job. The driver is called with `suite`, `flood COUNT` or `foreign` and prints a line of JSON."""
 import json
 import os
+import shutil
 import subprocess
 import threading
 import time
@@ -16,7 +17,7 @@ import pytest
 from rig.agent import Agent
 from rig.foreign import all_refused, plant
 from rig.probe import Probe
-from rig.process import Process, until
+from rig.process import ROOT, Process, until
 from rig.relay import Relay
 from rig.setting import ended_well, keyward_url, no_refusals, refused, team, who_did_what
 from rig.token_file import TokenFile
@@ -139,6 +140,21 @@ def test_what_is_foreign_stays_out(queue, make_keyward, issuer, runs, matrix):
     matrix.cell(queue.name, 'foreign', f'{told["refused"]} attempts by its own library and {tried} on one connection: each refused or filtered, '
                 f'{len(denied)} refusals in the trail under {queue.subject}; a job added afterwards ran')
     ended_well(server)
+
+
+@pytest.mark.full
+def test_its_example(queue, system, binary, tmp_path):
+    """examples/NAME/run, as its README says."""
+    for name in ('through-keyward', queue.name):
+        place = ROOT / 'examples' / name
+        (shutil.copytree if place.is_dir() else shutil.copy)(place, tmp_path / name)
+    modules = os.environ.get('KEYWARD_NODE_MODULES', str(system.place.parents[1] / 'node/node_modules'))
+    (tmp_path / 'node_modules').symlink_to(modules)  # imports are looked up from where a file lies
+    path = f'{system.place / "venv/bin"}:{binary.parent}:{os.environ["PATH"]}'
+    ended = subprocess.run([tmp_path / queue.name / 'run'], capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL,
+                           env=dict(os.environ, PATH=path))
+    assert 'results: [0, 2, 4, 6, 8]' in ended.stdout.replace(',', ', ').replace(',  ', ', '), ended.stdout[-2000:] + ended.stderr[-2000:]
+    assert ended.stdout.endswith('refusals: 0\n'), ended.stdout
 
 
 class Killer:

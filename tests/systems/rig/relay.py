@@ -47,8 +47,11 @@ class Relay:
             writers = list(self.writers)
             for writer in writers:
                 sock = writer.get_extra_info('socket')
-                if sock is not None:
-                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+                try:
+                    if sock is not None:
+                        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+                except OSError:
+                    pass  # closed already
                 writer.transport.abort()
             self.cuts += len(writers) // 2
             return len(writers) // 2

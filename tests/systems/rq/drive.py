@@ -117,7 +117,7 @@ def foreign():
             refused += 1  # a subscription's refusal comes with the first message
         except redis.ResponseError:
             refused += 1
-    assert queue.enqueue(jobs.add, 1, 1).id
+    assert queue.enqueue(jobs.note, -1).id
     return {'refused': refused}
 
 
