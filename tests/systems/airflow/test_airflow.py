@@ -271,7 +271,7 @@ def test_the_example(system, tmp_path):
     assert ended.returncode == 0 and 'refusals: 0' in ended.stdout, ended.stdout + ended.stderr
 
 
-ROUNDS = int(os.environ.get('KEYWARD_ROUNDS', '5'))
+ROUNDS = int(os.environ.get('KEYWARD_ROUNDS', '8'))  # many short ones: the best of each side is the one that nothing else disturbed
 
 
 @pytest.mark.full
@@ -284,14 +284,14 @@ def test_direct_and_through_keyward(make_keyward, ways, start, direct, authority
     sides = {'direct': (start(plain(direct, authority), triggerer=False), direct.tls_port, direct.user, direct.password),
              'keyward': (start(way.command, triggerer=False), server.port, 'default', token)}
     for airflow, *_ in sides.values():
-        airflow.play('fan_out', width=4)  # what is done only once
-    width, seconds, trips = 16, {name: [] for name in sides}, {name: [] for name in sides}
+        airflow.play('fan_out', width=2)  # what is done only once
+    width, seconds, trips = 8, {name: [] for name in sides}, {name: [] for name in sides}
     for number in range(ROUNDS):
         for name in sorted(sides, reverse=number % 2 == 1):
             airflow, port, user, password = sides[name]
             began = time.time()
             run = airflow.trigger('fan_out', width=width)
-            probe = Probe(tmp_path, port, authority, user, password, 'airflow:probe', 8)
+            probe = Probe(tmp_path, port, authority, user, password, 'airflow:probe', 4)
             airflow.wait('fan_out', run, 200)
             seconds[name].append(time.time() - began)
             trips[name].append(probe.result())
@@ -300,7 +300,8 @@ def test_direct_and_through_keyward(make_keyward, ways, start, direct, authority
     middle = {name: {part: statistics.median(trip[part] for trip in found) for part in ('p50_ms', 'p99_ms')} for name, found in trips.items()}
     told = '; '.join(f'{name}: {best[name]:.1f} s, {(width + 2) / best[name]:.2f} tasks/s, round trips p50 {middle[name]["p50_ms"]:.2f} ms, p99 '
                      f'{middle[name]["p99_ms"]:.2f} ms' for name in sides)
-    matrix.cell('airflow', 'direct', f'{width + 2} tasks, best of {ROUNDS} rounds in turns. {told}; wall time {best["keyward"] / best["direct"]:.3f} x',
+    matrix.cell('airflow', 'direct', f'{width + 2} tasks, best of {ROUNDS} rounds in turns. {told}; wall time {best["keyward"] / best["direct"]:.3f} x (median '
+                f'{statistics.median(seconds["keyward"]) / statistics.median(seconds["direct"]):.3f} x)',
                 seconds=seconds, trips=trips)
     no_refusals(server)
     assert best['keyward'] <= 1.05 * best['direct'], seconds
