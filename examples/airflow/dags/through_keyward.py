@@ -11,6 +11,7 @@ from airflow.providers.redis.sensors.redis_key import RedisKeySensor
 from airflow.providers.redis.sensors.redis_pub_sub import RedisPubSubSensor
 from airflow.providers.redis.triggers.redis_await_message import AwaitMessageTrigger
 from airflow.sdk import DAG, BaseOperator, Param, task
+from redis.exceptions import ResponseError
 
 PREFIX = os.environ.get('EXAMPLE_PREFIX', 'airflow:')  # what global_keyprefix is for Celery: the provider adds none
 
@@ -118,3 +119,30 @@ with DAG('long_task', params={'seconds': Param(30, type='number')}, schedule=Non
         time.sleep(params['seconds'])
 
     nap()
+
+
+with DAG('refused', schedule=None, catchup=False):
+    @task
+    def keeps_to_its_own():
+        """What belongs to others is refused, with an error that says why; the connection goes on."""
+        client = redis()
+        for words in (['GET', 'payroll:salaries'], ['SET', 'payroll:salaries', '0'], ['PUBLISH', 'payroll:news', 'x'], ['KEYS', '*'],
+                      ['SELECT', '1'], ['CONFIG', 'GET', '*']):
+            try:
+                client.execute_command(*words)
+            except ResponseError as error:
+                print(words, error)
+            else:
+                raise AssertionError(f'{words} was not refused')
+            assert client.set(f'{PREFIX}mine', '1', ex=60)
+        listener = client.pubsub()
+        listener.psubscribe('__keyevent@*__:*')
+        try:
+            listener.get_message(timeout=5)
+        except ResponseError as error:
+            print('PSUBSCRIBE', error)
+        else:
+            raise AssertionError('PSUBSCRIBE was not refused')
+        assert client.get(f'{PREFIX}mine') == b'1'
+
+    keeps_to_its_own()

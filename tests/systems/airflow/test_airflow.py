@@ -105,7 +105,7 @@ def test_its_script_under_the_template(make_keyward, ways, start, matrix, full):
     assert not did['worker-1', 'CONFIG'] and {who for who, _ in did} <= {'scheduler', 'worker-1', 'worker-2', 'triggerer', 'operator', 'api-server'}
     told = f'scheduler LPUSH {did["scheduler", "LPUSH"]}, ' + ', '.join(
         f'{w.name} SETEX {did[w.name, "SETEX"]}' for w in airflow.workers) + f'; {logins(server)}'
-    foreign(server, way, matrix)
+    foreign(server, way, airflow, matrix)
     no_token_anywhere(server, way)
     matrix.cell('airflow', 'template', f'{len(tasks)} tasks in {seconds:.0f} s: fan-out, retries, key sensor, pub/sub sensor, trigger, '
                 f'publish operator; {controls} verbs of remote control; 0 refusals', seconds=round(seconds, 1), tasks=len(tasks))
@@ -114,14 +114,18 @@ def test_its_script_under_the_template(make_keyward, ways, start, matrix, full):
     ended_well(server)
 
 
-def foreign(server, way, matrix):
-    """With the worker's own token, beside the worker."""
-    key = plant(server.redis)
+def foreign(server, way, airflow, matrix):
+    """By a task through the provider's hook, and with the worker's own token beside the worker."""
+    key = plant(server.redis, 'payroll:salaries')
+    played(airflow, 'refused')
+    by_task = len(refused(server))
+    assert by_task >= 7
     with server.login(way.file('worker-1').tokens[-1], protocol=3) as client:
         tried = all_refused(client, ('SET', 'airflow:own', '1', 'EX', '60'), key)
     denied = refused(server)
-    assert len(denied) == tried and {who for who, *_ in denied} == {'worker-1'}, denied[:3]
-    matrix.cell('airflow', 'foreign', f'{tried} attempts refused, each recorded under worker-1; the connection went on', attempts=tried)
+    assert len(denied) == tried + by_task and {who for who, *_ in denied} <= {'worker-1', 'worker-2'}, denied[:3]
+    matrix.cell('airflow', 'foreign', f'{by_task} attempts of a task and {tried} with its token refused, each recorded under the worker\'s name; task and '
+                'connection went on', attempts=tried + by_task)
 
 
 def pushed(server, key):
