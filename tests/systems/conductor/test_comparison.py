@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from round_trips import FirstInLine, RoundTrips
-from stack import go_on, hold
+from stack import go_on, hold, policies
 
 from rig.resp import connect
 from rig.redis_server import ADMIN_PASSWORD, ADMIN_USER
@@ -19,6 +19,12 @@ def used(pid):
     """Seconds of processor time that a process took so far: proc_pid_stat(5), utime and stime."""
     fields = Path(f'/proc/{pid}/stat').read_text().rsplit(') ', 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
+
+@pytest.fixture
+def keyward(make_keyward):
+    """Beside its Redis, without TLS between the two: TLS is spoken once, as it is without Keyward."""
+    return make_keyward(policies=policies()).start()
 
 
 @pytest.fixture
