@@ -82,9 +82,10 @@ async function foreign() {
     await assert.rejects(call(), /NOPERM|ERR|not granted|No permissions/i);
     refused += 1;
   }
+  // ioredis tells of a refused SELECT by an event, and goes on in database 0.
   const apart = other();
-  apart.on('error', () => {});
-  await assert.rejects(apart.get('bull:x'));
+  const told = await Promise.race([new Promise((resolve) => apart.on('error', resolve)), pause(10000)]);
+  assert.match(String(told), /NOPERM|ERR/);
   apart.disconnect();
   assert((await queue.add('note', { n: -1 })).id);
   return { refused: refused + 1 };
