@@ -120,7 +120,7 @@ def test_its_whole_script_under_its_template(queue, make_keyward, issuer, runs, 
     did = {what for who, what in who_did_what(server) if who == queue.subject}
     assert did and all(who == queue.subject for who, _ in who_did_what(server))
     matrix.cell(queue.name, 'template', f'{len(told["parts"])} parts ({", ".join(told["parts"])}), zero refusals', seconds=round(seconds, 1))
-    matrix.cell(queue.name, 'trail', f'every write stands under {queue.subject}: {", ".join(sorted(did)[:8])}{" ..." if len(did) > 8 else ""}')
+    matrix.cell(queue.name, 'trail', f'every write stands under {queue.subject}: {", ".join(sorted(did)[:8]).replace("|", " ")}{" ..." if len(did) > 8 else ""}')
     ended_well(server)
 
 
