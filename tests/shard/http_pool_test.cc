@@ -1,91 +1,20 @@
 // Connections that stay open: used again, and what happens when the other side ends one.
 #include "keyward/net/http_pool.h"
 
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/write.hpp>
+#include "support/plain_server.h"
+
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <functional>
+#include <chrono>
 #include <optional>
 #include <thread>
-#include <vector>
 
 namespace keyward::net {
 namespace {
 
-using boost::asio::ip::tcp;
+using keyward::test::PlainServer;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-// One thread a connection; `answers` says what the nth request of the server is answered with:
-// nothing, and the connection ends instead.
-class PlainServer {
- public:
-  using Answers = std::function<std::optional<std::string>(int request)>;
-  explicit PlainServer(Answers answers) : answers_(std::move(answers)) {
-    acceptor_.non_blocking(true);
-    thread_ = std::thread([this] { accept(); });
-  }
-  ~PlainServer() {
-    over_ = true;
-    thread_.join();
-    for (std::thread& one : serving_) one.join();
-  }
-  [[nodiscard]] std::string url() const {
-    return "http://127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port()) + "/";
-  }
-  std::atomic<int> connections = 0, requests = 0;
-
- private:
-  void accept() {
-    while (!over_) {
-      boost::system::error_code none;
-      tcp::socket socket(io_);
-      acceptor_.accept(socket, none);
-      if (none) {
-        std::this_thread::sleep_for(milliseconds(2));
-        continue;
-      }
-      ++connections;
-      serving_.emplace_back([this, one = std::move(socket)]() mutable { serve(one); });
-    }
-  }
-  void serve(tcp::socket& socket) {
-    socket.non_blocking(true);
-    std::string text;
-    for (;;) {
-      boost::system::error_code bad;
-      std::size_t head = 0;
-      for (;;) {
-        char bytes[512];
-        const std::size_t got = socket.read_some(boost::asio::buffer(bytes), bad);
-        if (bad == boost::asio::error::would_block && !over_) {
-          std::this_thread::sleep_for(milliseconds(1));
-          continue;
-        }
-        if (bad) return;
-        text.append(bytes, got);
-        head = text.find("\r\n\r\n");
-        if (head != std::string::npos) break;
-      }
-      text.erase(0, head + 4);
-      const auto answer = answers_(++requests);
-      if (!answer) return;
-      socket.non_blocking(false);
-      boost::asio::write(socket, boost::asio::buffer(*answer), bad);
-      socket.non_blocking(true);
-      if (answer->find("Connection: close") != std::string::npos) return;
-    }
-  }
-
-  Answers answers_;
-  std::atomic<bool> over_ = false;
-  boost::asio::io_context io_;
-  tcp::acceptor acceptor_{io_, tcp::endpoint(boost::asio::ip::address_v4::loopback(), 0)};
-  std::vector<std::thread> serving_;
-  std::thread thread_;
-};
 
 const std::string kFine = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
