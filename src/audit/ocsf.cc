@@ -21,7 +21,7 @@ struct Shape {
   unsigned severity_id;
 };
 
-constexpr std::array<Shape, 25> kShapes{{
+constexpr std::array<Shape, 28> kShapes{{
     {"login", 3002, 3, 1, {}, 1},
     {"login_refused", 3002, 3, 1, {}, 3},
     {"session_end", 3002, 3, 2, {}, 1},
@@ -47,6 +47,9 @@ constexpr std::array<Shape, 25> kShapes{{
     {"credential_end", 3001, 3, 6, {}, 1},
     {"script", 3004, 3, 1, {}, 1},
     {"admin_call", 6003, 6, 0, {}, 1},  // the event says which activity
+    {"trigger_started", 6003, 6, 1, {}, 1},
+    {"trigger_refused", 6003, 6, 1, {}, 3},
+    {"trigger_dead", 6003, 6, 1, {}, 3},
 }};
 
 const Shape& shape_of(Kind kind) { return kShapes[static_cast<std::size_t>(kind)]; }
@@ -121,9 +124,10 @@ char* put_entity(char* at, const Event& event) {
   return put(put_text(put_text(at, "uid", event.revocation), "name", event.detail), '}');
 }
 
-// Who called what, from where. type 2 Admin.
+// Who called what, from where. type 2 Admin; 4 Service: who caused the event of a trigger.
 char* put_call(char* at, const Event& event) {
-  at = put(at, R"(,"actor":{"user":{"type_id":2)");
+  at = put(at, event.kind == Kind::admin_call ? std::string_view(R"(,"actor":{"user":{"type_id":2)")
+                                              : R"(,"actor":{"user":{"type_id":4)");
   at = put(put_text(at, "name", event.by), "}}");
   at = put_bounded(put(at, R"(,"api":{"operation":")"), event.detail);
   at = put(at, R"("})");

@@ -16,7 +16,7 @@ namespace {
 struct Shape {
   std::string_view kind, category, type;
 };
-constexpr std::array<Shape, 23> kShapes{{
+constexpr std::array<Shape, 26> kShapes{{
     {"login", R"(["authentication"])", R"(["start"])"},
     {"login_refused", R"(["authentication"])", R"(["start","denied"])"},
     {"session_end", R"(["authentication"])", R"(["end"])"},
@@ -32,6 +32,9 @@ constexpr std::array<Shape, 23> kShapes{{
     {"revocation_lifted", R"(["iam"])", R"(["admin","change"])"},
     {"policy_loaded", R"(["configuration"])", R"(["change"])"},
     {"admin_call", R"(["configuration"])", R"(["access"])"},
+    {"trigger_started", R"(["process"])", R"(["start"])"},
+    {"trigger_refused", R"(["process"])", R"(["start","denied"])"},
+    {"trigger_dead", R"(["process"])", R"(["info"])"},
     {"drift", R"(["configuration"])", R"(["change"])"},
     {"script", R"(["configuration"])", R"(["creation"])"},
     {"start", R"(["process"])", R"(["start"])"},

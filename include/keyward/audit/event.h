@@ -38,6 +38,11 @@ enum class Kind : std::uint8_t {
   credential_end,
   script,      // 3004: a script or library was handed over for the first time
   admin_call,  // 6003 API Activity: a call of the admin API
+  // 6003, with the next two: what an event started at a target, an event whose publisher is not
+  // verified, one that no attempt could start.
+  trigger_started,
+  trigger_refused,
+  trigger_dead,
 };
 
 enum class Outcome : std::uint8_t { ok, error, denied, unknown, not_executed };
@@ -71,7 +76,8 @@ struct Event {
   std::uint64_t repeated = 0;
   WallTime repeated_since{};
   std::uint8_t activity = 0;  // of an admin_call: 1 create, 2 read, 3 update, 4 delete
-  // Of a revocation: its id and who asked for it; the latter also of an admin_call.
+  // Of a revocation: its id and who asked for it; the latter also of an admin_call, and who caused
+  // the event of a trigger.
   std::string_view revocation, by;
   std::string_view script;  // its SHA-1
 };
