@@ -22,9 +22,9 @@ using policy::TargetKind;
 }
 
 // The stream that the engine reads: the source itself, or the own one.
-[[nodiscard]] inline std::string event_stream(const Rule& rule) {
-  return rule.source.kind == SourceKind::stream ? rule.source.name : own_base(rule.name) + "events";
-}
+[[nodiscard]] std::string event_stream(const Rule& rule);
+// "step_functions", "http" ...
+[[nodiscard]] std::string_view kind_name(TargetKind kind);
 // The consumer group on it.
 [[nodiscard]] inline std::string event_group(const Rule& rule) {
   return rule.source.kind == SourceKind::stream ? rule.source.group : "keyward";
