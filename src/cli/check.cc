@@ -3,10 +3,13 @@
 
 #include "keyward/base/yaml.h"
 #include "keyward/forward/forwarders.h"
+#include "keyward/net/https_client.h"
+#include "keyward/net/tls.h"
 #include "keyward/policy/signature.h"
 #include "keyward/policy/snapshot.h"
 #include "keyward/server/config.h"
 #include "keyward/server/static_user.h"
+#include "keyward/server/trigger_connections.h"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -43,6 +46,9 @@ void check_policies(const std::string& path, const server::Config* config, Check
   if (snapshot && config != nullptr &&
       !server::has_static_user(*snapshot, config->lease.static_user, found))
     snapshot = nullptr;
+  if (snapshot && config != nullptr &&
+      !server::has_connections(*snapshot, config->triggers.connections, found))
+    snapshot = nullptr;
   out.diagnostics.append(found);
   json::object thing{{"path", path}, {"kind", "policies"}, {"ok", snapshot != nullptr}};
   if (snapshot) {
@@ -74,6 +80,45 @@ void try_forwarders(const std::string& path, const server::Config& config, Check
   }
 }
 
+// Any answer will do: no credential and no event is sent.
+Result<> reach(const trigger::Connection& connection, const std::string& url) {
+  net::ClientTlsConfig settings;
+  settings.ca_file = connection.ca_file;
+  auto tls = net::make_client_context(settings);
+  if (!tls) return tls.error();
+  boost::asio::io_context io{1};
+  net::HttpRequest request;
+  request.url = url;
+  request.allow_plain = url.starts_with("http://");
+  request.allow_private = connection.internal;
+  Result<> out;
+  net::http_fetch(io, *tls, request, [&out](const Result<net::HttpResponse>& response) {
+    if (!response) out = response.error();
+  });
+  io.run();
+  return out;
+}
+
+// Where the targets of triggers are.
+void try_connections(const std::string& path, const server::Config& config, Checked& out) {
+  for (const trigger::Connection& one : config.triggers.connections) {
+    const bool aws = one.kind == trigger::Connection::Kind::aws;
+    const std::string url =
+        aws && one.url.empty() ? "https://states." + one.region + ".amazonaws.com/" : one.url;
+    const auto reached = reach(one, url);
+    out.things.push_back(json::object{{"path", path},
+                                      {"kind", "connection"},
+                                      {"name", one.name},
+                                      {"destination", url},
+                                      {"ok", reached.has_value()}});
+    if (reached)
+      out.lines.push_back(path + ": connection " + one.name + " reaches " + url);
+    else
+      out.diagnostics.error(
+          path, 0, 0, "connection " + one.name + " (" + url + "): " + reached.error().message());
+  }
+}
+
 void check_config(const std::string& path, bool connect, Checked& out) {
   const auto config = server::load_config(path, out.diagnostics);
   out.things.push_back(
@@ -81,7 +126,10 @@ void check_config(const std::string& path, bool connect, Checked& out) {
   if (!config) return;
   out.lines.push_back(path + ": configuration, " + std::to_string(config->listeners.size()) +
                       " listeners, " + std::to_string(config->issuers.size()) + " issuers");
-  if (connect) try_forwarders(path, *config, out);
+  if (connect) {
+    try_forwarders(path, *config, out);
+    try_connections(path, *config, out);
+  }
   if (config->policy_signers.empty()) return check_policies(config->policies, &*config, out);
   // They were read once already, by the configuration.
   const auto signers = policy::Signers::load(config->policy_signers);
@@ -135,7 +183,8 @@ void add_check(CLI::App& app, Chosen& chosen) {
       "PATH", options->paths,
       "Configurations, policy folders or policy files (default: keyward.yaml, policies)");
   verb->add_flag("--connect", options->connect,
-                 "Also connect to the receivers of audit.forward, without sending a record");
+                 "Also connect to the receivers of audit.forward and to the targets of triggers, "
+                 "without sending anything of value");
   verb->add_flag("--json", options->json, "One JSON object");
   verb->footer(
       "All errors at once, as file:line:column: what; write: instead.\n"

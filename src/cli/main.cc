@@ -32,6 +32,7 @@ void add_verbs(CLI::App& app, Chosen& chosen) {
   add_revocations(app, chosen);
   add_token(app, chosen);
   add_credentials(app, chosen);
+  add_trigger(app, chosen);
   add_version(app, chosen);
 }
 

@@ -52,6 +52,7 @@ void add_agent(CLI::App& app, Chosen& chosen);
 void add_exec(CLI::App& app, Chosen& chosen);
 void add_redis_cli(CLI::App& app, Chosen& chosen);
 void add_credentials(CLI::App& app, Chosen& chosen);  // get, renew, revoke, list
+void add_trigger(CLI::App& app, Chosen& chosen);  // list, test
 void add_version(CLI::App& app, Chosen& chosen);
 
 }  // namespace keyward::cli

@@ -26,6 +26,7 @@ void Server::State::renew_attestation() {
       attestation != nullptr ? std::optional(attestation_secret) : std::nullopt;
   attestation = std::make_shared<const trigger::AttestationKeys>(*secret, before);
   attestation_secret = *std::move(secret);
+  if (triggers != nullptr) triggers->engine->set_keys(attestation);
   for (auto& thread : shards) {
     asio::post(thread->io,
                [shard = thread->shard.get(), keys = attestation] { shard->set_attestation(keys); });

@@ -153,7 +153,8 @@ std::optional<Config> load_config(const std::string& path, Diagnostics& diagnost
     return std::nullopt;
   }
   root.only({"instance", "shards", "listeners", "upstream", "issuers", "user_placeholders",
-             "policies", "audit", "admin", "lease", "fleet", "limits", "log", "pid_file"});
+             "policies", "audit", "admin", "lease", "fleet", "limits", "triggers", "log",
+             "pid_file"});
   const Folder folder{std::filesystem::absolute(path).parent_path()};
   Config config;
   read_listeners(root, folder, config);
@@ -166,6 +167,7 @@ std::optional<Config> load_config(const std::string& path, Diagnostics& diagnost
   read_lease(root, config);
   read_fleet(root, folder, config);
   read_limits(root, config);
+  read_triggers(root, folder, config);
   const bool failed = found.failed();
   diagnostics.append(found);
   if (failed) return std::nullopt;

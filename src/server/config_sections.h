@@ -24,5 +24,6 @@ void read_audit(const yaml::Node& root, const Folder& folder, Config& config);
 void read_forward(const yaml::Node& node, const Folder& folder, AuditConfig& out);
 void read_copies(const yaml::Node& node, const Folder& folder, AuditConfig& out);
 void read_limits(const yaml::Node& root, Config& config);
+void read_triggers(const yaml::Node& root, const Folder& folder, Config& config);
 
 }  // namespace keyward::server

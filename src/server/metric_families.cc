@@ -172,6 +172,57 @@ void add_credentials(const credential::Desk::Counters& counters,
                             kGauge, static_cast<double>(counters.direct)));
 }
 
+void add_trigger_lag(const MetricSources& sources, std::vector<MetricFamily>& families) {
+  MetricFamily family{"keyward_trigger_lag_seconds",
+                      "From the time in an entry's id to the target's answer that it runs",
+                      MetricType::Histogram,
+                      {}};
+  for (const auto& [name, counters] : sources.triggers) {
+    ClientMetric metric;
+    metric.label = {{"rule", name}};
+    std::uint64_t sum = 0;
+    for (std::size_t i = 0; i < counters->lag.size(); ++i) {
+      sum += counters->lag[i].load();
+      const double bound = i < trigger::Counters::kLagBounds.size()
+                               ? trigger::Counters::kLagBounds[i]
+                               : std::numeric_limits<double>::infinity();
+      metric.histogram.bucket.push_back({sum, bound});
+    }
+    metric.histogram.sample_count = sum;
+    metric.histogram.sample_sum = static_cast<double>(counters->lag_ms.load()) / 1000.0;
+    family.metric.push_back(std::move(metric));
+  }
+  families.push_back(std::move(family));
+}
+
+void add_triggers(const MetricSources& sources, std::vector<MetricFamily>& families) {
+  if (sources.triggers.empty()) return;
+  const auto family = [&](const char* name, const char* help, MetricType type, auto value) {
+    MetricFamily out{name, help, type, {}};
+    for (const auto& [rule, counters] : sources.triggers)
+      out.metric.push_back(
+          sample(type, static_cast<double>(((*counters).*value).load()), {{"rule", rule}}));
+    families.push_back(std::move(out));
+  };
+  using C = trigger::Counters;
+  family("keyward_trigger_started_total", "Events that started what the rule says", kCount,
+         &C::started);
+  family("keyward_trigger_already_started_total", "Events that an earlier attempt had started",
+         kCount, &C::already);
+  family("keyward_trigger_refused_total", "Events whose publisher is not verified", kCount,
+         &C::refused);
+  family("keyward_trigger_dead_total", "Events that could not be started", kCount, &C::dead);
+  family("keyward_trigger_retries_total", "Attempts that are repeated", kCount, &C::retries);
+  family("keyward_trigger_claimed_total", "Events taken over from another instance", kCount,
+         &C::claimed);
+  family("keyward_trigger_under_way", "Calls of the target under way", kGauge, &C::under_way);
+  family("keyward_trigger_waiting", "Events read and waiting for a start", kGauge, &C::waiting);
+  family("keyward_trigger_breaker_open", "1 while the target is left alone", kGauge,
+         &C::breaker_open);
+  family("keyward_trigger_up", "1 while the rule's stream is read", kGauge, &C::up);
+  add_trigger_lag(sources, families);
+}
+
 void add_issuers(const MetricSources& sources, std::vector<MetricFamily>& families) {
   MetricFamily keys{"keyward_issuer_keys", "Usable keys of an issuer", kGauge, {}};
   MetricFamily fetches{"keyward_issuer_fetches_total", "Key fetches of an issuer", kCount, {}};
@@ -308,6 +359,7 @@ std::vector<MetricFamily> metric_families(const MetricSources& sources) {
   add_logins(sources, families);
   add_trail(sources.trail, families);
   add_forwarders(sources.forwarders, families);
+  add_triggers(sources, families);
   add_issuers(sources, families);
   add_revocations(sources, families);
   families.push_back(single("keyward_redis_up", "1 while the control connection to Redis is up",

@@ -9,9 +9,13 @@
 #include "keyward/identity/key_fetcher.h"
 #include "keyward/lease/lease_service.h"
 #include "keyward/proxy/metrics.h"
+#include "keyward/trigger/engine.h"
 
 #include <prometheus/metric_family.h>
 
+#include <map>
+#include <memory>
+#include <string>
 #include <vector>
 
 namespace keyward::server {
@@ -31,6 +35,7 @@ struct MetricSources {
   WallTime policy_loaded_at{};
   audit::Keeper::Counters trail;
   std::vector<forward::ForwarderStatus> forwarders;
+  std::map<std::string, std::shared_ptr<const trigger::Counters>> triggers;  // by rule
 };
 
 [[nodiscard]] std::vector<prometheus::MetricFamily> metric_families(const MetricSources& sources);

@@ -3,6 +3,7 @@
 #include "keyward/base/text.h"
 #include "keyward/policy/signature.h"
 #include "keyward/server/static_user.h"
+#include "keyward/server/trigger_connections.h"
 
 #include <boost/asio/post.hpp>
 
@@ -35,6 +36,9 @@ PolicyAttempt load_policies(const PolicySource& source, std::string trigger, con
   }
   if (out.snapshot != nullptr &&
       !has_static_user(*out.snapshot, source.static_user, out.diagnostics))
+    out.snapshot = nullptr;
+  if (out.snapshot != nullptr &&
+      !has_connections(*out.snapshot, source.connections, out.diagnostics))
     out.snapshot = nullptr;
   out.took = std::chrono::duration_cast<std::chrono::milliseconds>(clock.mono() - began);
   return out;

@@ -6,6 +6,7 @@
 #include "keyward/base/diagnostics.h"
 #include "keyward/command/catalog.h"
 #include "keyward/policy/snapshot.h"
+#include "keyward/trigger/target.h"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/thread_pool.hpp>
@@ -25,6 +26,7 @@ struct PolicySource {
   std::vector<std::string> issuers;
   std::vector<std::string> signers;  // public key files; empty = unsigned
   std::string static_user = {};      // of the configuration, for `lease: {mode: static}`
+  std::vector<trigger::Connection> connections = {};  // for `triggers:`
 };
 
 struct PolicyAttempt {

@@ -40,7 +40,8 @@ PolicySource Server::State::policy_source() const {
           .catalog = catalog,
           .issuers = aliases(config),
           .signers = config.policy_signers,
-          .static_user = config.lease.static_user};
+          .static_user = config.lease.static_user,
+          .connections = config.triggers.connections};
 }
 
 // At the start nothing is served yet: loaded here and now.
@@ -112,6 +113,7 @@ void Server::State::put_in_force(const PolicyAttempt& attempt) {
   for (auto& thread : shards) {
     asio::post(thread->io, [shard = thread->shard.get()] { shard->policy_changed(); });
   }
+  make_trigger_user();
 }
 
 // The detail is the version in force afterwards.
@@ -218,8 +220,8 @@ std::vector<admin::ReadyCheck> Server::State::readiness() const {
   // A password that Redis refuses does not hurt as long as the connection lasts; taking the
   // instance out of service for it would.
   const std::string& redis = control->trouble();
-  checks.push_back({"redis", control->up(),
-                    control->up() ? redis : "the control connection is down: " + redis});
+  checks.push_back(
+      {"redis", control->up(), control->up() ? redis : "the control connection is down: " + redis});
   if (const std::string rival = leases->rival(); !rival.empty())
     checks.push_back({"instance", false, rival});
   checks.push_back({"policy", policy != nullptr, policy != nullptr ? "" : "no policy is loaded"});
@@ -268,6 +270,7 @@ std::vector<prometheus::MetricFamily> Server::State::metrics() const {
   sources.policy_loaded_at = policy_loaded_at;
   sources.trail = keeper->counters();
   sources.forwarders = forwarders->statuses();
+  if (triggers != nullptr) sources.triggers = triggers->engine->counters();
   return metric_families(sources);
 }
 

@@ -94,6 +94,7 @@ Result<> Server::State::build() {
         if (policy != nullptr) renew_attestation();
         revocations->control_up();
         if (desk != nullptr) desk->control_up();
+        make_trigger_user();
         leases->on_control_up([this, claimed](const Result<>& result) {
           const bool said = result || result.error().code() == Errc::invalid ||
                             result.error().code() == Errc::forbidden;
@@ -125,6 +126,7 @@ Result<> Server::State::build() {
   renew_attestation();
   build_desk();
   if (Result<> built = build_shards(); !built) return built;
+  if (Result<> built = build_triggers(); !built) return built;
   if (Result<> read = read_revocations(); !read) return read;
   return start_admin();
 }
@@ -371,14 +373,16 @@ void Server::State::watch_signals() {
 
 void Server::State::shut_down() {
   if (std::exchange(stopping, true)) return;
-  draining = shards.size();
+  draining = shards.size() + 1;
+  const auto drained = [this] {
+    if (--draining == 0) leases->delete_all(kDeleteUsers, [this] { finish(); });
+  };
+  drain_triggers(drained);
   for (auto& thread : shards) {
-    asio::post(thread->io, [this, one = thread.get()] {
-      one->shard->drain([this, one] {
+    asio::post(thread->io, [this, drained, one = thread.get()] {
+      one->shard->drain([this, drained, one] {
         one->shard->leases().close();
-        asio::post(io, [this] {
-          if (--draining == 0) leases->delete_all(kDeleteUsers, [this] { finish(); });
-        });
+        asio::post(io, drained);
       });
     });
   }
@@ -386,6 +390,7 @@ void Server::State::shut_down() {
 
 void Server::State::finish() {
   for (auto& thread : shards) thread->io.stop();
+  if (triggers != nullptr) triggers->io.stop();
   io.stop();
 }
 
@@ -406,6 +411,7 @@ int Server::run(std::function<void()> on_ready) {
   state.forwarders->start();
   state.desk->control_up();
   state.start_threads();
+  state.start_triggers();
   state.keys->start();
   asio::post(state.io, [&state] {
     const auto& issuers = state.config.issuers;
@@ -417,11 +423,13 @@ int Server::run(std::function<void()> on_ready) {
   for (auto& thread : state.shards) {
     if (thread->thread.joinable()) thread->thread.join();
   }
+  if (state.triggers != nullptr && state.triggers->thread.joinable()) state.triggers->thread.join();
   state.watch.reset();
   state.loader.reset();
   state.admin.reset();
   state.revocations.reset();
   state.desk.reset();
+  state.triggers.reset();
   state.shards.clear();
   state.tell_refused_calls(MonoTime::max());
   state.journal->close("stopped");

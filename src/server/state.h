@@ -24,6 +24,7 @@
 #include "keyward/proxy/shard.h"
 #include "keyward/server/server.h"
 #include "keyward/trigger/attestation.h"
+#include "keyward/trigger/engine.h"
 #include "keyward/upstream/control.h"
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -48,6 +49,17 @@ struct ShardThread {
   asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
   net::Turn turn{io};
   std::unique_ptr<proxy::Shard> shard;
+  std::thread thread;
+};
+
+// The engine of triggers with its thread; `retry` is the control thread's.
+struct TriggerThread {
+  explicit TriggerThread(asio::io_context& control) : retry(control) {}
+  asio::io_context io{1};
+  asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
+  Secret password;  // of its Redis user, of this run
+  asio::steady_timer retry;
+  std::unique_ptr<trigger::Engine> engine;
   std::thread thread;
 };
 
@@ -79,6 +91,10 @@ struct Server::State {
   std::string login_obstacle(const Secret& token, const std::string& address);
   void ask_remote(std::shared_ptr<const identity::RemoteQuestion> question,
                   std::function<void(identity::RemoteAnswer)> done);
+  Result<> build_triggers();
+  void make_trigger_user();
+  void start_triggers();
+  void drain_triggers(std::function<void()> done);
   void start_threads();
   void watch_signals();
   void poll_info();
@@ -107,7 +123,7 @@ struct Server::State {
   asio::io_context io{1};  // the control thread
   asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
   std::unique_ptr<forward::Forwarders> forwarders;  // the keeper asks it what has to stay
-  std::unique_ptr<audit::Keeper> keeper;  // ends after all journals
+  std::unique_ptr<audit::Keeper> keeper;            // ends after all journals
   std::unique_ptr<audit::Journal> journal;
   std::shared_ptr<const audit::NameHash> name_hash;
   std::shared_ptr<proxy::ScriptBook> scripts;
@@ -133,6 +149,7 @@ struct Server::State {
   std::shared_ptr<proxy::UsageRegistry> usage = std::make_shared<proxy::UsageRegistry>();
   std::shared_ptr<proxy::Sources> addresses = std::make_shared<proxy::Sources>(config.limits);
   std::vector<std::unique_ptr<ShardThread>> shards;
+  std::unique_ptr<TriggerThread> triggers;  // null: no connection is configured
   std::unique_ptr<admin::AdminServer> admin;
   audit::Repeats refused_calls;  // of the API
   std::unique_ptr<asio::signal_set> signals;

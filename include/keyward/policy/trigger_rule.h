@@ -24,6 +24,7 @@ struct TriggerSource {
   // Redis's names, in database 0: of a stream or channel exactly, of expiring keys a glob.
   std::string name;
   std::string group;  // of the stream; "keyward" unless it is named
+  friend bool operator==(const TriggerSource&, const TriggerSource&) = default;
 };
 
 enum class TargetKind : std::uint8_t {
@@ -49,6 +50,7 @@ struct TriggerTarget {
   std::int64_t version = 0;         // conductor; 0 = the newest
   bool binary = false;              // http: CloudEvents in headers instead of one JSON document
   std::chrono::milliseconds timeout{10'000};  // of one attempt
+  friend bool operator==(const TriggerTarget&, const TriggerTarget&) = default;
 };
 
 // After attempt n the next one comes after a random time of at most first * 2^(n-1), at most
@@ -57,17 +59,20 @@ struct TriggerRetry {
   std::uint32_t attempts = 10;
   std::chrono::milliseconds first{500};
   std::chrono::milliseconds most{60'000};
+  friend bool operator==(const TriggerRetry&, const TriggerRetry&) = default;
 };
 
 // After so many failures in a row nothing is sent for `pause`; then one event is tried.
 struct TriggerBreaker {
   std::uint32_t failures = 5;
   std::chrono::milliseconds pause{30'000};
+  friend bool operator==(const TriggerBreaker&, const TriggerBreaker&) = default;
 };
 
 struct DeadLetters {
   std::string stream;           // Redis's name
   std::uint64_t most = 10'000;  // entries kept, about (MAXLEN ~)
+  friend bool operator==(const DeadLetters&, const DeadLetters&) = default;
 };
 
 // A plain value, immutable inside a Snapshot; any thread.
@@ -89,6 +94,7 @@ struct TriggerRule {
   // An event that waited longer than this since it was caused is dead; also how long it is
   // remembered that an event was taken.
   std::chrono::milliseconds max_age = std::chrono::hours(24);
+  friend bool operator==(const TriggerRule&, const TriggerRule&) = default;
 };
 
 // What lies beside a rule in database 0 begins so (trigger/rule.h says what that is).

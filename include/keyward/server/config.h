@@ -9,6 +9,7 @@
 #include "keyward/identity/authenticator.h"
 #include "keyward/lease/lease_service.h"
 #include "keyward/proxy/config.h"
+#include "keyward/trigger/target.h"
 #include "keyward/upstream/config.h"
 
 #include <chrono>
@@ -32,9 +33,15 @@ struct AuditConfig {
   std::chrono::milliseconds checkpoint_every = std::chrono::seconds(10);
   std::string signing_key;  // a private key's file; empty = beside the trail, made when missing
   std::vector<std::string> checkpoint_copies;  // files
-  bool script_texts = false;  // texts of scripts are kept by their digest
+  bool script_texts = false;                   // texts of scripts are kept by their digest
   std::string names_secret;  // of hashed names; empty = beside the trail, made when missing
   std::vector<forward::ForwarderConfig> forward{};  // also copies of checkpoints that are no files
+};
+
+struct TriggerConfig {
+  std::vector<trigger::Connection> connections;  // what targets of policy files name by `via`
+  // What an instance began and shows no sign of life for: another takes it over.
+  std::chrono::milliseconds claim_after = std::chrono::seconds(30);
 };
 
 struct Config {
@@ -52,6 +59,7 @@ struct Config {
   AdminConfig admin;
   lease::LeaseConfig lease;
   fleet::StoreConfig fleet;  // without a secret: that of the admin user
+  TriggerConfig triggers;
   proxy::ProxyLimits limits;
   std::string log_level = "info";
   bool log_json = false;
