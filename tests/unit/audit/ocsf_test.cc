@@ -300,6 +300,33 @@ TEST(OcsfGolden, CallsOfTheAdminApi) {
   expect_golden("admin_call_denied", call);
 }
 
+TEST(OcsfGolden, Triggers) {
+  Event started = of(Kind::trigger_started, Outcome::ok, nullptr);
+  started.activity = 1;
+  started.reason = "started";
+  started.detail = "orders-1700000000000-0 of shop:orders to http /orders";
+  started.by = "okta:w1";
+  started.grant = "producer";
+  started.rule = "shop.yaml";
+  started.rule_line = 12;
+  expect_golden("trigger_started", started);
+  Event refused = of(Kind::trigger_refused, Outcome::denied, nullptr);
+  refused.activity = 1;
+  refused.reason = "absent";
+  refused.error_class = "absent";
+  refused.detail = started.detail;
+  refused.by = "nobody";
+  refused.rule = "shop.yaml";
+  refused.rule_line = 12;
+  expect_golden("trigger_refused", refused);
+  Event dead = started;
+  dead.kind = Kind::trigger_dead;
+  dead.outcome = Outcome::error;
+  dead.reason = "attempts";
+  dead.error_class = "attempts";
+  expect_golden("trigger_dead", dead);
+}
+
 TEST(OcsfGolden, Leases) {
   const Subject subject = sample_subject();
   Event create = of(Kind::lease_create, Outcome::ok, &subject);
