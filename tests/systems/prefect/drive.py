@@ -62,6 +62,7 @@ async def setup(_):
         await client.create_work_pool(WorkPoolCreate(name=POOL, type='process'))
         await client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name='gate', limit=2))
         await client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name='door', limit=1))
+        await client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name='wide', limit=1000))
         await client.create_concurrency_limit(tag='db', concurrency_limit=1)
     for name, more in {'fan_out': {'concurrency_limit': 2}, 'echo': {}, 'keep': {}}.items():
         source = await flow.from_source(source=HERE, entrypoint=f'flows.py:{name}')
@@ -327,12 +328,12 @@ async def survive(count):
 
 
 async def load(count):
-    """What a comparison times: flows whose tasks pass a limit with leases, and events that follow each other."""
+    """What a comparison times: a flow whose tasks each take a lease, and events that follow each other."""
     done = Gauge()
 
     @task
     def pass_through(_):
-        with concurrency('gate', occupy=1), done:
+        with concurrency('wide', occupy=1), done:  # nobody waits: Prefect waits for random times
             pass
 
     @flow
@@ -343,7 +344,7 @@ async def load(count):
     began = time.monotonic()
     await asyncio.to_thread(busy)
     TOLD['tasks_per_second'] = round(count / (time.monotonic() - began), 2)
-    assert done.entered == count and done.most <= 2
+    assert done.entered == count
     await events(2 * count)
 
 
