@@ -285,8 +285,7 @@ async def late(_):
 
 
 async def cancellation(_):
-    """A run whose process does not answer to being cancelled: ended by a task of Docket, and torn down by the worker that the
-    cleanup queue tells of it."""
+    """A run whose process does not answer to being cancelled is ended by a task of Docket, which also queues its cleanup."""
     async with replica(0) as client:
         deployment = await client.read_deployment_by_name('echo/echo')
         run = await client.create_flow_run_from_deployment(deployment.id, state=Pending())
