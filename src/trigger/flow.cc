@@ -26,15 +26,15 @@ std::size_t Flow::room() const {
   return held_.size() >= most ? 0 : most - held_.size();
 }
 
-bool Flow::take(Event event, MonoTime now) {
+bool Flow::take(Event event, MonoTime now, bool again) {
   const EntryId id = event.id;
-  return held_.try_emplace(id, Held{std::move(event), State::waiting, 0, now}).second;
+  return held_.try_emplace(id, Held{std::move(event), State::waiting, 0, again, now}).second;
 }
 
 bool Flow::take_dead(EntryId id) {
   Event event;
   event.id = id;
-  return held_.try_emplace(id, Held{std::move(event), State::settled, 0, MonoTime{}}).second;
+  return held_.try_emplace(id, Held{std::move(event), State::settled, 0, false, MonoTime{}}).second;
 }
 
 // Until when nothing may start, whatever waits; nothing = now.
@@ -71,7 +71,7 @@ Flow::Next Flow::next(MonoTime now) {
   first->state = State::under_way;
   ++first->attempts;
   ++under_way_;
-  return {&first->event, first->attempts, std::nullopt};
+  return {&first->event, first->attempts + (first->again ? 1 : 0), std::nullopt};
 }
 
 void Flow::failed(MonoTime now) {

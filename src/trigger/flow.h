@@ -22,8 +22,9 @@ class Flow {
   // reading.
   [[nodiscard]] std::size_t room() const;
   [[nodiscard]] bool holds(EntryId id) const { return held_.contains(id); }
-  // A verified event; false when it is held already.
-  bool take(Event event, MonoTime now);
+  // A verified event; false when it is held already. `again`: an instance, this one or another, had
+  // it before and may have started it; the first attempt counts as a later one.
+  bool take(Event event, MonoTime now, bool again = false);
   // One that is only to be buried: it never starts.
   bool take_dead(EntryId id);
 
@@ -59,7 +60,8 @@ class Flow {
   struct Held {
     Event event;
     State state = State::waiting;
-    std::uint32_t attempts = 0;
+    std::uint32_t attempts = 0;  // here
+    bool again = false;
     MonoTime due{};
   };
   [[nodiscard]] std::size_t settled() const;

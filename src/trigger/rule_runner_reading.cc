@@ -171,34 +171,40 @@ void RuleRunner::accept(std::vector<Entry> entries, std::function<void()> then) 
 }
 
 // The first entry that shows a nonce keeps it; the same entry may come again, another is a copy.
+// That it was kept already tells that somebody had the entry before: a target may ask what came of
+// it.
 void RuleRunner::check_nonce(Event event, std::function<void()> then) {
   const std::string key = own_base(rule_.name) + "seen:" + event.by.nonce;
   const std::string id = event.id.text();
   const auto life = rule_.max_age + kRememberLonger;
-  const auto nothing = [](const Result<Reply>&) {};
-  common_.writer.call({"SET", key, id, "NX", "PX", std::to_string(life.count())}, nothing);
-  common_.writer.call(
-      {"GETRANGE", key, "0", "63"}, [weak = Weak(weak_from_this()), event = std::move(event), id,
-                                     then = std::move(then)](const Result<Reply>& reply) mutable {
-        const auto self = weak.lock();
-        if (!self) return;
-        const bool answered = reply.has_value() && reply->type == Reply::Type::string;
-        if (!answered || reply->text.empty()) {
-          // Not known: it stays pending, and is read again as one of our own.
-          self->own_ = true;
-          self->own_from_ = "0-0";
-          self->slowly_ = true;
-        } else if (reply->text == id) {
-          if (!self->stopping_ && self->flow_.take(std::move(event), self->common_.clock.mono()))
-            self->pump();
-        } else if (self->flow_.take_dead(event.id)) {
-          ++self->counters_->refused;
-          self->common_.records.refused(self->rule_, event.id, "copied");
-          self->bury(event.id, nullptr, event.fields, "copied",
-                     "its nonce was used by " + reply->text);
-        }
-        then();
-      });
+  const auto first = std::make_shared<bool>(false);
+  common_.writer.call({"SET", key, id, "NX", "PX", std::to_string(life.count())},
+                      [first](const Result<Reply>& reply) {
+                        *first = reply.has_value() && reply->type == Reply::Type::status;
+                      });
+  common_.writer.call({"GETRANGE", key, "0", "63"}, [weak = Weak(weak_from_this()),
+                                                     event = std::move(event), id, first,
+                                                     then = std::move(then)](
+                                                        const Result<Reply>& reply) mutable {
+    const auto self = weak.lock();
+    if (!self) return;
+    const bool answered = reply.has_value() && reply->type == Reply::Type::string;
+    if (!answered || reply->text.empty()) {
+      // Not known: it stays pending, and is read again as one of our own.
+      self->own_ = true;
+      self->own_from_ = "0-0";
+      self->slowly_ = true;
+    } else if (reply->text == id) {
+      if (!self->stopping_ &&
+          self->flow_.take(std::move(event), self->common_.clock.mono(), !*first))
+        self->pump();
+    } else if (self->flow_.take_dead(event.id)) {
+      ++self->counters_->refused;
+      self->common_.records.refused(self->rule_, event.id, "copied");
+      self->bury(event.id, nullptr, event.fields, "copied", "its nonce was used by " + reply->text);
+    }
+    then();
+  });
 }
 
 // A sign of life for what is held, and a look for what others left.

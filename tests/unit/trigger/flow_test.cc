@@ -53,6 +53,26 @@ TEST(Flow, StartsInTheOrderOfTheStreamAndNoMoreThanItMay) {
   EXPECT_EQ(flow.room(), 2U);
 }
 
+// A target that cannot tell names apart asks before a second attempt, also when the first was that
+// of an instance that is gone.
+TEST(Flow, WhatAnotherInstanceHadIsNoFirstAttempt) {
+  Flow flow(rule(), 1);
+  flow.take(event(1), kStart);
+  flow.take(event(2), kStart, true);
+  EXPECT_EQ(flow.next(kStart).attempt, 1U);
+  EXPECT_EQ(flow.next(kStart).attempt, 2U);
+  // It does not take a try away from it.
+  MonoTime now = kStart;
+  for (int attempt = 1; attempt <= 3; ++attempt) {
+    const auto after = flow.answered({2, 0}, answer(Verdict::retry), now);
+    EXPECT_EQ(after, attempt < 3 ? Flow::After::wait : Flow::After::bury);
+    now += 10s;
+    if (attempt < 3) {
+      EXPECT_EQ(flow.next(now).attempt, static_cast<std::uint32_t>(attempt) + 2U);
+    }
+  }
+}
+
 TEST(Flow, TriesAgainLaterAndThenBuries) {
   Flow flow(rule(), 1);
   flow.take(event(1), kStart);
