@@ -1,37 +1,20 @@
 #include "keyward/audit/journal.h"
 
-#include "audit/chain.h"
-#include "audit/data_record.h"
-#include "audit/head.h"
-#include "audit/line_buffer.h"
-#include "audit/ocsf.h"
-#include "audit/place.h"
-#include "audit/previous_run.h"
+#include "audit/journal_state.h"
 #include "audit/seal.h"
-#include "audit/stream_file.h"
 #include "audit/subject_json.h"
-#include "audit/syncer.h"
 
 #include "keyward/audit/json_text.h"
 #include "keyward/audit/line_head.h"
 #include "keyward/audit/trail_files.h"
 
 #include <algorithm>
-#include <atomic>
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <span>
 #include <system_error>
 #include <utility>
 
 namespace keyward::audit {
 namespace {
-
-constexpr std::size_t kKeepCapacity = std::size_t{4} << 20;
-// A session that is still at work says again who it is after so much: a reader of a record need not
-// look further back.
-constexpr std::uint64_t kChapterSize = std::uint64_t{64} << 20;
-constexpr auto kNameCheckInterval = std::chrono::seconds(1);
 
 // What is given up first when nothing can be written: records whose loss hides no change of data or
 // rights.
@@ -50,138 +33,7 @@ bool may_be_shed(const Event& event) {
   }
 }
 
-// No two journals of the process share a chapter.
-std::uint64_t new_chapter() {
-  static std::atomic<std::uint64_t> last{0};
-  return last.fetch_add(1, std::memory_order_relaxed) + 1;
-}
-
-// The files of one stream; the newest is the last.
-Result<std::vector<TrailFile>> files_of(const JournalConfig& config) {
-  auto files = list_trail(config.directory);
-  if (!files) return files.error();
-  std::erase_if(*files, [&](const TrailFile& file) {
-    return file.instance != config.instance || file.stream != config.stream;
-  });
-  return files;
-}
-
 }  // namespace
-
-struct Journal::State {
-  State(JournalConfig settings, const Clock& source)
-      : config(std::move(settings)),
-        clock(source),
-        writer(config.instance, config.stream, config.redis_label),
-        data(config.instance, config.stream, config.redis_label) {}
-
-  JournalConfig config;
-  const Clock& clock;
-  OcsfWriter writer;
-  DataRecords data;
-  Chain chain;
-  std::uint64_t chapter = new_chapter(), chapter_ends = kChapterSize;  // in bytes of this file
-  Subject nobody;
-  RecordPlace place;        // of the next record, but for its hash
-  bool clock_read = false;  // since the last flush
-  Descriptor lock;
-  StreamFile file;
-  std::uint64_t number = 0;      // of the segment
-  std::uint64_t file_size = 0;   // with what waits for it
-  std::uint64_t file_first = 0;  // sequence of its first record
-  MonoTime opened{};
-  MonoTime next_rotation_try{};
-
-  LineBuffer buffer;  // the first `written` bytes are with the kernel
-  std::size_t written = 0;
-  std::uint64_t durable = 0;
-  Counters counters;
-  bool closed = false;
-  std::shared_ptr<Head> head = std::make_shared<Head>();
-
-  struct Trouble {
-    WallTime since{};
-    std::uint64_t attempts = 0, shed = 0;
-    int error = 0;
-  };
-  Trouble trouble;
-  bool failing = false;
-
-  std::unique_ptr<Syncer> syncer;  // once a record asked for it
-  std::function<void()> on_synced;
-  std::uint64_t sync_wanted = 0;  // the last record that asked for it
-  std::uint64_t sync_requested = 0;
-  std::optional<MonoTime> sync_since;  // since when something is waited for
-  bool sync_late = false;
-  MonoTime next_name_check{};
-
-  Result<> start();
-  [[nodiscard]] const RecordPlace& next_place();
-  void added(const char* begin, const char* end);
-  using Sign = std::function<void(std::span<char> line)>;
-  std::uint64_t put(const Event& event, std::string_view extra, const Sign& sign = {});
-  std::uint64_t put_data(const Event& event);
-  const Opening& opening_of(const Subject& subject, std::uint32_t db);
-  bool write_out();
-  void fail(int error);
-  void recover();
-  void publish();
-  void request_sync(MonoTime now);
-  void mind_sync(MonoTime now);
-  Result<> enter_segment(const PreviousRun& previous, Kind kind);
-  [[nodiscard]] bool outlived(MonoTime now) const;
-  void rotate(MonoTime now);
-  [[nodiscard]] bool file_is_gone(MonoTime now);
-};
-
-Result<> Journal::State::start() {
-  auto files = files_of(config);
-  if (!files) return files.error();
-  PreviousRun previous;
-  if (!files->empty()) {
-    auto run = read_previous_run(files->back());
-    if (!run) return run.error();
-    previous = *std::move(run);
-    number = files->back().number;
-  }
-  chain.resume(previous.sequence, previous.hash);
-  place.time.set(previous.time_us);
-  return enter_segment(previous, Kind::start);
-}
-
-// Makes the next segment with its first record; when that cannot be, nothing has changed.
-Result<> Journal::State::enter_segment(const PreviousRun& previous, Kind kind) {
-  const Chain before = chain;
-  const Counters counted = counters;
-  const std::string name = file_name(config.instance, config.stream, clock.wall(), number + 1);
-  Event event;
-  event.kind = kind;
-  std::string extra = previous.claim(name);
-  if (kind == Kind::start && !config.signed_by.empty()) {
-    append_filled(extra, 2 * kTextLimit * kGrowth,
-                  [&](char* at) { return put_text(at, "signed_by", config.signed_by); });
-  }
-  put(event, extra);
-  auto created = StreamFile::create(config.directory, name,
-                                    config.instance + "." + config.stream + ".new", buffer.view());
-  const std::uint64_t size = buffer.size();
-  buffer.clear(kKeepCapacity);
-  clock_read = false;
-  if (!created) {
-    chain = before;
-    counters = counted;
-    return created.error();
-  }
-  file = *std::move(created);
-  if (syncer) syncer->enter(file.descriptor());
-  ++number;
-  file_size = size;
-  file_first = durable = chain.sequence();
-  opened = clock.mono();
-  ++counters.flushes;
-  publish();
-  return {};
-}
 
 void Journal::State::publish() {
   HeadState state;
@@ -192,64 +44,6 @@ void Journal::State::publish() {
   state.open = closed ? 0 : 1;
   chain.last().copy(state.hash.data(), state.hash.size());
   head->store(state);
-}
-
-// Of everything that was written, when somebody waits for a part of it.
-void Journal::State::request_sync(MonoTime now) {
-  if (std::min(sync_wanted, durable) <= sync_requested) return;
-  if (!syncer) {
-    const Descriptor folder(::open(config.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    syncer = std::make_unique<Syncer>(folder.number(), on_synced);
-    syncer->enter(file.descriptor());
-  }
-  sync_requested = durable;
-  syncer->request(durable);
-  if (!sync_since) sync_since = now;
-}
-
-// Tells a disk that takes too long from one that does not. The record that says so waits for
-// nothing.
-void Journal::State::mind_sync(MonoTime now) {
-  if (sync_wanted == 0) return;
-  request_sync(now);
-  if (!syncer) return;
-  if (syncer->synced() >= sync_requested) {
-    sync_since.reset();
-  } else if (!sync_late && now - *sync_since >= config.sync_limit) {
-    sync_late = true;
-    ++counters.late_syncs;
-  }
-  if (!sync_late || sync_since || syncer->error() != 0) return;
-  sync_late = false;
-  Event event;
-  event.kind = Kind::gap;
-  event.reason = "the trail could not be brought to the disk in time; no record was lost";
-  put(event, R"(,"lost":0)");
-}
-
-// A segment that holds nothing but its first record is kept, however old.
-bool Journal::State::outlived(MonoTime now) const {
-  if (chain.sequence() == file_first) return false;
-  if (config.rotate.size > 0 && file_size >= config.rotate.size) return true;
-  return config.rotate.every.count() > 0 && now - opened >= config.rotate.every;
-}
-
-// Everything is with the kernel. While no new segment can be made, the old one goes on.
-void Journal::State::rotate(MonoTime now) {
-  if (now < next_rotation_try) return;
-  PreviousRun previous;
-  previous.file = file.path().substr(file.path().rfind('/') + 1);
-  previous.sequence = chain.sequence();
-  chain.last().copy(previous.hash.data(), previous.hash.size());
-  previous.rotated = true;
-  if (!enter_segment(previous, Kind::segment)) {
-    ++counters.failures;
-    next_rotation_try = now + kNameCheckInterval;
-    return;
-  }
-  ++counters.rotations;
-  chapter = new_chapter();
-  chapter_ends = counters.bytes + kChapterSize;
 }
 
 // The clock is read once between two flushes, which is once a turn of the loop.
@@ -361,13 +155,6 @@ void Journal::State::recover() {
   event.detail = detail;
   put(event, fmt::format(",\"lost\":{}", trouble.shed));
   write_out();
-}
-
-// Looked up once a second: a removed file swallows records without an error.
-bool Journal::State::file_is_gone(MonoTime now) {
-  if (now < next_name_check) return false;
-  next_name_check = now + kNameCheckInterval;
-  return !file.still_named();
 }
 
 Result<std::unique_ptr<Journal>> Journal::open(JournalConfig config, const Clock& clock) {
