@@ -12,7 +12,7 @@ namespace {
 
 namespace json = boost::json;
 
-json::object to_json(const PolicyStatus& status) {
+json::object status_object(const PolicyStatus& status) {
   const PolicyStatus::Attempt& last = status.last_attempt;
   return {{"version", status.version},
           {"commit", status.commit.empty() ? json::value(nullptr) : json::value(status.commit)},
@@ -38,14 +38,14 @@ json::object to_json(const PolicyStatus& status) {
 
 void policy_status(const ApiRequest&, const Sources& sources, std::function<void(Page)> done) {
   if (!sources.policy) return done(page_of(503, {{"ok", false}, {"error", "not serving yet"}}));
-  done(page_of(200, to_json(sources.policy())));
+  done(page_of(200, status_object(sources.policy())));
 }
 
 void policy_reload(const ApiRequest& request, const Sources& sources,
                    std::function<void(Page)> done) {
   const auto tell = [policy = sources.policy, done] {
     const PolicyStatus status = policy();
-    json::object body = to_json(status);
+    json::object body = status_object(status);
     body["ok"] = status.last_attempt.ok;
     done(page_of(status.last_attempt.ok ? 200 : 422, body));
   };

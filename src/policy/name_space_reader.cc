@@ -10,7 +10,7 @@ namespace {
 constexpr std::size_t kLongest = 128;
 constexpr std::string_view kSeparators = ":./-_|";
 
-bool is_plain(char c) {
+bool may_stand_in_a_name(char c) {
   const auto byte = static_cast<std::uint8_t>(c);
   return byte > ' ' && byte != 0x7F &&
          std::string_view("*?[]\\\"'").find(c) == std::string_view::npos;
@@ -32,7 +32,8 @@ void read_name_space(const yaml::Node& node, const yaml::Node& exact_prefix, Gra
   const std::optional<Pattern> pattern = read_pattern(node, PatternUse::name_space);
   if (!pattern) return;
   for (const Pattern::Piece& piece : pattern->pieces) {
-    if (piece.is_template || std::all_of(piece.text.begin(), piece.text.end(), is_plain)) continue;
+    if (piece.is_template || std::all_of(piece.text.begin(), piece.text.end(), may_stand_in_a_name))
+      continue;
     return node.error(
         "a namespace is plain text: no * ? [ ] \\, no quotes, no white space or control bytes",
         "\"team:\", or '\\{team}:' with a hash tag");

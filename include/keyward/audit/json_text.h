@@ -20,6 +20,7 @@ inline constexpr std::size_t kNumberSize = 20;
 
 // As it stands.
 inline char* put(char* at, std::string_view bytes) {
+  if (bytes.empty()) return at;  // and perhaps nowhere: memcpy takes no null
   std::memcpy(at, bytes.data(), bytes.size());
   return at + bytes.size();
 }

@@ -77,8 +77,8 @@ const json::value& resolved(const json::value& schema, const json::value& root) 
   return root.at("$defs").at(name);
 }
 
-// Every property of the schema as "key:" lines, nested; lists get one item. Collects the names on
-// the way.
+// Every property of the schema as "key:" lines, nested; lists get one item, or one of each kind.
+// Collects the names on the way.
 std::string empty_document(const json::value& given, const json::value& root,
                            const std::string& indent, std::set<std::string>& names) {
   std::string out;
@@ -92,8 +92,17 @@ std::string empty_document(const json::value& given, const json::value& root,
     const bool list = schema->is_object() && schema->get_object().contains("items") &&
                       schema->at("items").is_object() &&
                       schema->at("items").get_object().contains("properties");
-    out += indent + std::string(key) + ":\n";
-    if (list) {
+    const auto* fixed = schema->is_object() ? schema->get_object().if_contains("const") : nullptr;
+    const auto* items = schema->is_object() ? schema->get_object().if_contains("items") : nullptr;
+    const auto* kinds =
+        items != nullptr && items->is_object() ? items->get_object().if_contains("oneOf") : nullptr;
+    out += indent + std::string(key) + ":";
+    if (fixed != nullptr && fixed->is_string()) out += " " + std::string(fixed->get_string());
+    out += "\n";
+    if (kinds != nullptr) {
+      for (const json::value& kind : kinds->as_array())
+        out += indent + "  -\n" + empty_document(kind, root, indent + "    ", names);
+    } else if (list) {
       out += indent + "  -\n" + empty_document(schema->at("items"), root, indent + "    ", names);
     } else if (schema->is_object() && schema->get_object().contains("properties")) {
       out += empty_document(*schema, root, indent + "  ", names);

@@ -13,6 +13,7 @@
 namespace keyward::trigger {
 namespace {
 
+using namespace std::string_literals;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Entry = std::vector<std::pair<std::string, std::string>>;
@@ -52,7 +53,7 @@ TEST(Attestation, SaysWhoCausedTheEntryAndWhen) {
   const auto keys = keys_of("s3cret");
   Attested by = who();
   by.due = kNow + seconds(5);
-  by.principal = std::string("eks:system:serviceaccount:a b%\0\xff\n", 35);
+  by.principal = "eks:system:serviceaccount:a b%\0\xff\n"s;
   by.grant = "orders,refunds";
   const Verdict verdict =
       judged(keys, "orders", attested(keys, "orders", {{"id", "1"}, {"", ""}}, by));
