@@ -1,5 +1,6 @@
 """Values of half a gigabyte pass through both ways while Keyward's memory stays where it was."""
 import hashlib
+import select
 import threading
 import time
 
@@ -88,6 +89,9 @@ def test_a_reader_that_pauses_does_not_fill_memory(make_keyward, app_token):
         admin('SETRANGE', 'app:large', SIZE // 2 - 1, 'x')
     with server.login(app_token, timeout=120) as client, server.login(app_token) as other, Watch(server.process) as watch:
         client.send('GET', 'app:large')
+        # What is sent before the answer fills its link waits behind it, and then it is right to end who does not read.
+        assert select.select([client.sock], [], [], 60)[0]
+        time.sleep(1)
         for _ in range(20):
             time.sleep(0.1)
             assert other('SET', 'app:other', 1) == b'OK'
