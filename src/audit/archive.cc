@@ -98,12 +98,16 @@ Result<std::vector<Stored>> stored_segments(const std::string& directory,
   return all;
 }
 
+std::uint64_t bytes_of(const std::vector<Stored>& all) {
+  std::uint64_t total = 0;
+  for (const Stored& stored : all) total += stored.bytes;
+  return total;
+}
+
 std::optional<std::size_t> next_to_remove(const std::vector<Stored>& all,
                                           const Retention& retention, WallTime now,
                                           const std::function<bool(std::size_t)>& may_go) {
-  std::uint64_t total = 0;
-  for (const Stored& stored : all) total += stored.bytes;
-  const bool too_much = retention.size > 0 && total > retention.size;
+  const bool too_much = retention.size > 0 && bytes_of(all) > retention.size;
   std::optional<std::size_t> oldest;
   for (std::size_t index = 0; index < all.size(); ++index) {
     const Stored& stored = all[index];

@@ -28,6 +28,9 @@ struct Stored {
   bool closed = false;
 };
 
+// On the disk, of all of them together.
+[[nodiscard]] std::uint64_t bytes_of(const std::vector<Stored>& all);
+
 // The segments of one instance, in the order of list_trail().
 [[nodiscard]] Result<std::vector<Stored>> stored_segments(const std::string& directory,
                                                           std::string_view instance);

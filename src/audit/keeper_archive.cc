@@ -55,9 +55,7 @@ void Keeper::State::rest(std::chrono::milliseconds pause) {
 
 void Keeper::State::look(const std::vector<Stored>& all) {
   next_look = clock.mono() + kHousekeeping;
-  std::uint64_t bytes = 0;
-  for (const Stored& stored : all) bytes += stored.bytes;
-  stored_bytes.store(bytes, std::memory_order_relaxed);
+  stored_bytes.store(bytes_of(all), std::memory_order_relaxed);
   waiting_bytes.store(config.compress ? backlog_of(all).bytes : 0, std::memory_order_relaxed);
   hurried = pressing(all, config.retention, free_bytes(config.directory), clock.wall());
 }

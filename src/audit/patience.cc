@@ -32,9 +32,7 @@ bool pressing(const std::vector<Stored>& all, const Retention& retention, std::u
               WallTime now) {
   const Backlog backlog = backlog_of(all);
   if (backlog.bytes == 0) return false;
-  std::uint64_t total = 0;
-  for (const Stored& stored : all) total += stored.bytes;
-  if (retention.size > 0 && total > retention.size) return true;
+  if (retention.size > 0 && bytes_of(all) > retention.size) return true;
   return backlog.bytes > free / kPartOfFree || now - backlog.since > kLongest;
 }
 
