@@ -52,14 +52,17 @@ struct Engine::State : std::enable_shared_from_this<Engine::State> {
         ++at;
         continue;
       }
-      const auto runner = *at;
+      leaving.push_back(*at);
       at = runners.erase(at);
-      leaving.push_back(runner);
-      runner->stop([weak = weak_from_this(), gone = runner.get()] {
-        if (const auto self = weak.lock()) self->left(gone);
-      });
+      let_go(*leaving.back());
     }
     begin_wanted();
+  }
+
+  void let_go(RuleRunner& runner) {
+    runner.stop([weak = weak_from_this(), gone = &runner] {
+      if (const auto self = weak.lock()) self->left(gone);
+    });
   }
 
   void left(const RuleRunner* gone) {
@@ -121,11 +124,7 @@ struct Engine::State : std::enable_shared_from_this<Engine::State> {
     leaving.insert(leaving.end(), runners.begin(), runners.end());
     runners.clear();
     const auto stopping = leaving;
-    for (const auto& runner : stopping) {
-      runner->stop([weak = weak_from_this(), gone = runner.get()] {
-        if (const auto self = weak.lock()) self->left(gone);
-      });
-    }
+    for (const auto& runner : stopping) let_go(*runner);
     drained();
   }
 

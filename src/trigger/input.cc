@@ -2,13 +2,13 @@
 
 #include "trigger/outgoing.h"
 
+#include "keyward/base/hash.h"
 #include "keyward/base/log.h"
 #include "keyward/base/utf8.h"
 #include "keyward/policy/trigger_places.h"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
-#include <openssl/evp.h>
 
 #include <algorithm>
 
@@ -28,16 +28,6 @@ bool is_utf8(std::string_view text) {
     at += step;
   }
   return true;
-}
-
-// RFC 4648, with padding.
-std::string base64(std::string_view bytes) {
-  std::string out(4 * ((bytes.size() + 2) / 3) + 1, '\0');
-  const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                                     reinterpret_cast<const unsigned char*>(bytes.data()),
-                                     static_cast<int>(bytes.size()));
-  out.resize(static_cast<std::size_t>(length));
-  return out;
 }
 
 Error cannot(std::string_view place, const char* why) {
@@ -80,7 +70,7 @@ Result<std::string> as_text(const InputPiece& piece, const Rule& rule, const Eve
   if (piece.form == Form::literal) return piece.name;
   Result<std::string> value = value_of(rule, event, piece.name);
   if (!value) return value;
-  if (piece.form == Form::base64) return base64(*value);
+  if (piece.form == Form::base64) return base64_encode(*value);
   if (!is_utf8(*value)) return cannot(piece.name, "is no UTF-8; take it as {{base64 NAME}}");
   return value;
 }

@@ -149,7 +149,7 @@ std::vector<RequestWords> requests_of(const Signer& signer, const Leaving& leavi
               .at = signer.now,
               .due = signer.now,
               .nonce = {}};
-  const std::string events = own_base(leaving.rule) + "events";
+  const std::string events = own_events(leaving.rule);
   if (leaving.kind == Leaving::Kind::event) {
     const FieldView fields[] = {{kChannelField, leaving.name}, {kMessageField, leaving.message}};
     by.nonce = make_nonce();

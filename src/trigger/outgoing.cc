@@ -31,9 +31,12 @@ Result<Outgoing> compose(const Rule& rule, const Connection& connection, const S
   return compose_workflow(rule, connection, what);
 }
 
+bool at_aws(TargetKind kind) {
+  return kind == TargetKind::step_functions || kind == TargetKind::event_bridge;
+}
+
 Answer judge(TargetKind kind, int status, std::string_view body) {
-  const bool aws = kind == TargetKind::step_functions || kind == TargetKind::event_bridge;
-  return aws ? judge_aws(kind, status, body) : judge_http(kind, status, body);
+  return at_aws(kind) ? judge_aws(kind, status, body) : judge_http(kind, status, body);
 }
 
 Answer judge_failure(const Error& error) {

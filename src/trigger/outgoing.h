@@ -27,6 +27,8 @@ struct Outgoing {
 [[nodiscard]] std::optional<Outgoing> compose_look(const Rule& rule, const Connection& connection,
                                                    const Start& what);
 
+// Calls of this kind are signed, with credentials of AWS.
+[[nodiscard]] bool at_aws(TargetKind kind);
 [[nodiscard]] Answer judge(TargetKind kind, int status, std::string_view body);
 // Whether the answer to compose_look() names one; nothing when it is no answer.
 [[nodiscard]] std::optional<bool> found_by_look(int status, std::string_view body);

@@ -59,10 +59,8 @@ std::vector<std::string> make_redis_user(std::string_view instance, const Secret
   for (const std::string& key : dead) {
     if (!sources.contains(key)) out.push_back(key);
   }
-  for (const std::string& word : kOfStreams) {
-    // Before 7.0 a subcommand is allowed by itself in the same way.
-    out.push_back(word);
-  }
+  // Before 7.0 a subcommand is allowed by itself in the same way.
+  out.insert(out.end(), kOfStreams.begin(), kOfStreams.end());
   out.insert(out.end(), kOfOwn.begin(), kOfOwn.end());
   return out;
 }

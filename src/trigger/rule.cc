@@ -2,9 +2,10 @@
 
 namespace keyward::trigger {
 
+std::string own_events(std::string_view rule_name) { return own_base(rule_name).append("events"); }
+
 std::string event_stream(const Rule& rule) {
-  if (rule.source.kind == SourceKind::stream) return rule.source.name;
-  return own_base(rule.name).append("events");
+  return rule.source.kind == SourceKind::stream ? rule.source.name : own_events(rule.name);
 }
 
 std::string_view kind_name(TargetKind kind) {

@@ -1,19 +1,16 @@
 #include "keyward/trigger/target.h"
 
 #include "trigger/caller.h"
+#include "trigger/outgoing.h"
 
 #include <algorithm>
 
 namespace keyward::trigger {
 namespace {
 
-bool signs(TargetKind kind) {
-  return kind == TargetKind::step_functions || kind == TargetKind::event_bridge;
-}
-
 bool fits(const Rule& rule, const Connection& connection) {
   const bool aws = connection.kind == Connection::Kind::aws;
-  return aws == signs(rule.target.kind);
+  return aws == at_aws(rule.target.kind);
 }
 
 }  // namespace
@@ -33,7 +30,7 @@ const Connection* connection_of(const Rule& rule, const std::vector<Connection>&
     if (one.name == rule.target.via && open) named = &one;
     if (open && fits(rule, one)) usable.push_back(one.name);
   }
-  const char* kind = signs(rule.target.kind) ? "aws" : "http";
+  const char* kind = at_aws(rule.target.kind) ? "aws" : "http";
   if (named == nullptr) {
     std::string near = nearest(rule.target.via, usable);
     if (near.empty() && !usable.empty()) near = usable.front();

@@ -87,7 +87,7 @@ RequestWords sweep_request(std::string_view rule_name, WallTime now, std::uint32
           "3",
           due_key(rule_name),
           timers_key(rule_name),
-          own_base(rule_name) + "events",
+          own_events(rule_name),
           ms_text(now),
           std::to_string(most),
           std::string(kKeyField),

@@ -21,6 +21,8 @@ using policy::TargetKind;
   return policy::trigger_base(rule_name);
 }
 
+[[nodiscard]] std::string own_events(std::string_view rule_name);
+
 // The stream that the engine reads: the source itself, or the own one.
 [[nodiscard]] std::string event_stream(const Rule& rule);
 // "step_functions", "http" ...
