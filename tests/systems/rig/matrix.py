@@ -22,6 +22,7 @@ CASES = {
     'preamble': 'Its first words on a connection',
     'upstream': 'Another server behind Keyward',
     'direct': 'Direct over TLS and through Keyward, in one run',
+    'trigger': 'An event in Redis that starts it',
     'rule': 'A rule of its own',
 }
 
