@@ -3,9 +3,11 @@ import json
 import os
 import re
 import shutil
+import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -187,31 +189,60 @@ def test_first_words(name, call, make_keyward, issuer, matrix):
     ended_well(server)
 
 
+def scheduled(pid):
+    """Milliseconds that the threads of a process had a processor, and that they were ready and waited for one (/proc/PID/schedstat)."""
+    times = [[int(word) / 1e6 for word in file.read_text().split()[:2]] for file in Path(f'/proc/{pid}/task').glob('*/schedstat')]
+    return [sum(column) for column in zip(*times)]
+
+
+def first_in_line(*pids):
+    """A processor as soon as they want one: in earnest server and clients have machines of their own."""
+    for pid in pids:
+        subprocess.run(['chrt', '--all-tasks', '--rr', '--pid', '5', str(pid)], check=True, timeout=10)
+
+
 @pytest.mark.full
 def test_500_connects_in_a_second(system, make_keyward, issuer, direct, authority, matrix):
-    """Airflow's sends and Lambda: each a new process, with a token that Keyward has seen before."""
+    """Airflow's sends and Lambda: each a new process, with a token that Keyward has seen before. Three runs as it comes, and three in which
+    nobody waits for a processor because of what else the machine does: what is left is what a connect costs."""
     if not (system.place / 'go-redis').exists():
         pytest.skip('go-redis is not set up here')
     server = make_keyward(policies=policy()).start()
     token = issuer.token(SUBJECT, [GROUP])
+    ways = {'keyward': (keyward_url(server, token), server.process.pid), 'redis': (direct.url(), direct.process.pid)}
+    command = [system.place / 'go-redis', 'connects', '500']
 
-    def connects(url):
-        ended = subprocess.run([system.place / 'go-redis', 'connects', '500'], capture_output=True, text=True, timeout=60,
-                               env=dict(os.environ, REDIS_URL=url, REDIS_CA=str(authority.ca)))
+    def connects(name):
+        url, pid = ways[name]
+        before = scheduled(pid)
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=60, env=dict(os.environ, REDIS_URL=url, REDIS_CA=str(authority.ca)))
         assert ended.returncode == 0, ended.stderr[-2000:]
-        return json.loads(ended.stdout)
+        told = json.loads(ended.stdout)
+        told['server_used_ms'], told['server_waited_ms'] = (after - at for after, at in zip(scheduled(pid), before))
+        assert told['failed'] == 0, told
+        return told
+
+    def runs():
+        told = [{name: connects(name) for name in ways} for _ in range(3)]
+        return {name: [one[name] for one in told] for name in ways}
+
     with server.login(token, protocol=3) as client:
         assert client('PING') == b'PONG'
-        told = [connects(keyward_url(server, token)) for _ in range(3)]
-        plain = [connects(direct.url()) for _ in range(3)]
+        shared = runs()
+        first_in_line(*(pid for _, pid in ways.values()))
+        command = ['chrt', '--rr', '5', *command]
+        alone = runs()
         assert client('PING') == b'PONG'
-    assert all(one['failed'] == 0 for one in told), told
-    best, there = min(told, key=lambda one: one['p99_ms']), min(plain, key=lambda one: one['p99_ms'])
-    assert best['p99_ms'] < 200, told
-    matrix.cell('clients', 'connects', f'TCP, TLS and HELLO AUTH of 500 within {best["wall_s"]:.2f} s: p50 {best["p50_ms"]:.1f} ms, p99 {best["p99_ms"]:.1f} ms, '
-                f'none failed (p99 of three runs: {", ".join(str(round(one["p99_ms"], 1)) for one in told)} ms; Redis itself over TLS: p50 '
-                f'{there["p50_ms"]:.1f}, p99 {there["p99_ms"]:.1f} ms)', runs=told, direct=plain)
-    assert len(server.trail.logins(ok=True)) >= 1501
+    worst = lambda told, part='p99_ms': max(one[part] for one in told)
+    assert worst(alone['keyward']) < 200, alone
+    said = lambda told: f'p50 {worst(told, "p50_ms"):.1f}, p99 {worst(told):.1f}, the slowest {worst(told, "max_ms"):.1f} ms'
+    waited = worst(shared['keyward'], 'server_waited_ms') + worst(shared['keyward'], 'waited_ms')
+    matrix.cell('clients', 'connects', f'TCP, TLS and HELLO AUTH of 500 within 1 s, none failed, worst of three runs: {said(alone["keyward"])}, '
+                f'{statistics.median(one["server_used_ms"] for one in alone["keyward"]) / 500:.2f} ms of a processor each (Redis itself over TLS: '
+                f'{said(alone["redis"])}), where nobody has to wait for a processor. As this machine comes, on two processors beside other work '
+                f'(load {os.getloadavg()[0]:.0f}): {said(shared["keyward"])}, of which Keyward and clients together waited {waited:.0f} ms for a '
+                f'processor; Redis {said(shared["redis"])}', alone=alone, shared=shared)
+    assert len(server.trail.logins(ok=True)) >= 3001
     ended_well(server)
 
 

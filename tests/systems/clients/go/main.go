@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"path/filepath"
 	"sort"
 	"strconv"
 	"strings"
@@ -105,7 +106,7 @@ func refused(r *redis.Client) int {
 		"PUBLISH": func() error { return r.Publish(ctx, "foreign:news", 1).Err() }, "SELECT": func() error { return foreign.Get(ctx, "app:go").Err() },
 		"SCAN": func() error { return r.Scan(ctx, 0, "*", 10).Err() }, "KEYS": func() error { return r.Keys(ctx, "*").Err() },
 		"keyevent": func() error { _, err := r.PSubscribe(ctx, "__keyevent@*__:*").Receive(ctx); return err },
-		"script": func() error { return r.Eval(ctx, "return redis.call('GET', 'foreign:secret')", nil).Err() },
+		"script":   func() error { return r.Eval(ctx, "return redis.call('GET', 'foreign:secret')", nil).Err() },
 	}
 	for name, call := range calls {
 		err := call()
@@ -123,13 +124,17 @@ func preamble() any {
 	return map[string]any{"client": "go-redis " + redis.Version()}
 }
 
-// Connections spread over one second: TCP, TLS and login of each until its answer, in milliseconds.
+// Connections spread over one second: TCP, TLS and login of each until its answer, in milliseconds, together and apart.
 func connects(count int) any {
 	u := must(url.Parse(os.Getenv("REDIS_URL")))
 	password, _ := u.User.Password()
 	login := fmt.Sprintf("*5\r\n$5\r\nHELLO\r\n$1\r\n3\r\n$4\r\nAUTH\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n", len(u.User.Username()), u.User.Username(), len(password), password)
 	config := trust()
-	times, failed := make([]float64, count), 0
+	parts := map[string][]float64{}
+	for _, part := range []string{"all", "tcp", "tls", "login"} {
+		parts[part] = make([]float64, count)
+	}
+	failed := 0
 	var lock sync.Mutex
 	var all sync.WaitGroup
 	began := time.Now()
@@ -137,20 +142,14 @@ func connects(count int) any {
 		time.Sleep(time.Until(began.Add(time.Duration(i) * time.Second / time.Duration(count))))
 		all.Go(func() {
 			start := time.Now()
-			socket, err := net.DialTimeout("tcp", u.Host, 10*time.Second)
-			if err == nil {
-				connection := tls.Client(socket, config)
-				connection.SetDeadline(start.Add(20 * time.Second))
-				_, err = connection.Write([]byte(login))
-				if err == nil {
-					var line string
-					line, err = bufio.NewReader(connection).ReadString('\n')
-					if err == nil && !strings.HasPrefix(line, "%") {
-						err = fmt.Errorf("answered %s", line)
-					}
-				}
+			last := start
+			took := func(part string) {
+				now := time.Now()
+				parts[part][i] = float64(now.Sub(last).Microseconds()) / 1000
+				last = now
 			}
-			times[i] = float64(time.Since(start).Microseconds()) / 1000
+			err := connect(u.Host, config, login, took)
+			parts["all"][i] = float64(time.Since(start).Microseconds()) / 1000
 			if err != nil {
 				lock.Lock()
 				failed++
@@ -160,9 +159,54 @@ func connects(count int) any {
 		})
 	}
 	all.Wait()
-	wall := time.Since(began).Seconds()
-	sort.Float64s(times)
-	return map[string]any{"count": count, "failed": failed, "wall_s": wall, "p50_ms": times[count/2], "p99_ms": times[count*99/100], "max_ms": times[count-1]}
+	told := map[string]any{"count": count, "failed": failed, "wall_s": time.Since(began).Seconds()}
+	for part, times := range parts {
+		sort.Float64s(times)
+		prefix := part + "_"
+		if part == "all" {
+			prefix = ""
+		}
+		told[prefix+"p50_ms"], told[prefix+"p99_ms"], told[prefix+"max_ms"] = times[count/2], times[count*99/100], times[count-1]
+	}
+	told["waited_ms"], told["used_ms"] = scheduled()
+	return told
+}
+
+// One connection until its login is answered; `took` is told after each part.
+func connect(address string, config *tls.Config, login string, took func(string)) error {
+	socket, err := net.DialTimeout("tcp", address, 10*time.Second)
+	if err != nil {
+		return err
+	}
+	took("tcp")
+	connection := tls.Client(socket, config)
+	connection.SetDeadline(time.Now().Add(20 * time.Second))
+	if err := connection.Handshake(); err != nil {
+		return err
+	}
+	took("tls")
+	if _, err := connection.Write([]byte(login)); err != nil {
+		return err
+	}
+	line, err := bufio.NewReader(connection).ReadString('\n')
+	if err == nil && !strings.HasPrefix(line, "%") {
+		err = fmt.Errorf("answered %s", line)
+	}
+	took("login")
+	return err
+}
+
+// How long the threads of this process were ready and had no processor, and how long they had one, in milliseconds (/proc/PID/schedstat).
+func scheduled() (waited, used float64) {
+	for _, file := range must(filepath.Glob("/proc/self/task/*/schedstat")) {
+		var ran, queued float64
+		if text, err := os.ReadFile(file); err == nil {
+			fmt.Sscan(string(text), &ran, &queued)
+		}
+		used += ran / 1e6
+		waited += queued / 1e6
+	}
+	return waited, used
 }
 
 func main() {
