@@ -44,7 +44,7 @@ void Desk::State::authenticate(const Secret& token, Request request,
   };
   if (identity::vended_user_of(token.reveal())) {
     return fail(bad(request, {"credential", "a credential cannot be exchanged for another one", "",
-                              hex(sha256(token.reveal())).substr(0, 16)}));
+                              identity::evidence_of(sha256(token.reveal()))}));
   }
   ++judging;
   const Caller caller = request.caller;

@@ -20,7 +20,7 @@ constexpr std::size_t kMostKnown = 10'000;
 
 // Of no issuer: all passwords that were given out are counted together, whosever they are.
 Refusal refusal(const RemoteQuestion& question, const char* reason, const char* detail) {
-  return {reason, detail, {}, hex(question.digest).substr(0, 16)};
+  return {reason, detail, {}, identity::evidence_of(question.digest)};
 }
 
 }  // namespace

@@ -146,7 +146,7 @@ std::optional<Verdict> Authenticator::State::elsewhere(const Credential& credent
     auto read = read_sts_token(credential.secret, config, clock->wall());
     if (const auto* rejected = std::get_if<Rejected>(&read)) {
       return Refusal{std::string(rejected->reason), rejected->detail, config.alias,
-                     hex(digest).substr(0, 16)};
+                     evidence_of(digest)};
     }
     return ask(RemoteQuestion::Kind::aws_sts, config.alias, credential, digest);
   }
@@ -155,7 +155,7 @@ std::optional<Verdict> Authenticator::State::elsewhere(const Credential& credent
   if (!config.introspection.only && looks_like_jwt(credential.secret)) return std::nullopt;
   if (!is_bearer_token(credential.secret)) {
     return Refusal{"not_a_jwt", "the credential is neither a JWT nor an opaque token", config.alias,
-                   hex(digest).substr(0, 16)};
+                   evidence_of(digest)};
   }
   return ask(RemoteQuestion::Kind::introspection, config.alias, credential, digest);
 }
@@ -175,7 +175,7 @@ Verdict Authenticator::State::missing_key(Issuer& issuer, const std::string& kid
 Verdict Authenticator::State::judge(const Credential& credential, const Digest& digest,
                                     bool second_try) {
   Refusal refusal;
-  refusal.evidence = hex(digest).substr(0, 16);
+  refusal.evidence = evidence_of(digest);
   const auto refuse = [&refusal](const Rejected& rejected) {
     refusal.reason = rejected.reason;
     refusal.detail = rejected.detail;
@@ -285,18 +285,25 @@ std::uint64_t Authenticator::remembered() const { return state_->remembered; }
 
 Authenticator::Glance Authenticator::glance(std::string_view secret) {
   if (secret.size() > kMaxToken) return {};
-  const auto* known = state_->cache.find(sha256(secret), state_->clock->wall());
-  if (known != nullptr) return {true, state_->issuers[known->issuer].config.alias};
-  if (vended_user_of(secret)) return {};
-  if (is_sts_token(secret))
-    return {false, state_->aws ? state_->issuers[*state_->aws].config.alias : std::string()};
+  const Digest digest = sha256(secret);
+  Glance seen;
+  seen.evidence = evidence_of(digest);
+  const auto claims = [&](const std::optional<std::size_t>& issuer) {
+    if (issuer) seen.issuer_alias = state_->issuers[*issuer].config.alias;
+    return seen;
+  };
+  if (const auto* known = state_->cache.find(digest, state_->clock->wall())) {
+    seen.remembered = true;
+    return claims(known->issuer);
+  }
+  if (vended_user_of(secret)) return seen;
+  if (is_sts_token(secret)) return claims(state_->aws);
   const auto parsed = parse_token(secret);
   if (const auto* token = std::get_if<ParsedToken>(&parsed)) {
     const auto place = state_->by_issuer.find(token->issuer);
-    if (place != state_->by_issuer.end())
-      return {false, state_->issuers[place->second].config.alias};
+    if (place != state_->by_issuer.end()) return claims(place->second);
   }
-  return {false, state_->opaque ? state_->issuers[*state_->opaque].config.alias : std::string()};
+  return claims(state_->opaque);
 }
 
 Verdict Authenticator::conclude(const Credential& credential, RemoteAnswer answer) const {
@@ -323,7 +330,7 @@ Verdict Authenticator::identify(const std::string& issuer_alias, std::string_vie
   auto read = certificate_principal(certificate, issuer->config, state_->clock->wall());
   if (auto* rejected = std::get_if<Rejected>(&read)) {
     return Refusal{std::string(rejected->reason), rejected->detail, issuer_alias,
-                   hex(certificate.sha256).substr(0, 16)};
+                   evidence_of(certificate.sha256)};
   }
   auto principal = std::make_shared<const Principal>(std::move(std::get<Principal>(read)));
   return state_->admit(std::move(principal), issuer->config, {.user = user});

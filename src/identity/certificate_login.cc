@@ -65,7 +65,7 @@ std::variant<Principal, Rejected> certificate_principal(const net::PeerCertifica
   principal.issuer = rules.issuer;
   principal.id = rules.alias + ":" + name;
   principal.claims = {{"sub", name}};
-  principal.evidence = hex(certificate.sha256).substr(0, 16);
+  principal.evidence = evidence_of(certificate.sha256);
   principal.issued_at = certificate.not_before;
   principal.expires_at =
       std::min(certificate.not_after, now + WallTime::duration(rules.max_session));

@@ -238,7 +238,7 @@ std::variant<Accepted, Rejected> judge_claims(json::object claims, std::string_v
   if (auto complaint = take_groups(claims, rules, principal)) return std::move(*complaint);
   // Step 9.
   if (auto complaint = take_binding(claims, principal)) return std::move(*complaint);
-  principal.evidence = short_hash(token, 16);
+  principal.evidence = evidence_of(sha256(token));
   if (times.issued) principal.issued_at = wall(*times.issued);
   accepted.valid_until = wall(times.expires) + rules.exp_leeway;
   accepted.valid_from =

@@ -92,12 +92,8 @@ struct RemoteVerifier::State {
 
 namespace {
 
-std::string evidence_of(const RemoteQuestion& question) {
-  return hex(question.digest).substr(0, 16);
-}
-
 Refusal refusal(const RemoteQuestion& question, const Rejected& why) {
-  return {std::string(why.reason), why.detail, question.issuer_alias, evidence_of(question)};
+  return {std::string(why.reason), why.detail, question.issuer_alias, evidence_of(question.digest)};
 }
 
 // What is sent; an error is about our own files.
@@ -143,7 +139,7 @@ struct Opinion {
 };
 
 RemoteAnswer shared(Principal principal, const RemoteQuestion& question) {
-  principal.evidence = evidence_of(question);
+  principal.evidence = evidence_of(question.digest);
   return std::make_shared<const Principal>(std::move(principal));
 }
 

@@ -200,7 +200,8 @@ class Session final : public net::Turn::Member,
   Step local(const policy::Permit& permit);
   Step greeting(bool hello);
   Step begin_login(const GreetingRequest& request);
-  [[nodiscard]] std::string_view login_obstacle(std::string_view secret, std::string issuer = {});
+  [[nodiscard]] std::string_view login_obstacle(std::string_view secret, std::string issuer = {},
+                                                std::string evidence = {});
   void note_refused(const LoginRefused& refused);
   void certificate_login();
   void certificate_login_done(LoginResult result);

@@ -107,7 +107,8 @@ Session::Step Session::begin_login(const GreetingRequest& request) {
 
 // Why no credential of this address is judged now; empty = nothing. Those whose good verdict is
 // remembered, and those of an issuer that has nothing to do with it, do not suffer for the others.
-std::string_view Session::login_obstacle(std::string_view secret, std::string issuer) {
+std::string_view Session::login_obstacle(std::string_view secret, std::string issuer,
+                                         std::string evidence) {
   const MonoTime now = shard_.clock().mono();
   const std::string source = source_of(account_.subject().source_ip);
   if (!shard_.sources().may_try(source, now)) {
@@ -120,8 +121,9 @@ std::string_view Session::login_obstacle(std::string_view secret, std::string is
     identity::Authenticator::Glance glance = shard_.authenticator().glance(secret);
     if (glance.remembered) return {};
     issuer = std::move(glance.issuer_alias);
+    evidence = std::move(glance.evidence);
   }
-  const Sources::Lock lock = shard_.sources().lock(source, issuer, now);
+  const Sources::Lock lock = shard_.sources().lock(source, issuer, evidence, now);
   if (lock == Sources::Lock::open) return {};
   shard_.metrics().logins_refused.add();
   // One record at once, and one with the count: a flood must not become one of the trail.
@@ -130,7 +132,7 @@ std::string_view Session::login_obstacle(std::string_view secret, std::string is
                                     shard_.clock().wall());
   } else {
     (void)account_.login_refused({"too_many_failures",
-                                  "no login of this address is judged for the rest of the minute",
+                                  "no such login of this address is judged for the rest of the minute",
                                   issuer, ""});
   }
   return wire::kTooManyFailures;
@@ -152,7 +154,8 @@ Proof Session::proof() {
 // means needs no AUTH. What comes meanwhile waits.
 void Session::certificate_login() {
   if (!certificate_ || client_identity_.empty() || phase_ != Phase::open) return;
-  if (!login_obstacle({}, client_identity_).empty()) return;
+  const std::string evidence = identity::evidence_of(certificate_->sha256);
+  if (!login_obstacle({}, client_identity_, evidence).empty()) return;
   pause_ = Pause::login;
   login_flow_ = std::make_unique<LoginFlow>(
       shard_, [this](LoginResult result) { certificate_login_done(std::move(result)); });

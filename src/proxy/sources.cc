@@ -53,7 +53,7 @@ void FailedLogins::renew(MonoTime now) {
 void FailedLogins::note(std::string_view evidence, std::uint32_t most, MonoTime now) {
   renew(now);
   ++attempts_;
-  if (credentials_.size() >= std::min<std::size_t>(most, kMostKept)) return;
+  if (full(most)) return;
   const std::uint64_t hash = std::hash<std::string_view>()(evidence);
   const auto place = std::lower_bound(credentials_.begin(), credentials_.end(), hash);
   // Without evidence nothing says that it is the same again.
@@ -61,10 +61,21 @@ void FailedLogins::note(std::string_view evidence, std::uint32_t most, MonoTime 
     credentials_.insert(place, hash);
 }
 
+bool FailedLogins::full(std::uint32_t most) const {
+  return credentials_.size() >= std::min<std::size_t>(most, kMostKept);
+}
+
+bool FailedLogins::holds(std::string_view evidence) const {
+  return std::binary_search(credentials_.begin(), credentials_.end(),
+                            std::hash<std::string_view>()(evidence));
+}
+
 bool FailedLogins::locked(std::uint32_t most, MonoTime now) const {
-  if (over(now)) return false;
-  return credentials_.size() >= std::min<std::size_t>(most, kMostKept) ||
-         attempts_ >= kRepeats * most;
+  return !over(now) && (full(most) || attempts_ >= kRepeats * most);
+}
+
+bool FailedLogins::locked(std::string_view evidence, std::uint32_t most, MonoTime now) const {
+  return locked(most, now) && (full(most) || evidence.empty() || holds(evidence));
 }
 
 bool FailedLogins::first_refusal(MonoTime now) { return !over(now) && !std::exchange(told_, true); }
@@ -140,13 +151,14 @@ bool Sources::suspicious(const std::string& address, MonoTime now) const {
                      });
 }
 
-Sources::Lock Sources::lock(const std::string& address, const std::string& issuer, MonoTime now) {
+Sources::Lock Sources::lock(const std::string& address, const std::string& issuer,
+                            std::string_view evidence, MonoTime now) {
   const std::lock_guard lock(mutex_);
   const auto found = all_.find(address);
   if (found == all_.end()) return Lock::open;
   const auto failed = found->second.failed.find(issuer);
   if (failed == found->second.failed.end() ||
-      !failed->second.locked(limits_.failed_logins_per_minute, now)) {
+      !failed->second.locked(evidence, limits_.failed_logins_per_minute, now)) {
     return Lock::open;
   }
   return failed->second.first_refusal(now) ? Lock::just_locked : Lock::locked;

@@ -96,7 +96,7 @@ std::string Server::State::login_obstacle(const Secret& token, const std::string
   if (!addresses->suspicious(source, now)) return {};
   const auto glance = authenticator->glance(token.reveal());
   if (glance.remembered) return {};
-  const auto lock = addresses->lock(source, glance.issuer_alias, now);
+  const auto lock = addresses->lock(source, glance.issuer_alias, glance.evidence, now);
   return lock == proxy::Sources::Lock::open ? "" : "too many refused tokens from this address";
 }
 

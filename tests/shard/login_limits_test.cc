@@ -111,6 +111,18 @@ TEST_F(LoginLimits, TheSameBadTokenTwiceIsOneFailure) {
     EXPECT_THAT(client.call({"AUTH", "rubbish"}), StartsWith("-WRONGPASS ")) << i;
 }
 
+TEST_F(LoginLimits, AServerThatHammersWithOneTokenDoesNotLockOutItsNextOne) {
+  rig([](server::Config& config) { config.limits.failed_logins_per_minute = 3; });
+  std::string forged = rig().token("alice");
+  forged[forged.size() - 20] = forged[forged.size() - 20] == 'A' ? 'B' : 'A';
+  RawClient client = rig().connect();
+  for (int i = 0; i < 30; ++i)
+    EXPECT_THAT(client.call({"AUTH", forged}), StartsWith("-WRONGPASS ")) << i;
+  EXPECT_THAT(client.call({"AUTH", forged}), StartsWith("-ERR too many"));
+  EXPECT_EQ(rig().connect().call({"AUTH", rig().token("alice")}), "+OK\r\n");
+  EXPECT_THAT(client.call({"AUTH", forged}), StartsWith("-ERR too many"));
+}
+
 TEST_F(LoginLimits, LoginsOfOneIdentityAndOfOneAddress) {
   rig([](server::Config& config) {
     config.limits.logins_per_identity = 3;

@@ -67,6 +67,7 @@ class Authenticator {
   struct Glance {
     bool remembered = false;   // its good verdict is: judging it again costs one hash
     std::string issuer_alias;  // that it claims to be of, or that judges its kind; empty = none
+    std::string evidence;      // as a Refusal of it names it; empty: too large to be looked at
   };
   [[nodiscard]] Glance glance(std::string_view secret);
   // What is judged here after the answer came: the user name, and the certificate a token is bound

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "keyward/base/clock.h"
+#include "keyward/base/hash.h"
 
 #include <boost/json/object.hpp>
 
@@ -25,6 +26,11 @@ struct Vended {
   std::vector<std::string> grants;  // those it was given out for, by name; it has no others
 };
 
+// How the audit names a credential: the first 16 hex digits of its SHA-256; no one logs in with that.
+[[nodiscard]] inline std::string evidence_of(const Digest& credential) {
+  return hex(credential).substr(0, 16);
+}
+
 struct Principal {
   std::string id;            // issuer alias + ":" + stable subject
   std::string issuer_alias;  // as in the configuration ("okta")
@@ -34,8 +40,7 @@ struct Principal {
   std::vector<std::string> groups;
   boost::json::object claims;  // verified claims, for templates and matching
   std::string token_id;        // jti, may be empty
-  // First 16 hex digits of SHA-256(token): for the audit, cannot be used to log in.
-  std::string evidence;
+  std::string evidence;        // evidence_of() its token
   WallTime issued_at{};
   WallTime expires_at{};  // end of the session this credential allows
   // RFC 8705: hex SHA-256 of the client certificate without which this is worth nothing; may be

@@ -35,17 +35,22 @@ class MinuteCount {
 // Failed logins of one address with tokens of one issuer, in a minute. Counted by credential:
 // clients show the same one twice when the first answer does not please them (go-redis: HELLO, then
 // AUTH), and a pool with one bad token is not a search for good ones. So that the same one a
-// thousand times costs a bounded amount of checks too, attempts count as a tenth.
+// thousand times costs a bounded amount of checks too, attempts count as a tenth; what they lock
+// out are the credentials that failed, not the good one that is brought to replace them.
 class FailedLogins {
  public:
   void note(std::string_view evidence, std::uint32_t most, MonoTime now);
+  // Whether any credential is locked out, and whether this one is. Without evidence: as any.
   [[nodiscard]] bool locked(std::uint32_t most, MonoTime now) const;
+  [[nodiscard]] bool locked(std::string_view evidence, std::uint32_t most, MonoTime now) const;
   // True the first time it is asked while locked: for the one record of it.
   [[nodiscard]] bool first_refusal(MonoTime now);
   [[nodiscard]] bool over(MonoTime now) const { return now - since_ >= std::chrono::minutes(1); }
 
  private:
   void renew(MonoTime now);
+  [[nodiscard]] bool full(std::uint32_t most) const;
+  [[nodiscard]] bool holds(std::string_view evidence) const;
   MonoTime since_{};
   std::uint64_t attempts_ = 0;
   std::vector<std::uint64_t> credentials_;  // hashes, in order
@@ -90,7 +95,8 @@ class Sources : public std::enable_shared_from_this<Sources> {
   // Too many failed with any issuer: ask locked() before the next is judged.
   [[nodiscard]] bool suspicious(const std::string& address, MonoTime now) const;
   enum class Lock : std::uint8_t { open, locked, just_locked };  // just_locked: not told yet
-  [[nodiscard]] Lock lock(const std::string& address, const std::string& issuer, MonoTime now);
+  [[nodiscard]] Lock lock(const std::string& address, const std::string& issuer,
+                          std::string_view evidence, MonoTime now);
 
   // Login attempts that were refused unseen, of one address: no record tells of each.
   struct Uncounted {

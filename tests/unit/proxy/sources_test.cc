@@ -59,7 +59,7 @@ TEST(Sources, FailuresCountByCredentialAddressAndIssuer) {
   Table table(&ProxyLimits::failed_logins_per_minute, 3);
   Sources& sources = *table.sources;
   const auto lock = [&](const char* address, const char* issuer, MonoTime now = kNow) {
-    return sources.lock(address, issuer, now);
+    return sources.lock(address, issuer, "fourth", now);
   };
   for (int i = 0; i < 20; ++i) sources.failed("10.0.0.1", "dev", "same", kNow);
   EXPECT_FALSE(sources.suspicious("10.0.0.1", kNow)) << "one credential, however often";
@@ -79,6 +79,24 @@ TEST(Sources, TheSameBadCredentialDoesNotCostWithoutEnd) {
   Table table(&ProxyLimits::failed_logins_per_minute, 3);
   for (int i = 0; i < 30; ++i) table.sources->failed("10.0.0.1", "dev", "same", kNow);
   EXPECT_TRUE(table.sources->suspicious("10.0.0.1", kNow));
+}
+
+// A server whose fixed token ended asks and asks; whoever brings it the next token must get in.
+TEST(Sources, OneCredentialThatIsHammeredLocksOnlyItselfOut) {
+  Table table(&ProxyLimits::failed_logins_per_minute, 3);
+  Sources& sources = *table.sources;
+  for (int i = 0; i < 30; ++i) sources.failed("10.0.0.1", "dev", "ended", kNow);
+  const auto open = [&](const char* evidence) {
+    return sources.lock("10.0.0.1", "dev", evidence, kNow) == Sources::Lock::open;
+  };
+  EXPECT_FALSE(open("ended"));
+  EXPECT_FALSE(open("")) << "nothing says that it is another one";
+  EXPECT_TRUE(open("next"));
+  sources.failed("10.0.0.1", "dev", "guess", kNow);
+  EXPECT_FALSE(open("guess"));
+  EXPECT_TRUE(open("next"));
+  sources.failed("10.0.0.1", "dev", "another guess", kNow);
+  EXPECT_FALSE(open("next")) << "who guesses is locked out whole";
 }
 
 TEST(Sources, WithoutEvidenceEachFailureIsItsOwn) {
