@@ -62,7 +62,7 @@ class Trail:
 
 
 class Keyward:
-    """`policies`: file name -> YAML text. `issuers`: what stands under issuers: in the configuration."""
+    """`policies`: file name -> YAML text. `issuers`: what stands under issuers: in the configuration. `upstream`: plain, tls or unix."""
 
     def __init__(self, folder, authority, redis, issuers, policies, limits=None, shards=2, upstream='plain', more=None):
         self.folder, self.authority, self.redis = Path(folder), authority, redis
@@ -92,6 +92,8 @@ class Keyward:
         }
         if upstream == 'tls':
             self.config['upstream'].update(url=f'rediss://localhost:{redis.tls_port}', tls={'ca': str(authority.ca)})
+        elif upstream == 'unix':
+            self.config['upstream'].update(url=f'unix://{redis.socket}')
         self.config.update(more or {})
         self.process = None
 

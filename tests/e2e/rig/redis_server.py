@@ -2,6 +2,8 @@
 import os
 import shutil
 import socket
+import tempfile
+from pathlib import Path
 
 from rig.process import Process, TOOLS_PATH, free_port
 from rig.resp import Client, RespError
@@ -24,7 +26,8 @@ class RedisServer:
         self.folder = folder
         self.folder.mkdir(parents=True, exist_ok=True)
         self.port, self.tls_port = free_port(), None
-        lines = ['bind 127.0.0.1', f'port {self.port}', f'dir {folder}', 'save ""', 'appendonly no', 'daemonize no',
+        self.socket = Path(tempfile.mkdtemp(prefix='kw-redis-')) / 'redis.sock'  # a path of at most 107 bytes: unix(7)
+        lines = ['bind 127.0.0.1', f'port {self.port}', f'unixsocket {self.socket}', f'dir {folder}', 'save ""', 'appendonly no', 'daemonize no',
                  'maxclients 5000', f'aclfile {folder}/users.acl', *options]
         if authority and os.environ.get('KEYWARD_REDIS_TLS') != '0':  # some builds of a server have no TLS
             self.tls_port = free_port()
@@ -38,6 +41,7 @@ class RedisServer:
         self.start()
 
     def start(self):
+        self.socket.parent.mkdir(exist_ok=True)
         program = shutil.which('redis-server', path=TOOLS_PATH)
         self.process = Process([program, self.folder / 'redis.conf'], self.folder / 'redis.log')
         self.process.expect(self._answers, 10, 'an answer of redis-server')
@@ -68,3 +72,4 @@ class RedisServer:
 
     def stop(self):
         self.process.stop()
+        shutil.rmtree(self.socket.parent, ignore_errors=True)

@@ -282,7 +282,7 @@ ROUNDS = int(os.environ.get('KEYWARD_ROUNDS', '8'))  # many short ones: the best
 @pytest.mark.timeout(1800)
 def test_direct_and_through_keyward(make_keyward, ways, start, direct, authority, matrix, tmp_path):
     """Two Airflows at once, the same but for what is in front of Redis, that work in turns; the probe asks beside whichever works."""
-    server = make_keyward(policies={'airflow.yaml': POLICY}, upstream='tls').start()
+    server = make_keyward(policies={'airflow.yaml': POLICY}, shards=1, upstream='unix').start()
     way = ways(server)
     token = way.file('worker-1').tokens[-1]
     sides = {'direct': (start(plain(direct, authority), triggerer=False), direct.tls_port, direct.user, direct.password),
@@ -300,12 +300,13 @@ def test_direct_and_through_keyward(make_keyward, ways, start, direct, authority
             seconds[name].append(time.time() - began)
             trips[name].append(probe.result())
             print(name, f'{seconds[name][-1]:.2f} s', trips[name][-1])
-    best = {name: min(times) for name, times in seconds.items()}
     middle = {name: {part: statistics.median(trip[part] for trip in found) for part in ('p50_ms', 'p99_ms')} for name, found in trips.items()}
-    told = '; '.join(f'{name}: {best[name]:.1f} s, {(width + 2) / best[name]:.2f} tasks/s, round trips p50 {middle[name]["p50_ms"]:.2f} ms, p99 '
+    took = {name: statistics.median(times) for name, times in seconds.items()}
+    pairs = sorted(through / straight for straight, through in zip(seconds['direct'], seconds['keyward']))
+    ratio = statistics.median(pairs)
+    told = '; '.join(f'{name}: {took[name]:.1f} s, {(width + 2) / took[name]:.2f} tasks/s, round trips p50 {middle[name]["p50_ms"]:.2f} ms, p99 '
                      f'{middle[name]["p99_ms"]:.2f} ms' for name in sides)
-    matrix.cell('airflow', 'direct', f'{width + 2} tasks, best of {ROUNDS} rounds in turns. {told}; wall time {best["keyward"] / best["direct"]:.3f} x (median '
-                f'{statistics.median(seconds["keyward"]) / statistics.median(seconds["direct"]):.3f} x)',
-                seconds=seconds, trips=trips)
+    matrix.cell('airflow', 'direct', f'{width + 2} tasks, {ROUNDS} rounds each in turns, medians: {told}; {ratio:.3f} times the time (median of pairs, '
+                f'{pairs[0]:.2f} to {pairs[-1]:.2f})', ratio=round(ratio, 3), seconds=seconds, trips=trips)
     no_refusals(server)
-    assert best['keyward'] <= 1.05 * best['direct'], seconds
+    assert ratio <= 1.05, seconds

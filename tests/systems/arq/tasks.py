@@ -1,4 +1,5 @@
 """The worker of the test; configured by the environment."""
+import asyncio
 import os
 from urllib.parse import parse_qs, urlparse
 
@@ -16,6 +17,7 @@ def settings(database=0):
 
 async def note(ctx, n):
     """Writes down that it ran, so that a lost or a second run shows."""
+    await asyncio.sleep(float(os.environ.get('QUEUE_WORK', '0')))
     with open(os.environ['QUEUE_NOTES'], 'a') as file:
         file.write(f'{n}\n')
     return n
@@ -36,7 +38,6 @@ async def wrong(ctx):
 
 
 async def nap(ctx, seconds):
-    import asyncio
     await asyncio.sleep(seconds)
     return seconds
 

@@ -4,7 +4,11 @@ import { bullmq, connection, pause } from './common.mjs';
 
 const jobs = {
   // Writes down that it ran, so that a lost or a second run shows.
-  note: (job) => { appendFileSync(process.env.QUEUE_NOTES, `${job.data.n}\n`); return job.data.n; },
+  note: async (job) => {
+    if (process.env.QUEUE_WORK) await pause(1000 * Number(process.env.QUEUE_WORK));
+    appendFileSync(process.env.QUEUE_NOTES, `${job.data.n}\n`);
+    return job.data.n;
+  },
   add: (job) => job.data.x + job.data.y,
   flaky: (job) => { if (job.attemptsMade < job.data.failures) throw new Error('not yet'); return job.attemptsMade; },
   wrong: () => { throw new Error('as told'); },

@@ -114,18 +114,27 @@ def wrong(told, line, wide):
     return found, len(executed) - steps(line, wide)
 
 
-def run(base, flows, line, wide, seconds=240):
-    """Runs that many workflows at once. Wall time until the last one ended, tasks that workers executed, what was wrong."""
+def run(base, flows, line, wide, seconds=240, between=None):
+    """Runs that many workflows, all at once or `between` seconds after each other. Wall time until the last one ended, the milliseconds that
+    each took, tasks that workers executed, what was wrong."""
     api = Api(base)
     register(api, line, wide)
     began = time.monotonic()
-    with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        ids = list(pool.map(lambda _: start(api, line, wide), range(flows)))
+    if between is None:
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            ids = list(pool.map(lambda _: start(api, line, wide), range(flows)))
+    else:
+        ids = []
+        for number in range(flows):
+            time.sleep(max(0.0, began + number * between - time.monotonic()))
+            ids.append(start(api, line, wide))
     wait(api, ids, seconds)
     wall = time.monotonic() - began
-    looked = [wrong(api.patiently('GET', f'/workflow/{one}?includeTasks=true'), line, wide) for one in ids]
+    ended = [api.patiently('GET', f'/workflow/{one}?includeTasks=true') for one in ids]
+    looked = [wrong(one, line, wide) for one in ended]
     tasks = flows * steps(line, wide)
-    return {'workflows': flows, 'tasks': tasks, 'wall_s': round(wall, 3), 'tasks_per_s': round(tasks / wall, 1),
+    return {'workflows': flows, 'tasks': tasks, 'wall_s': round(wall, 3),
+            'took_ms': sorted(one['endTime'] - one['startTime'] for one in ended), 'tasks_per_s': round(tasks / wall, 1),
             'wrong': [text for found, _ in looked for text in found], 'tried_again': sum(again for _, again in looked)}
 
 

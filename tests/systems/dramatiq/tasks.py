@@ -1,5 +1,6 @@
 """The actors of the test, on Dramatiq's Redis broker with results and a rate limit; configured by the environment."""
 import os
+import time
 
 import dramatiq
 import redis
@@ -22,6 +23,7 @@ one_at_a_time = ConcurrentRateLimiter(limits, 'dramatiq-rate-limits:one', limit=
 @dramatiq.actor
 def note(n):
     """Writes down that it ran, so that a lost or a second run shows."""
+    time.sleep(float(os.environ.get('QUEUE_WORK', '0')))
     with open(os.environ['QUEUE_NOTES'], 'a') as file:
         file.write(f'{n}\n')
     return n
@@ -55,6 +57,5 @@ def limited(n):
 
 @dramatiq.actor(max_retries=0, time_limit=60000)
 def nap(seconds):
-    import time
     time.sleep(seconds)
     return seconds

@@ -2,7 +2,7 @@
 from rig.queues import *  # noqa: F403 - the tests, and Queue
 
 QUEUE = Queue(
-    'dramatiq', subject='dramatiq-worker-1', own=('LLEN', 'dramatiq:default'), probe='dramatiq-rate-limits:probe',
+    'dramatiq', subject='dramatiq-worker-1', own=('LLEN', 'dramatiq:default'), probe='dramatiq-rate-limits:probe', flood=2500,
     more='    namespace: "jobs:"\n    scripts: ["fdacc359c79a5adc3b8eeb53ff5772d7c42144e3", "63a257ff9edcee2888529b5d51c86f83444f91e4"]\n'
          '    allow: [{commands: [keys], keys: ["*"]}]',
     foreign=['channel', 'db', 'keyevent', 'admin'],

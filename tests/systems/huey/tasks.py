@@ -11,6 +11,7 @@ huey = kind('huey', url=os.environ['QUEUE_URL'])
 @huey.task()
 def note(n):
     """Writes down that it ran, so that a lost or a second run shows."""
+    time.sleep(float(os.environ.get('QUEUE_WORK', '0')))
     with open(os.environ['QUEUE_NOTES'], 'a') as file:
         file.write(f'{n}\n')
     return n

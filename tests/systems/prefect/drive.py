@@ -342,7 +342,7 @@ async def load(count):
 
     began = time.monotonic()
     await asyncio.to_thread(busy)
-    TOLD['tasks_per_second'] = round(count / (time.monotonic() - began), 2)
+    TOLD['tasks_s'] = round(time.monotonic() - began, 3)
     assert done.entered == count
     await events(2 * count)
 

@@ -1,5 +1,6 @@
 """What the workers of the test do."""
 import os
+import time
 
 
 class NotYet(Exception):
@@ -8,6 +9,7 @@ class NotYet(Exception):
 
 def note(n):
     """Writes down that it ran, so that a lost or a second run shows."""
+    time.sleep(float(os.environ.get('QUEUE_WORK', '0')))
     with open(os.environ['QUEUE_NOTES'], 'a') as file:
         file.write(f'{n}\n')
     return n
@@ -27,6 +29,5 @@ def flaky(path, failures):
 
 
 def nap(seconds):
-    import time
     time.sleep(seconds)
     return seconds

@@ -17,6 +17,7 @@ Sidekiq.configure_client { |config| config.redis = OPTIONS }
 class Note
   include Sidekiq::Worker
   def perform(number)
+    sleep ENV.fetch('QUEUE_WORK', '0').to_f
     File.open(ENV.fetch('QUEUE_NOTES'), 'a') { |file| file.syswrite("#{number}\n") }
   end
 end
