@@ -240,7 +240,7 @@ asio::awaitable<void> run(std::shared_ptr<HttpExchange> exchange) {
     }
     auto answer = co_await speak(*exchange, *target);
     if (exchange->over()) co_return;
-    if (kept && exchange->silent) {  // it ended while nobody used it
+    if (kept && exchange->silent && !exchange->once) {  // it ended while nobody used it
       kept = false;
       continue;
     }

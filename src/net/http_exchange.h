@@ -63,6 +63,7 @@ struct HttpExchange {
   HttpConnectionPtr connection;
   bool silent = false;  // the other side ended it before a byte of the answer
   bool keep = false;    // the connection may serve again
+  bool once = false;    // a silent end of a kept connection is its end
   // Of a pool: a connection to the origin that is open, or nothing; and where one goes that may
   // serve again.
   std::function<HttpConnectionPtr(const std::string& origin, const SslContext& tls)> take;

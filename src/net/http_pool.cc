@@ -63,10 +63,11 @@ HttpPool::~HttpPool() {
 }
 
 void HttpPool::fetch(SslContext tls, HttpRequest request,
-                     std::function<void(Result<HttpResponse>)> done) {
+                     std::function<void(Result<HttpResponse>)> done, Unanswered unanswered) {
   const std::weak_ptr<State> weak = state_;
   auto exchange = std::make_shared<HttpExchange>(state_->io, std::move(tls), std::move(request),
                                                  std::function<void(Result<HttpResponse>)>());
+  exchange->once = unanswered == Unanswered::fails;
   exchange->take = [weak](const std::string& origin, const SslContext& context) {
     const auto state = weak.lock();
     return state ? state->take(origin, context) : nullptr;

@@ -157,6 +157,17 @@ Result<Outgoing> compose_event_bridge(const Rule& rule, const Connection& connec
   return out;
 }
 
+Outgoing compose_check_aws(const Rule& rule, const Connection& connection) {
+  const std::string resource = json_string(rule.target.resource);
+  const bool machine = rule.target.kind == TargetKind::step_functions;
+  Outgoing out =
+      machine
+          ? aws_request(rule, connection, "states", "1.0", "AWSStepFunctions.DescribeStateMachine")
+          : aws_request(rule, connection, "events", "1.1", "AWSEvents.DescribeEventBus");
+  out.body = (machine ? "{\"stateMachineArn\":" : "{\"Name\":") + resource + "}";
+  return out;
+}
+
 Answer judge_aws(TargetKind kind, int status, std::string_view body) {
   boost::system::error_code bad;
   const boost::json::value value = boost::json::parse(body, bad);

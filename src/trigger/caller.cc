@@ -12,7 +12,7 @@ namespace {
 
 // Files of authorities are replaced under a running process.
 constexpr std::chrono::minutes kContextLife{1};
-constexpr std::size_t kMostAnswer = 256UL * 1024;
+constexpr std::size_t kMostAnswer = 1024UL * 1024;
 
 bool one_word(std::string_view text) {
   return !text.empty() &&
@@ -86,29 +86,31 @@ void Caller::start(Start what, std::function<void(Answer)> done) {
     if (!alive.lock()) return;
     if (auto ready = renew_context(); !ready)
       return call->finish(answer(Answer::Verdict::retry, "tls", ready.error().message()));
-    std::optional<Outgoing> question;
-    if (call->what.attempt > 1) question = compose_look(rule_, connection_, call->what);
-    if (question) return look(call, std::move(*question));
-    send(call);
+    if (call->what.attempt > 1)
+      call->search = Search::of(rule_, connection_, call->what, clock_.wall());
+    call->search ? look(call) : send(call);
   });
 }
 
 // Whether an attempt whose answer was lost has started it.
-void Caller::look(const CallPtr& call, Outgoing request) {
+void Caller::look(const CallPtr& call) {
+  Outgoing request = call->search->question();
   if (auto in = let_in(request); !in)
     return call->finish(answer(Answer::Verdict::retry, "secret", in.error().message()));
   transmit(call, std::move(request), [this, call](const Result<net::HttpResponse>& response) {
-    if (!response) return call->finish(judge_failure(response.error()));
-    const auto found = found_by_look(response->status, response->body);
-    if (!found) {
-      Answer out = judge(rule_.target.kind, response->status, response->body);
-      if (out.verdict == Answer::Verdict::done)
-        out = answer(Answer::Verdict::retry, "no_list", "the search for an earlier start failed");
-      return call->finish(std::move(out));
-    }
-    if (!*found) return send(call);
+    const bool long_one = !response && response.error().code() == Errc::limit;
+    if (!response && !long_one) return call->finish(judge_failure(response.error()));
+    const Search::State state = long_one ? call->search->too_long()
+                                         : call->search->answered(response->status, response->body);
+    if (state == Search::State::asks) return look(call);
+    if (state == Search::State::absent) return send(call);
     Answer out = answer(Answer::Verdict::done, "already_started");
     out.already = true;
+    if (state == Search::State::failed) {
+      out = judge(rule_.target.kind, response->status, response->body);
+      if (out.verdict == Answer::Verdict::done)
+        out = answer(Answer::Verdict::retry, "no_list", "the search for an earlier start failed");
+    }
     call->finish(std::move(out));
   });
 }
@@ -118,32 +120,46 @@ void Caller::send(const CallPtr& call) {
   if (!composed)
     return call->finish(answer(Answer::Verdict::dead, "invalid_input", composed.error().message()));
   Outgoing& request = *composed;
-  if (!request.service.empty()) return send_signed(call, request);
+  OnResponse on = [this, call](const Result<net::HttpResponse>& got) { conclude(call, got); };
+  if (!request.service.empty()) return send_signed(call, request, std::move(on));
   if (auto in = let_in(request); !in)
     return call->finish(answer(Answer::Verdict::retry, "secret", in.error().message()));
-  transmit(call, std::move(request),
-           [this, call](const Result<net::HttpResponse>& got) { conclude(call, got); });
+  transmit(call, std::move(request), std::move(on));
 }
 
-void Caller::send_signed(const CallPtr& call, const Outgoing& request) {
+void Caller::ask(Outgoing request, const OnResponse& on) {
+  if (auto ready = renew_context(); !ready) return on(ready.error());
+  const auto call = std::make_shared<Call>(io_, Start{}, [on](const Answer& said) {
+    on(Error(Errc::unavailable, said.detail.empty() ? said.reason : said.detail));
+  });
+  OnResponse answered = [call, on](const Result<net::HttpResponse>& got) {
+    call->done = nullptr;
+    on(got);
+  };
+  if (!request.service.empty()) return send_signed(call, request, std::move(answered));
+  if (auto in = let_in(request); !in) return on(in.error());
+  transmit(call, std::move(request), std::move(answered));
+}
+
+void Caller::send_signed(const CallPtr& call, const Outgoing& request, OnResponse on) {
   if (!keeper_)
     return call->finish(
         answer(Answer::Verdict::retry, "no_credentials", "not a connection to AWS"));
-  keeper_->get(
-      [this, call, request = Outgoing(request)](const Result<aws::Credentials>& found) mutable {
-        if (!call->done) return;
-        if (!found)
-          return call->finish(
-              answer(Answer::Verdict::retry, "no_credentials", found.error().message()));
-        sign(request, found->keys, clock_.wall());
-        transmit(call, std::move(request),
-                 [this, call, keys = found->keys](const Result<net::HttpResponse>& got) {
-                   const bool refused =
-                       got && about_credentials(judge(rule_.target.kind, got->status, got->body));
-                   if (refused) keeper_->refused(keys);
-                   conclude(call, got);
-                 });
-      });
+  keeper_->get([this, call, request = Outgoing(request),
+                on = std::move(on)](const Result<aws::Credentials>& found) mutable {
+    if (!call->done) return;
+    if (!found)
+      return call->finish(
+          answer(Answer::Verdict::retry, "no_credentials", found.error().message()));
+    sign(request, found->keys, clock_.wall());
+    transmit(call, std::move(request),
+             [this, keys = found->keys, on = std::move(on)](const Result<net::HttpResponse>& got) {
+               const bool refused =
+                   got && about_credentials(judge(rule_.target.kind, got->status, got->body));
+               if (refused) keeper_->refused(keys);
+               on(got);
+             });
+  });
 }
 
 void Caller::transmit(const CallPtr& call, Outgoing outgoing, OnResponse on) {
@@ -156,10 +172,13 @@ void Caller::transmit(const CallPtr& call, Outgoing outgoing, OnResponse on) {
   request.allow_private = connection_.internal;
   request.max_body = kMostAnswer;
   request.deadline = rule_.target.timeout;
-  pool_.fetch(tls_, std::move(request),
-              [call, on = std::move(on)](const Result<net::HttpResponse>& response) {
-                if (call->done) on(response);
-              });
+  using Unanswered = net::HttpPool::Unanswered;
+  pool_.fetch(
+      tls_, std::move(request),
+      [call, on = std::move(on)](const Result<net::HttpResponse>& response) {
+        if (call->done) on(response);
+      },
+      outgoing.once ? Unanswered::fails : Unanswered::again);
 }
 
 void Caller::conclude(const CallPtr& call, const Result<net::HttpResponse>& response) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "trigger/outgoing.h"
+#include "trigger/search.h"
 
 #include "keyward/aws/credential_keeper.h"
 #include "keyward/aws/credentials.h"
@@ -24,6 +25,10 @@ class Caller final : public Target {
   // Errors: a file of authorities that cannot be used.
   [[nodiscard]] Result<> prepare() { return renew_context(); }
   void start(Start what, std::function<void(Answer)> done) override;
+  using OnResponse = std::function<void(const Result<net::HttpResponse>&)>;
+  // One question with the connection's credentials, within the rule's timeout. `on` runs once, also
+  // from inside the call.
+  void ask(Outgoing request, const OnResponse& on);
 
  private:
   // The timer is for all of its requests together, and for the wait for credentials.
@@ -32,15 +37,15 @@ class Caller final : public Target {
         : what(std::move(start)), done(std::move(on_done)), timer(io) {}
     void finish(Answer answer);
     Start what;
+    std::optional<Search> search;
     std::function<void(Answer)> done;  // empty once it ran
     boost::asio::steady_timer timer;
   };
   using CallPtr = std::shared_ptr<Call>;
-  using OnResponse = std::function<void(const Result<net::HttpResponse>&)>;
 
-  void look(const CallPtr& call, Outgoing request);
+  void look(const CallPtr& call);
   void send(const CallPtr& call);
-  void send_signed(const CallPtr& call, const Outgoing& request);
+  void send_signed(const CallPtr& call, const Outgoing& request, OnResponse on);
   void transmit(const CallPtr& call, Outgoing request, OnResponse on);
   void conclude(const CallPtr& call, const Result<net::HttpResponse>& response);
   // Errors: the secret cannot be had.

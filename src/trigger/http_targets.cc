@@ -3,8 +3,6 @@
 
 #include "keyward/base/log.h"
 
-#include <boost/json/parse.hpp>
-
 namespace keyward::trigger {
 namespace {
 
@@ -58,7 +56,7 @@ std::string prefect_body(const Start& what) {
          ",\"parameters\":" + what.input + "}";
 }
 
-// Orkes honours the key; the open-source server does for agents only, see compose_look().
+// Orkes honours the key; the open-source server does for agents only, see Search.
 std::string conductor_body(const Rule& rule, const Start& what) {
   std::string body = "{\"name\":" + json_string(rule.target.resource);
   if (rule.target.version > 0) body += ",\"version\":" + std::to_string(rule.target.version);
@@ -116,28 +114,9 @@ Result<Outgoing> compose_workflow(const Rule& rule, const Connection& connection
   } else {
     out.url = url_of(connection.url, "/api/workflow");
     out.body = conductor_body(rule, what);
+    out.once = true;
   }
   return out;
-}
-
-std::optional<Outgoing> compose_look(const Rule& rule, const Connection& connection,
-                                     const Start& what) {
-  if (rule.target.kind != TargetKind::conductor) return std::nullopt;
-  Outgoing out;
-  out.method = "GET";
-  out.url =
-      url_of(connection.url, "/api/workflow/" + uri_encode(rule.target.resource) + "/correlated/" +
-                                 uri_encode(what.name) + "?includeClosed=true&includeTasks=false");
-  out.headers = {{"Accept", kJson}};
-  return out;
-}
-
-std::optional<bool> found_by_look(int status, std::string_view body) {
-  if (status == 404) return false;
-  boost::system::error_code bad;
-  const boost::json::value value = boost::json::parse(body, bad);
-  if (status != 200 || bad || !value.is_array()) return std::nullopt;
-  return !value.get_array().empty();
 }
 
 Answer judge_http(TargetKind kind, int status, std::string_view body) {

@@ -18,20 +18,19 @@ struct Outgoing {
   net::sigv4::Pairs headers;
   std::string body;
   std::string service, region;  // of AWS, to be signed for; empty: no signature
+  bool once = false;            // whoever gets it twice does it twice
 };
 
 // Errors: an input that the target can never take.
 [[nodiscard]] Result<Outgoing> compose(const Rule& rule, const Connection& connection,
                                        const Start& what);
-// Of a target that does not know names: asks whether an earlier attempt started it.
-[[nodiscard]] std::optional<Outgoing> compose_look(const Rule& rule, const Connection& connection,
-                                                   const Start& what);
+// Asks for what the rule would start, and starts nothing. Nothing: this kind cannot be asked.
+[[nodiscard]] std::optional<Outgoing> compose_check(const Rule& rule, const Connection& connection);
+[[nodiscard]] Result<> judge_check(const Rule& rule, int status, std::string_view body);
 
 // Calls of this kind are signed, with credentials of AWS.
 [[nodiscard]] bool at_aws(TargetKind kind);
 [[nodiscard]] Answer judge(TargetKind kind, int status, std::string_view body);
-// Whether the answer to compose_look() names one; nothing when it is no answer.
-[[nodiscard]] std::optional<bool> found_by_look(int status, std::string_view body);
 // Of a request that brought no answer.
 [[nodiscard]] Answer judge_failure(const Error& error);
 
@@ -45,6 +44,7 @@ struct Outgoing {
                                                    const Start& what);
 [[nodiscard]] Result<Outgoing> compose_workflow(const Rule& rule, const Connection& connection,
                                                 const Start& what);
+[[nodiscard]] Outgoing compose_check_aws(const Rule& rule, const Connection& connection);
 [[nodiscard]] Answer judge_aws(TargetKind kind, int status, std::string_view body);
 [[nodiscard]] Answer judge_http(TargetKind kind, int status, std::string_view body);
 

@@ -149,18 +149,35 @@ TEST(TriggerCaller, AnInputThatCannotFitIsDead) {
 
 TEST(TriggerCaller, ConductorIsAskedBeforeASecondAttempt) {
   PlainServer server([](int request) {
-    if (request == 1) return said(200, "[]");
-    if (request == 2) return said(200, "an-id");
-    return said(200, R"([{"workflowId":"an-id"}])");
+    if (request == 3) return said(200, R"({"correlationId":"another-1-0"})");
+    if (request == 4) return said(200, "an-id");
+    if (request == 7) return said(200, R"({"correlationId":"orders-1-0"})");
+    return said(200, request == 2 || request == 6 ? R"(["an-id"])" : "[]");
   });
   Rig rig(server, TargetKind::conductor);
+  rig.rule.target.version = 2;
   EXPECT_EQ(rig.call(2).already, false);
   EXPECT_THAT(server.heard().at(0), StartsWith("GET /api/workflow/flow/correlated/orders-1-0?"));
-  EXPECT_THAT(server.heard().at(1), StartsWith("POST /api/workflow HTTP"));
+  EXPECT_THAT(server.heard().at(1), StartsWith("GET /api/workflow/running/flow?version=2&start"));
+  EXPECT_THAT(server.heard().at(2), StartsWith("GET /api/workflow/an-id?includeTasks=false HTTP"));
+  EXPECT_THAT(server.heard().at(3), StartsWith("POST /api/workflow HTTP"));
   const Answer again = rig.call(3);
   EXPECT_EQ(again.verdict, Answer::Verdict::done);
   EXPECT_TRUE(again.already);
-  EXPECT_EQ(server.requests, 3);
+  EXPECT_EQ(server.requests, 7);
+}
+
+TEST(TriggerCaller, AStartWhoseConnectionEndsIsNotSentAgainUnasked) {
+  PlainServer server([](int request) -> std::optional<std::string> {
+    if (request == 1) return said(200, "an-id");
+    return std::nullopt;
+  });
+  Rig rig(server, TargetKind::conductor);
+  EXPECT_EQ(rig.call().verdict, Answer::Verdict::done);
+  const Answer lost = rig.call();
+  EXPECT_EQ(lost.verdict, Answer::Verdict::retry);
+  EXPECT_EQ(lost.reason, "unreachable");
+  EXPECT_EQ(server.requests, 2);
 }
 
 TEST(TriggerCaller, AwsIsSignedWithTheCredentialsOfTheEnvironment) {

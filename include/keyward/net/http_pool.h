@@ -6,6 +6,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 
@@ -21,9 +22,14 @@ class HttpPool {
   HttpPool(const HttpPool&) = delete;
   HttpPool& operator=(const HttpPool&) = delete;
 
-  // As http_fetch(). A request that met a connection at its end, with no byte of an answer, goes
-  // out a second time over a fresh one: the other side may see it twice.
-  void fetch(SslContext tls, HttpRequest request, std::function<void(Result<HttpResponse>)> done);
+  // What becomes of a request that met a connection at its end, with no byte of an answer.
+  enum class Unanswered : std::uint8_t {
+    again,  // it goes out over a fresh one: the other side may see it twice
+    fails,
+  };
+  // As http_fetch().
+  void fetch(SslContext tls, HttpRequest request, std::function<void(Result<HttpResponse>)> done,
+             Unanswered unanswered = Unanswered::again);
   [[nodiscard]] std::size_t idle() const;
 
  private:
