@@ -1,3 +1,5 @@
+#include "keyward/trigger/check.h"
+
 #include "cli/output.h"
 #include "cli/verbs.h"
 
@@ -17,6 +19,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 namespace keyward::cli {
 namespace {
@@ -34,8 +37,9 @@ struct Checked {
   std::vector<std::string> lines;  // one a thing that holds
 };
 
-void check_policies(const std::string& path, const server::Config* config, Checked& out,
-                    const policy::Signers* signers = nullptr) {
+std::shared_ptr<const policy::Snapshot> check_policies(const std::string& path,
+                                                       const server::Config* config, Checked& out,
+                                                       const policy::Signers* signers = nullptr) {
   Diagnostics found;
   std::vector<std::string> issuers;
   if (config != nullptr) {
@@ -60,6 +64,7 @@ void check_policies(const std::string& path, const server::Config* config, Check
                         " expect cases hold, version " + snapshot->version());
   }
   out.things.push_back(std::move(thing));
+  return snapshot;
 }
 
 // Reaches every receiver of the trail, and sends no record.
@@ -119,6 +124,32 @@ void try_connections(const std::string& path, const server::Config& config, Chec
   }
 }
 
+// What the rules would start, asked for with the credentials of their connections.
+void try_targets(const std::string& path, const policy::Snapshot& policy,
+                 const server::Config& config, Checked& out) {
+  for (const trigger::Rule& rule : policy.triggers()) {
+    Diagnostics known;
+    const trigger::Connection* connection =
+        trigger::connection_of(rule, config.triggers.connections, known);
+    if (connection == nullptr) continue;
+    const auto tried = trigger::try_target(rule, *connection);
+    if (!tried) continue;
+    out.things.push_back(json::object{{"path", path},
+                                      {"kind", "target"},
+                                      {"name", rule.name},
+                                      {"destination", connection->name},
+                                      {"ok", tried->has_value()}});
+    const std::string what = "trigger " + rule.name + ": " +
+                             std::string(trigger::kind_name(rule.target.kind)) + " behind " +
+                             connection->name;
+    if (*tried)
+      out.lines.push_back(path + ": " + what + " can be started");
+    else
+      out.diagnostics.error((std::filesystem::path(path) / rule.file).string(), rule.line, 1,
+                            what + ": " + tried->error().message());
+  }
+}
+
 void check_config(const std::string& path, bool connect, Checked& out) {
   const auto config = server::load_config(path, out.diagnostics);
   out.things.push_back(
@@ -130,11 +161,16 @@ void check_config(const std::string& path, bool connect, Checked& out) {
     try_forwarders(path, *config, out);
     try_connections(path, *config, out);
   }
-  if (config->policy_signers.empty()) return check_policies(config->policies, &*config, out);
-  // They were read once already, by the configuration.
-  const auto signers = policy::Signers::load(config->policy_signers);
-  if (!signers) return out.diagnostics.error(path, 0, 0, signers.error().message());
-  check_policies(config->policies, &*config, out, &*signers);
+  std::optional<policy::Signers> signers;
+  if (!config->policy_signers.empty()) {
+    // They were read once already, by the configuration.
+    auto loaded = policy::Signers::load(config->policy_signers);
+    if (!loaded) return out.diagnostics.error(path, 0, 0, loaded.error().message());
+    signers.emplace(*std::move(loaded));
+  }
+  const auto policy =
+      check_policies(config->policies, &*config, out, signers ? &*signers : nullptr);
+  if (policy && connect) try_targets(config->policies, *policy, *config, out);
 }
 
 // A policy file names its apiVersion; everything else is taken for a configuration.
@@ -184,7 +220,8 @@ void add_check(CLI::App& app, Chosen& chosen) {
       "Configurations, policy folders or policy files (default: keyward.yaml, policies)");
   verb->add_flag("--connect", options->connect,
                  "Also connect to the receivers of audit.forward and to the targets of triggers, "
-                 "without sending anything of value");
+                 "with their credentials, and ask for what the triggers name; no record and no "
+                 "event is sent");
   verb->add_flag("--json", options->json, "One JSON object");
   verb->footer(
       "All errors at once, as file:line:column: what; write: instead.\n"

@@ -28,7 +28,7 @@ def serve():
     iam.create_user(UserName='trigger')
     key = iam.create_access_key(UserName='trigger')['AccessKey']
     iam.put_user_policy(UserName='trigger', PolicyName='p', PolicyDocument=json.dumps({'Version': '2012-10-17', 'Statement': [
-        {'Effect': 'Allow', 'Action': ['states:*', 'events:PutEvents'], 'Resource': '*'}]}))
+        {'Effect': 'Allow', 'Action': ['states:*', 'events:PutEvents', 'events:DescribeEventBus'], 'Resource': '*'}]}))
     machine = client('stepfunctions').create_state_machine(
         name=MACHINE, definition=json.dumps({'StartAt': 'A', 'States': {'A': {'Type': 'Pass', 'End': True}}}),
         roleArn=f'arn:aws:iam::{ACCOUNT}:role/x')['stateMachineArn']
