@@ -205,6 +205,7 @@ Session::Step Session::local(const policy::Permit&) {
   const bool in_multi = transaction_ != nullptr;
   switch (command_.info->kind) {
     case Kind::multi:
+    case Kind::watch:  // local only inside a transaction
       return multi();
     case Kind::exec:
       return exec();
@@ -212,9 +213,6 @@ Session::Step Session::local(const policy::Permit&) {
       return discard();
     case Kind::reset:
       return reset();
-    case Kind::watch:
-      answer_error(wire::kWatchInMulti);
-      return Step::done;
     case Kind::quit:
       answer("+OK\r\n");
       leave(EndedBy::client, "quit");

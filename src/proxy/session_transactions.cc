@@ -15,11 +15,25 @@ namespace {
 constexpr std::array<std::string_view, 1> kUnwatch{"UNWATCH"};
 constexpr std::string_view kRefusedBefore = "a command of its transaction was refused";
 
+// Valkey's text for a command that its COMMAND flags no_multi.
+std::string no_multi(std::string_view command) {
+  return "ERR Command '" + std::string(command) + "' not allowed inside a transaction";
+}
+
 }  // namespace
 
+// MULTI, and WATCH inside a transaction. For Redis either is an error without consequence there,
+// for Valkey (8.1 and later) the transaction is discarded at EXEC: its COMMAND says `no_multi` of
+// both.
 Session::Step Session::multi() {
   if (transaction_ != nullptr) {
-    answer_error(wire::kNestedMulti);
+    const bool watch = command_.info->kind == Kind::watch;
+    if (command_.info->is(command::kNoMulti)) {
+      transaction_->doom();
+      answer_error(no_multi(command_.info->name));
+    } else {
+      answer_error(watch ? wire::kWatchInMulti : wire::kNestedMulti);
+    }
     return Step::done;
   }
   transaction_ = std::make_unique<Transaction>(shard_.drafts(), ++transactions_,

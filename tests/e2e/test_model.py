@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from rig.redis_server import ADMIN_PASSWORD, ADMIN_USER
+from rig.resp import RespError
 
 CLIENTS = 8
 COMMANDS = int(os.environ.get('KEYWARD_MODEL_COMMANDS', '50000'))
@@ -29,6 +30,21 @@ def test_answers_equal_those_of_redis(make_keyward, app_token, compiled, tmp_pat
     assert server.stop() == 0, server.process.text()[-4000:]
     verdict = server.trail.verify()
     assert verdict.returncode == 0, verdict.stdout
+
+
+@pytest.mark.parametrize('inside', ['MULTI', 'WATCH app:w'])
+def test_inside_a_transaction_as_redis_does_it(make_keyward, app_token, inside):
+    """Redis answers with an error and goes on with the transaction; Valkey discards it."""
+    server = make_keyward(policies={'p.yaml': POLICY}).start()
+    with server.redis.admin() as straight, server.login(app_token) as through:
+        said = []
+        for client in (straight, through):
+            answers = [client(*words.split()) for words in ('MULTI', 'SET app:k v', inside, 'EXEC', 'DEL app:k')]
+            assert isinstance(answers[2], RespError)
+            said.append([str(answer).split(' ')[0] for answer in answers])
+        assert said[0] == said[1]
+    if said[0][3].startswith('EXECABORT'):
+        assert [r['status'] for r in server.trail.records() if r.get('query_info', {}).get('name', '').upper() == 'SET'] == ['Not executed']
 
 
 # Everything on the client's own keys: what is compared here is transport, order and grammar, not refusals.
