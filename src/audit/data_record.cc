@@ -2,11 +2,13 @@
 
 #include "audit/activity.h"
 #include "audit/ocsf.h"
+#include "audit/redact.h"
 #include "audit/subject_json.h"
 
 #include "keyward/audit/json_text.h"
 #include "keyward/audit/line_head.h"
 
+#include <algorithm>
 #include <array>
 
 namespace keyward::audit {
@@ -83,6 +85,18 @@ char* put_objection(char* at, const Event& event) {
   return put(at, '"');
 }
 
+// ,"attested":["orders","jobs"]
+char* put_attested(char* at, std::span<const std::string_view> triggers) {
+  if (triggers.empty()) return at;
+  at = put(at, R"(,"attested":)");
+  char separator = '[';
+  for (const std::string_view trigger : triggers.first(std::min(triggers.size(), kNamesListed))) {
+    at = put(put_bounded(put(put(at, separator), '"'), trigger), '"');
+    separator = ',';
+  }
+  return put(at, ']');
+}
+
 }  // namespace
 
 DataRecords::DataRecords(std::string_view instance, std::string_view stream,
@@ -130,6 +144,7 @@ char* DataRecords::put_facts(char* at, const Event& event, const RecordPlace& pl
   at = put(at, event.request == nullptr ? std::string_view{} : event.request->names());
   at = put_decision(at, event);
   at = put_objection(at, event);
+  at = put_attested(at, event.attested);
   if (event.repeated > 0) at = put_number(at, "repeated", event.repeated);
   return put_text(at, "detail", event.detail);
 }

@@ -124,12 +124,15 @@ char* put_entity(char* at, const Event& event) {
   return put(put_text(put_text(at, "uid", event.revocation), "name", event.detail), '}');
 }
 
-// Who called what, from where. type 2 Admin; 4 Service: who caused the event of a trigger.
+// Who called what, from where. type 2 Admin; 4 Service: who caused the event of a trigger, and in
+// which session if it came by one.
 char* put_call(char* at, const Event& event) {
   at = put(at, event.kind == Kind::admin_call ? std::string_view(R"(,"actor":{"user":{"type_id":2)")
                                               : R"(,"actor":{"user":{"type_id":4)");
-  at = put(put_text(at, "name", event.by), "}}");
-  at = put_bounded(put(at, R"(,"api":{"operation":")"), event.detail);
+  at = put(put_text(at, "name", event.by), '}');
+  if (const auto& session = subject_of(event).session_id; !session.empty())
+    at = put(put_bounded(put(at, R"(,"session":{"uid":")"), session), R"("})");
+  at = put_bounded(put(at, R"(},"api":{"operation":")"), event.detail);
   at = put(at, R"("})");
   return put_source(at, subject_of(event));
 }

@@ -132,6 +132,14 @@ std::string format_row(std::string_view line, bool colour) {
        {text_at(whole, "/status_code"), text(fields, "rule"), text_at(whole, "/status_detail")}) {
     if (!value.empty()) row += "  [" + log::printable(value, 256) + "]";
   }
+  if (const json::value* triggers = fields.if_contains("attested");
+      triggers != nullptr && triggers->is_array()) {
+    row += "  [attested for";
+    for (const json::value& trigger : triggers->get_array()) {
+      if (trigger.is_string()) row += ' ' + log::printable(trigger.get_string(), 64);
+    }
+    row += ']';
+  }
   return row;
 }
 

@@ -6,6 +6,7 @@
 
 #include "keyward/base/hash.h"
 #include "keyward/base/text.h"
+#include "keyward/policy/glob.h"
 #include "keyward/policy/name_space.h"
 
 #include <algorithm>
@@ -160,20 +161,54 @@ void keep_scripts_inside(Parts& parts, const Catalog& catalog) {
   }
 }
 
+// Some entry lets a command pass there. Of a stream the engine tells what nobody vouches for.
+bool reaches_source(const std::vector<Entry>& entries, const TriggerSource& source,
+                    const Catalog& catalog) {
+  if (source.kind == TriggerSource::Kind::stream) return false;
+  if (source.kind == TriggerSource::Kind::channel) {
+    const CommandInfo* publish = catalog.by_name("publish");
+    return publish != nullptr &&
+           std::any_of(entries.begin(), entries.end(), [&](const Entry& entry) {
+             return entry.commands.contains(publish->id) &&
+                    std::any_of(
+                        entry.channels.begin(), entry.channels.end(),
+                        [&](const std::string& glob) { return glob_match(glob, source.name); });
+           });
+  }
+  const auto names = [](const std::string& glob) {
+    Pattern pattern;
+    pattern.pieces.push_back({false, glob});
+    return names_of(pattern);
+  };
+  const NameSet expiring = names(source.name);
+  return std::any_of(entries.begin(), entries.end(), [&](const Entry& entry) {
+    return std::any_of(entry.keys.begin(), entry.keys.end(), [&](const KeyPattern& key) {
+      return (key.access & command::kModify) != 0 && overlap(names(key.glob), expiring);
+    });
+  });
+}
+
 // What a direct credential sends passes nobody who could attest it.
-std::vector<Cause> causes_of(const std::vector<const GrantModel*>& grants,
-                             const std::vector<TriggerRule>& triggers) {
-  std::vector<Cause> out;
+void add_sources(const std::vector<const GrantModel*>& grants,
+                 const std::vector<TriggerRule>& triggers, const Catalog& catalog, Parts& out) {
   for (const TriggerRule& rule : triggers) {
-    Cause cause{
-        .kind = rule.source.kind, .name = rule.source.name, .rule = rule.name, .grants = {}};
+    Cause cause{.kind = rule.source.kind,
+                .name = rule.source.name,
+                .rule = rule.name,
+                .grants = {},
+                .what = rule.name + " of " + rule.source.name,
+                .file = rule.file,
+                .line = rule.line};
     for (const GrantModel* grant : grants) {
       if (std::find(rule.from.begin(), rule.from.end(), grant->name) != rule.from.end())
         cause.grants.push_back(grant->name);
     }
-    if (!cause.grants.empty()) out.push_back(std::move(cause));
+    if (!cause.grants.empty()) {
+      out.causes.push_back(std::move(cause));
+    } else if (reaches_source(out.entries, rule.source, catalog)) {
+      out.closed.push_back(std::move(cause));
+    }
   }
-  return out;
 }
 
 void append(std::string& out, std::string_view field) {
@@ -239,7 +274,7 @@ Result<Parts> assemble(const std::vector<const GrantModel*>& grants,
   if (principal != nullptr && principal->vended.mode == identity::Vended::Mode::direct) {
     keep_what_redis_holds(parts, catalog);
   } else {
-    parts.causes = causes_of(grants, triggers);
+    add_sources(grants, triggers, catalog, parts);
   }
   return parts;
 }

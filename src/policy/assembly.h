@@ -18,7 +18,7 @@ struct Parts {
   std::vector<std::string> info_sections;
   LeaseSettings lease;
   bool break_glass = false;
-  std::vector<Cause> causes;
+  std::vector<Cause> causes, closed;  // sources of triggers: Grants says what they are
 };
 
 // Entries in the order of the grants, templates filled in, databases joined, limits the most
@@ -28,8 +28,8 @@ struct Parts {
                                      const command::Catalog& catalog,
                                      const std::vector<TriggerRule>& triggers = {});
 
-// What the parts depend on: the names of the grants and every filled template. Much cheaper than the
-// parts. Errors as assemble().
+// What the parts depend on: the names of the grants and every filled template. Much cheaper than
+// the parts. Errors as assemble().
 [[nodiscard]] Result<std::string> parts_key(const std::vector<const GrantModel*>& grants,
                                             const identity::Principal* principal);
 

@@ -84,6 +84,7 @@ Result<std::shared_ptr<const Grants>> Snapshot::State::build(
   out->lease_ = parts->lease;
   out->break_glass_ = parts->break_glass;
   out->causes_ = std::move(parts->causes);
+  out->closed_ = std::move(parts->closed);
   out->acl_ = compile_acl(out->entries_, out->databases_, catalog, out->name_space_);
   add_causes(out->causes_, catalog, out->acl_);
   if (principal != nullptr && principal->vended.mode == identity::Vended::Mode::direct)

@@ -14,6 +14,9 @@ std::int64_t microseconds_since(MonoTime start, MonoTime now) {
   return std::chrono::duration_cast<std::chrono::microseconds>(now - start).count();
 }
 
+// Why a command at the source of a trigger is no event of it.
+constexpr std::string_view kCausedNothing = "caused_nothing";
+
 // Redis refused what the policy allowed: the two fences disagree.
 bool is_drift(const resp::FrameHead& head) {
   const std::string_view word = head.first_word();
@@ -159,10 +162,10 @@ std::uint64_t Account::refused(std::string_view name, const command::Command* co
   event.kind = audit::Kind::denial;
   event.outcome = audit::Outcome::denied;
   event.subject = &subject_;
-  event.request = command == nullptr
-                      ? &drafts().show(name)
-                      : &drafts().show(
-                            *command, script_facts(*command, shard_.policy().snapshot->catalog()));
+  event.request =
+      command == nullptr
+          ? &drafts().show(name)
+          : &drafts().show(*command, script_facts(*command, shard_.policy().snapshot->catalog()));
   event.request_id = id;
   event.reason = reason;
   event.detail = detail;
@@ -182,18 +185,26 @@ std::uint64_t Account::refused(std::string_view name, const command::Command* co
 }
 
 void Account::tell_repeats(MonoTime now) {
-  if (repeats_ == nullptr) return;
-  repeats_->take(now, [this](const audit::Repeats::Row& row) { tell(row); });
+  const auto take = [&](audit::Repeats* repeats, audit::Kind kind) {
+    if (repeats == nullptr) return;
+    repeats->take(now, [&](const audit::Repeats::Row& row) { tell(row, kind); });
+  };
+  take(repeats_.get(), audit::Kind::denial);
+  take(uncaused_.get(), audit::Kind::trigger_refused);
 }
 
-void Account::tell(const audit::Repeats::Row& row) {
+void Account::tell(const audit::Repeats::Row& row, audit::Kind kind) {
   const std::string first = subject_.session_id + "-" + std::to_string(row.first);
   const std::string last = subject_.session_id + "-" + std::to_string(row.last);
   const std::string detail = "refusals like the ones before, from request " + first + " to " + last;
   audit::Event event;
-  event.kind = audit::Kind::denial;
+  event.kind = kind;
   event.outcome = audit::Outcome::denied;
   event.subject = &subject_;
+  if (kind == audit::Kind::trigger_refused) {
+    event.by = subject_.principal;
+    event.error_class = row.reason;
+  }
   event.request_id = last;
   event.reason = row.reason;
   event.detail = detail;
@@ -234,10 +245,9 @@ void Account::introduce(const command::Command& command, const policy::Permit& p
                         const ScriptFacts& script, std::uint32_t db) {
   const ScriptBook::Seen seen = shard_.scripts().see(script.sha1, script.text);
   if (!seen.first) return;
-  const std::string what = (script.library.empty() ? std::string("script")
-                                                   : "library " + std::string(script.library)) +
-                           " of " + std::to_string(script.text.size()) + " bytes" +
-                           (seen.kept ? ", text kept" : "");
+  const std::string what =
+      (script.library.empty() ? std::string("script") : "library " + std::string(script.library)) +
+      " of " + std::to_string(script.text.size()) + " bytes" + (seen.kept ? ", text kept" : "");
   audit::Event event;
   event.kind = audit::Kind::script;
   event.subject = &subject_;
@@ -262,8 +272,7 @@ std::uint64_t Account::intends(const command::Command& command, const policy::Pe
   audit::Event event;
   event.kind = audit::Kind::intent;
   event.subject = &subject_;
-  intended_ = drafts().show(
-      command, script_facts(command, shard_.policy().snapshot->catalog()));
+  intended_ = drafts().show(command, script_facts(command, shard_.policy().snapshot->catalog()));
   intended_db_ = db;
   intends_ = true;
   event.request = &intended_;
@@ -314,11 +323,44 @@ std::uint64_t Account::record(const Draft& draft, audit::Outcome outcome,
       event.affected = head->number;
     }
   }
+  const bool ran = outcome == audit::Outcome::ok || outcome == audit::Outcome::unknown;
+  if (ran) event.attested = draft.attested;
   if (outcome == audit::Outcome::unknown) shard_.metrics().outcome_unknown.add();
-  const std::uint64_t ticket = shard_.journal().append(event);
+  std::uint64_t ticket = shard_.journal().append(event);
+  if (ran && !draft.refused.empty()) ticket = std::max(ticket, caused_nothing(draft));
   // What a script may touch is Redis's to say, and its NOPERM no surprise.
   if (head == nullptr || draft.script || !is_drift(*head)) return ticket;
   return std::max(ticket, drift(event));
+}
+
+// It ran, at the source of triggers that none of the grants permitting it may cause: one record for
+// each of those.
+std::uint64_t Account::caused_nothing(const Draft& draft) {
+  if (uncaused_ == nullptr) uncaused_ = std::make_unique<audit::Repeats>();
+  std::uint64_t ticket = 0;
+  for (const policy::Cause* cause : draft.refused) {
+    if (!uncaused_->recorded({.reason = kCausedNothing,
+                              .grant = draft.rule->grant,
+                              .file = cause->file,
+                              .line = cause->line},
+                             draft.number, shard_.clock().mono(), shard_.clock().wall()))
+      continue;
+    audit::Event event;
+    event.kind = audit::Kind::trigger_refused;
+    event.outcome = audit::Outcome::denied;
+    event.subject = &subject_;
+    event.by = subject_.principal;
+    event.request = &draft.request;
+    event.command_number = draft.number;
+    event.multi_id = draft.multi_id;
+    event.grant = draft.rule->grant;
+    event.rule = cause->file;
+    event.rule_line = cause->line;
+    event.reason = event.error_class = kCausedNothing;
+    event.detail = subject_.name_hash != nullptr ? cause->rule : cause->what;
+    ticket = std::max(ticket, shard_.journal().append(event));
+  }
+  return ticket;
 }
 
 std::uint64_t Account::drift(audit::Event& event) {

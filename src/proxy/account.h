@@ -101,14 +101,16 @@ class Account {
   void introduce(const command::Command& command, const policy::Permit& permit,
                  const ScriptFacts& script, std::uint32_t db);
   std::uint64_t drift(audit::Event& event);
+  std::uint64_t caused_nothing(const Draft& draft);
   Drafts& drafts();  // as this session's names are shown
-  void tell(const audit::Repeats::Row& row);
+  void tell(const audit::Repeats::Row& row, audit::Kind kind);
   Shard& shard_;
   audit::Subject subject_;  // views into the two below
   std::shared_ptr<const identity::Principal> principal_;
   std::shared_ptr<const policy::Grants> grants_;
   std::uint64_t number_ = 0;
-  std::unique_ptr<audit::Repeats> repeats_;  // made at the first refusal
+  // Of commands that were refused, and of events that caused nothing; made at the first.
+  std::unique_ptr<audit::Repeats> repeats_, uncaused_;
   // The intent of this command, while nothing else was recorded of it.
   audit::RequestText intended_;
   bool intends_ = false;

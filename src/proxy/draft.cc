@@ -57,6 +57,8 @@ void Drafts::release(Draft* draft) {
     draft->transaction = false;
     draft->would_deny = {};
     draft->nearest = nullptr;
+    draft->attested.clear();
+    draft->refused.clear();
     draft->number = draft->multi_id = draft->ticket = 0;
     draft->next = free_;
     free_ = draft;

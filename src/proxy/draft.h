@@ -7,7 +7,7 @@
 #include "keyward/audit/request.h"
 #include "keyward/base/clock.h"
 #include "keyward/command/command.h"
-#include "keyward/policy/decision.h"
+#include "keyward/policy/grants.h"
 
 #include <cstdint>
 #include <memory>
@@ -23,6 +23,10 @@ struct Draft {
   // Only `mode: observe` let it pass: the reason that would have refused it, and the nearest rule.
   std::string_view would_deny;
   const policy::RuleRef* nearest = nullptr;
+  // Triggers that it is attested for, and those that it does not cause: as `rule`, owned by the
+  // Grants.
+  std::vector<std::string_view> attested;
+  std::vector<const policy::Cause*> refused;
   std::uint32_t db = 0;
   std::uint64_t number = 0, multi_id = 0;
   MonoTime sent{};
@@ -39,15 +43,15 @@ class Drafts {
   // Keeps what the record needs; `command` may die afterwards. `lengths` of all arguments, where
   // the command lacks bytes; `script`: of one. The draft goes back with release().
   Draft* make(const command::Command& command, const policy::RuleRef& rule,
-              std::span<const std::size_t> lengths = {},
-              const ScriptFacts& script = {});
+              std::span<const std::size_t> lengths = {}, const ScriptFacts& script = {});
   void release(Draft* draft);  // the whole chain
   // Of the requests that are shown from now on; null: names stand as they are.
   void hash_names(const audit::NameHash* hash) { name_hash_ = hash; }
 
   // The part of a record that shows a request; valid until the next call.
   const audit::RequestText& show(const command::Command& command, const ScriptFacts& script = {});
-  // Of a command that brings a script, without its keys: those stand in the record of its execution.
+  // Of a command that brings a script, without its keys: those stand in the record of its
+  // execution.
   const audit::RequestText& introduction(const command::Command& command,
                                          const ScriptFacts& script);
   // Of a command that was not analysed, by its name alone.

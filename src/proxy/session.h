@@ -188,6 +188,8 @@ class Session final : public net::Turn::Member,
 
   // what triggers are told: session_attest.cc
   [[nodiscard]] bool attestable(const policy::Permit& permit);
+  void note_source(Draft* draft) const;
+  void note_large(const policy::Permit& permit, Draft* draft);
   [[nodiscard]] bool leaves_beside() const;
   [[nodiscard]] trigger::Signer signer() const;
   void write_signed(std::string& out, std::span<const std::string_view> more = {}) const;
@@ -324,8 +326,9 @@ class Session final : public net::Turn::Member,
   Account account_;
   command::Command command_;  // the one being judged
   bool counted_ = false,
-       charged_ = false;  // it, as one, and against the rate: it may be judged more than once
-  bool leaves_ = false;   // it, something for triggers: shard_.leavings()
+       charged_ = false;    // it, as one, and against the rate: it may be judged more than once
+  bool leaves_ = false;     // it, something for triggers: shard_.leavings()
+  bool at_source_ = false;  // its record says so: attested, or refused
 
   resp::Protocol protocol_ = resp::Protocol::resp2;
   std::uint32_t db_ = 0;

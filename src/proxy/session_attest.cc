@@ -32,11 +32,12 @@ void write_words(std::string& out, const trigger::RequestWords& words) {
 
 }  // namespace
 
-// Only for sessions whose grants cause something. False: it was refused.
+// Only for sessions whose grants reach the source of a trigger. False: it was refused.
 bool Session::attestable(const policy::Permit& permit) {
   trigger::Leavings& left = shard_.leavings();
-  left = trigger::leavings_of(*login_->grants, command_, db_, added_expiry(permit, command_));
+  trigger::find_leavings(*login_->grants, command_, db_, added_expiry(permit, command_), left);
   leaves_ = !left.nothing();
+  at_source_ = !left.unheard_of();
   if (!leaves_) return true;
   std::string_view why = left.field.empty() ? std::string_view() : trigger::obstacle(command_);
   if (shard_.attestation() == nullptr) why = wire::kNoAttestation;
@@ -46,6 +47,24 @@ bool Session::attestable(const policy::Permit& permit) {
   answer_error(why);
   if (transaction_ != nullptr) transaction_->doom();
   return false;
+}
+
+// For the record of the command, which may have none.
+void Session::note_source(Draft* draft) const {
+  if (!at_source_ || draft == nullptr) return;
+  const trigger::Leavings& left = shard_.leavings();
+  draft->attested.assign(left.attested.begin(), left.attested.end());
+  draft->refused.assign(left.refused.begin(), left.refused.end());
+}
+
+// One that flowed through leaves nothing (upload_judge), and may have come by a source all the
+// same.
+void Session::note_large(const policy::Permit& permit, Draft* draft) {
+  trigger::Leavings& left = shard_.leavings();
+  trigger::find_leavings(*login_->grants, command_, db_, added_expiry(permit, command_), left);
+  left.attested.clear();
+  at_source_ = !left.unheard_of();
+  note_source(draft);
 }
 
 bool Session::leaves_beside() const { return leaves_ && !shard_.leavings().beside.empty(); }

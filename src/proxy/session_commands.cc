@@ -67,8 +67,8 @@ Session::Step Session::judged(const policy::Permit& permit) {
   if (command_.scans_keyspace && view::Shape{shape_for(permit)} == view::Shape::some_key)
     return sample(permit);
   if (command_.mutates && !intent_is_safe(permit)) return Step::again;
-  leaves_ = false;
-  if (!login_->grants->causes().empty() && !attestable(permit)) return Step::done;
+  leaves_ = at_source_ = false;
+  if (login_->grants->reach_sources() && !attestable(permit)) return Step::done;
   if (adds_block(permit)) return send_block(permit);
   switch (lane_of(command_, {.multi = transaction_ != nullptr,
                              .held = static_cast<bool>(held_),

@@ -57,6 +57,7 @@ void Session::mind_room(upstream::Link& link) {
 template <class Way>
 Session::Step Session::forward(const policy::Permit& permit, Way& way, upstream::Link& link) {
   Draft* draft = account_.begin(command_, permit, recording(), db_);
+  note_source(draft);
   const Place place = replies_.reserve();
   std::string& out = way.encode_into();
   const std::size_t begin = out.size();

@@ -49,6 +49,7 @@ Session::Step Session::queue(const policy::Permit& permit) {
     return Step::done;
   }
   Draft* draft = account_.begin(command_, permit, recording(), db_);
+  note_source(draft);
   const view::Member member{view::Shape{shape_for(permit)}, command_.info};
   if (transaction_->doomed() ||
       (leaves_ ? queue_signed(draft, member) : transaction_->queue(command_.args, draft, member))) {

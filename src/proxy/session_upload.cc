@@ -210,6 +210,7 @@ void Session::upload_end() {
     return close(EndedBy::redis, "the connection to Redis ended");
   if (!judged->write_pending(link->encode_into(), command_.args)) return upload_renamed();
   Draft* draft = account_.begin(command_, *permit, recording(), db_, judged->lengths());
+  if (login_->grants->reach_sources()) note_large(*permit, draft);
   upstream::Awaiting awaiting{
       .sink = this, .place = replies_.reserve(), .tag = draft, .shape = shape_for(*permit)};
   if (judged->block) {

@@ -117,10 +117,11 @@ void Facts::add(Facts&& other) {
   for (const auto& [grant, use] : other.grants) grants[grant].add(use);
   using Member = Tally Facts::*;
   for (const Member member :
-       {&Facts::rules, &Facts::reasons, &Facts::refused_people, &Facts::refused_grants,
-        &Facts::refusals, &Facts::login_reasons, &Facts::login_sources, &Facts::channels_in,
-        &Facts::sources, &Facts::libraries, &Facts::nodes, &Facts::leases, &Facts::endings,
-        &Facts::would, &Facts::scripts, &Facts::signers, &Facts::admin_calls, &Facts::handed_over})
+       {&Facts::rules,       &Facts::reasons,       &Facts::refused_people, &Facts::refused_grants,
+        &Facts::refusals,    &Facts::login_reasons, &Facts::login_sources,  &Facts::channels_in,
+        &Facts::sources,     &Facts::libraries,     &Facts::nodes,          &Facts::leases,
+        &Facts::endings,     &Facts::would,         &Facts::scripts,        &Facts::signers,
+        &Facts::admin_calls, &Facts::handed_over,   &Facts::attested,       &Facts::unattested})
     (this->*member).add(other.*member);
   for (const auto& [step, counts] : other.flow) {
     auto& mine = flow[step];

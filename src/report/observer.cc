@@ -248,6 +248,9 @@ void Observer::observe(const trail::Record& record) {
     facts_.admin_calls.at(
         joined_names({operation_of(record.detail), record.by, record.status_code}), record.time_us,
         repeats(record));
+  if (record.kind == "trigger_refused")
+    facts_.unattested.at(joined_names({record.rule, record.by, record.reason}), record.time_us,
+                         repeats(record));
   if (rare(record.kind)) keep(record);
 }
 
@@ -259,6 +262,8 @@ void Observer::of_command(const trail::Record& record) {
     ++facts_.would_deny;
     facts_.would.at(joined_names({record.would_deny, record.command}), us);
   }
+  for (const std::string_view trigger : record.attested)
+    facts_.attested.at(joined_names({trigger, record.principal}), us);
   const Known who = known(record);
   if (who.role != nullptr) who.role->accepted.at(us);
   if (Person* someone = who.person) {

@@ -115,13 +115,18 @@ Section monitoring(const Input& input, Findings&) {
   logins.series = {flow_of("logins", read, Flow::logins),
                    flow_of("refused logins", read, Flow::login_refused)};
   out.charts.push_back(std::move(logins));
-  out.tables = {tally_table("refusal_reasons", "Refused commands, by reason", facts.reasons,
-                            {{"reason", "Reason"}}),
-                tally_table("refused_principals", "Refused commands, by principal",
-                            facts.refused_people, {{"principal", "Principal"}}),
-                tally_table("refused_grants", "Refused commands, by the grant that came nearest",
-                            facts.refused_grants, {{"grant", "Grant"}}),
-                refusals(facts)};
+  out.tables = {
+      tally_table("refusal_reasons", "Refused commands, by reason", facts.reasons,
+                  {{"reason", "Reason"}}),
+      tally_table("refused_principals", "Refused commands, by principal", facts.refused_people,
+                  {{"principal", "Principal"}}),
+      tally_table("refused_grants", "Refused commands, by the grant that came nearest",
+                  facts.refused_grants, {{"grant", "Grant"}}),
+      refusals(facts),
+      tally_table("trigger_causes", "Commands that caused events of triggers, attested",
+                  facts.attested, {{"trigger", "Trigger"}, {"principal", "Principal"}}),
+      tally_table("trigger_refusals", "Events of triggers that started nothing", facts.unattested,
+                  {{"rule", "Rule"}, {"by", "Caused by"}, {"reason", "Reason"}})};
   return out;
 }
 

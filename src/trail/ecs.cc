@@ -188,6 +188,7 @@ void put_keyward(JsonOut& json, const Record& record) {
     json.names("channels", record.channels);
     json.count("channel_count", record.channel_count);
     json.names("calls", record.calls);
+    json.names("attested", record.attested);
     json.count("command_number", record.command_number);
     json.count("multi_id", record.multi_id);
     json.count("repeated", record.repeated);

@@ -63,6 +63,7 @@ constexpr std::array kColumns = std::to_array<Column>({
     {"reason", [](const Record& r) { return text(r.reason); }},
     {"status_code", [](const Record& r) { return text(r.status_code); }},
     {"would_deny", [](const Record& r) { return text(r.would_deny); }},
+    {"attested", [](const Record& r) { return list(r.attested); }},
     {"affected", [](const Record& r) { return integer(r.affected.value_or(0), r.affected.has_value()); }},
     {"latency_us", [](const Record& r) { return integer(r.latency_us, r.latency_us >= 0); }},
     {"command_number", [](const Record& r) { return count(r.command_number); }},

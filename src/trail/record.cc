@@ -34,6 +34,7 @@ enum class Special : std::uint8_t {
   channels_latin1,
   keys_cut,
   channels_cut,
+  attested,
 };
 
 // A member that goes to a field of the record as it is, or one that takes more.
@@ -92,6 +93,7 @@ constexpr NameTable kKeyward{std::to_array<Field>({
     special("keys_cut", Special::keys_cut),
     special("channels_cut", Special::channels_cut),
     special("calls", Special::calls),
+    special("attested", Special::attested),
     text("grant", &Record::grant),
     text("rule", &Record::rule),
     text("would_deny", &Record::would_deny),
@@ -121,7 +123,7 @@ struct RecordParser::State {
   };
   using Names = std::vector<std::string_view>;
 
-  Names keys, channels, groups, grants, calls;
+  Names keys, channels, groups, grants, calls, attested;
   std::vector<std::uint64_t> key_bytes;
   std::string scratch;  // what texts with escapes stand for; never grows while a line is read
 
@@ -145,6 +147,7 @@ struct RecordParser::State {
     out = &record;
     scan = JsonScan(line);
     keys.clear(), channels.clear(), groups.clear(), grants.clear(), calls.clear();
+    attested.clear();
     key_bytes.clear();
     scratch.clear();
     if (scratch.capacity() < 2 * line.size()) scratch.reserve(2 * line.size());
@@ -243,6 +246,8 @@ struct RecordParser::State {
         return take_names(channels, kMostNames);
       case Special::calls:
         return take_names(calls, kMostCalls);
+      case Special::attested:
+        return take_names(attested, kMostNames);
       case Special::keys_latin1:
         return take_bits(out->keys_latin1);
       case Special::channels_latin1:
@@ -426,6 +431,7 @@ struct RecordParser::State {
     out->key_bytes = key_bytes;
     out->channels = channels;
     out->calls = calls;
+    out->attested = attested;
     out->key_count = std::max<std::uint64_t>(out->key_count, keys.size());
     out->channel_count = std::max<std::uint64_t>(out->channel_count, channels.size());
     return true;

@@ -84,6 +84,44 @@ bool reaches(const Cause& cause, const Command& command, std::uint32_t db) {
   return false;
 }
 
+// One of the grants that permit it is in `from`.
+void leave(const Cause& cause, const std::string& by, const Command& command,
+           const std::optional<policy::ExpiryAsked>& added, Leavings& out) {
+  if (cause.kind == SourceKind::stream) {
+    if (fields_of(command).empty()) return;
+    join_grants(out.field, by);
+  } else if (cause.kind == SourceKind::channel) {
+    out.beside.push_back({Leaving::Kind::event,
+                          cause.rule,
+                          by,
+                          std::string(command.args[1]),
+                          std::string(command.args[2]),
+                          {}});
+  } else {
+    const auto asked = policy::expiry_asked(command);
+    for (const command::KeyUse& use : command.keys) {
+      if (!is_timer(cause, command, use)) continue;
+      out.beside.push_back({Leaving::Kind::timer,
+                            cause.rule,
+                            by,
+                            std::string(command.args[use.arg]),
+                            {},
+                            asked ? asked : added});
+    }
+    if (!asked && !added) return;  // a timer that it moves or cancels was attested before
+  }
+  out.attested.push_back(cause.rule);
+}
+
+// None of them is. What nobody vouches for in a stream is told by the engine, which finds it there;
+// whoever writes a key without giving it an expiry causes nothing anyway.
+void refuse(const Cause& cause, const Command& command,
+            const std::optional<policy::ExpiryAsked>& added, Leavings& out) {
+  if (cause.kind == SourceKind::stream) return;
+  if (cause.kind == SourceKind::expired && !added && !policy::expiry_asked(command)) return;
+  out.refused.push_back(&cause);
+}
+
 policy::Facts facts_in(std::uint32_t db) { return {.db = db, .expiry_later = true}; }
 
 }  // namespace
@@ -94,36 +132,24 @@ bool may_leave(const policy::Grants& grants, const Command& command, std::uint32
   });
 }
 
-Leavings leavings_of(const policy::Grants& grants, const Command& command, std::uint32_t db,
-                     const std::optional<policy::ExpiryAsked>& added) {
-  Leavings out;
+void find_leavings(const policy::Grants& grants, const Command& command, std::uint32_t db,
+                   const std::optional<policy::ExpiryAsked>& added, Leavings& out) {
+  out.field.clear();
+  out.beside.clear();
+  out.attested.clear();
+  out.refused.clear();
   for (const Cause& cause : grants.causes()) {
     if (!reaches(cause, command, db)) continue;
     const std::string by = grants.causing(cause, command, facts_in(db));
-    if (by.empty()) continue;
-    if (cause.kind == SourceKind::stream) {
-      if (!fields_of(command).empty()) join_grants(out.field, by);
-    } else if (cause.kind == SourceKind::channel) {
-      out.beside.push_back({Leaving::Kind::event,
-                            cause.rule,
-                            by,
-                            std::string(command.args[1]),
-                            std::string(command.args[2]),
-                            {}});
+    if (by.empty()) {
+      refuse(cause, command, added, out);
     } else {
-      const auto asked = policy::expiry_asked(command);
-      for (const command::KeyUse& use : command.keys) {
-        if (!is_timer(cause, command, use)) continue;
-        out.beside.push_back({Leaving::Kind::timer,
-                              cause.rule,
-                              by,
-                              std::string(command.args[use.arg]),
-                              {},
-                              asked ? asked : added});
-      }
+      leave(cause, by, command, added, out);
     }
   }
-  return out;
+  for (const Cause& cause : grants.closed_sources()) {
+    if (reaches(cause, command, db)) refuse(cause, command, added, out);
+  }
 }
 
 std::string_view obstacle(const Command& command) {

@@ -12,6 +12,8 @@ from urllib.parse import unquote_to_bytes
 import pytest
 import redis
 
+from rig.keyward import run
+from rig.process import until
 from rig.redis_server import ADMIN_PASSWORD
 
 KILLS = int(os.environ.get('KEYWARD_ATTEST_KILLS', '3'))
@@ -147,6 +149,68 @@ def test_others_are_not_believed(server, connect):
     assert publisher.ping()
     text = server.trail.text() + server.process.text()
     assert ADMIN_PASSWORD not in text and proof.decode().rsplit(' ', 1)[1] not in text
+
+
+def keyward_parts(server, kind):
+    return [r['unmapped']['keyward'] for r in server.trail.records() if r['unmapped']['keyward']['kind'] == kind]
+
+
+def by_principal(server, principal, command):
+    """`attested` of the commands of that name, by whoever it was."""
+    sessions = {r['session']['uid'] for r in server.trail.records() if r['unmapped']['keyward']['kind'] == 'session'
+                and r['unmapped']['keyward']['principal'] == principal}
+    return [r['unmapped']['keyward'].get('attested') for r in server.trail.records()
+            if r['unmapped']['keyward']['kind'] == 'command' and r['query_info']['name'] == command
+            and r['actor']['session']['uid'] in sessions]
+
+
+def test_the_trail_says_what_was_attested_and_what_caused_nothing(server, connect):
+    publisher, guest = connect(), connect('guests', 'mallory')
+    for client in (publisher, guest):
+        client.xadd('shop:orders', {'id': 1})
+        client.publish('shop:jobs', 'x')
+        client.set('shop:timer:1', 'x', ex=100)
+        client.expire('shop:timer:1', 200)
+        # no events of any trigger
+        client.delete('shop:timer:1')
+        client.set('shop:timer:2', 'x')
+        client.publish('shop:other', 'x')
+    with publisher.pipeline(transaction=True) as pipe:
+        pipe.publish('shop:jobs', 'x').get('shop:timer:2').set('shop:timer:3', 'x', px=100_000).execute()
+    with pytest.raises(redis.exceptions.ResponseError):
+        publisher.lpush('shop:list', 1) and publisher.xadd('shop:list', {'id': 1})
+    guest.publish('shop:jobs', 'y' * 400_000)  # flows through
+    publisher.ping(), guest.ping()
+    assert by_principal(server, 'local:alice', 'xadd') == [['orders'], None]
+    assert by_principal(server, 'local:alice', 'publish') == [['jobs'], None, ['jobs']]
+    assert by_principal(server, 'local:alice', 'set') == [['timers'], None, ['timers']]
+    assert by_principal(server, 'local:alice', 'expire') == [['timers']]
+    assert set(map(str, by_principal(server, 'local:mallory', 'publish') + by_principal(server, 'local:mallory', 'set'))) == {'None'}
+    refused = keyward_parts(server, 'trigger_refused')
+    lines = {name: next(number for number, line in enumerate(POLICY.splitlines(), 1) if f'name: {name}' in line) for name in ('jobs', 'timers')}
+    assert [(one['by'], one['detail'], one['rule'], one['grant'], one['reason']) for one in refused] == [
+        ('local:mallory', f'{name} of shop:{source}', f'shop.yaml:{lines[name]}', 'guest', 'caused_nothing')
+        for name, source in (('jobs', 'jobs'), ('timers', 'timer:*'), ('timers', 'timer:*'), ('jobs', 'jobs'))]
+    assert refused[0]['channels'] == ['shop:jobs'] and refused[1]['keys'] == ['shop:timer:1']
+    assert refused[0]['principal'] == 'local:mallory' and 'yyyy' not in server.trail.text()
+    # what can be seen of it: search, export
+    found = run('audit', 'search', '--kind', 'trigger_refused', '--channel', 'shop:jobs', server.trail.folder).stdout
+    assert len(found.splitlines()) == 2 and 'caused_nothing' in found and 'local:mallory' in found
+    assert '[attested for orders]' in run('audit', 'search', '--command', 'xadd', server.trail.folder).stdout
+    cells = run('audit', 'export', '--format', 'csv', '--columns', 'command,attested', '--command', 'xadd', server.trail.folder).stdout.split()
+    assert cells[:2] == ['command,attested', 'xadd,orders'] and 'xadd,' in cells[2:]
+
+
+def test_a_flood_that_causes_nothing_is_counted(server, connect):
+    guest = connect('guests', 'mallory')
+    with guest.pipeline(transaction=False) as pipe:
+        for _ in range(250):
+            pipe.publish('shop:jobs', 'x')
+        pipe.execute()
+    guest.close()
+    until(lambda: sum(one.get('repeated', 1) for one in keyward_parts(server, 'trigger_refused')) == 250, 5, 'the count')
+    refused = keyward_parts(server, 'trigger_refused')
+    assert len(refused) == 101 and {one['by'] for one in refused} == {'local:mallory'}
 
 
 def publish(connect, run, worker, acknowledged):

@@ -6,6 +6,7 @@
 #include "keyward/base/clock.h"
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace keyward::audit {
@@ -68,6 +69,8 @@ struct Event {
   // that came nearest to allowing it.
   std::string_view would_deny, nearest_grant, nearest_rule;
   int nearest_line = -1;
+  // Of a command: the triggers that it was attested for; the first 16 are shown.
+  std::span<const std::string_view> attested;
   // Why it happened, and what else is to be said; for policy_loaded the version, for lease_create
   // and lease_delete the Redis user if the subject has none. Never a value or a secret.
   std::string_view reason, detail;

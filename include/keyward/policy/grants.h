@@ -135,6 +135,9 @@ struct Cause {
   std::string name;                 // Redis's: of the stream or channel, or glob of expiring keys
   std::string rule;                 // name
   std::vector<std::string> grants;  // of these, by name
+  // Of the rule, for records: "orders of shop:orders", "shop.yaml", 12.
+  std::string what, file;
+  int line = 0;
 };
 
 class Grants {
@@ -166,6 +169,10 @@ class Grants {
   [[nodiscard]] bool may_hear(std::string_view channel) const;
   // In the order of the rules; empty for nearly everybody.
   [[nodiscard]] const std::vector<Cause>& causes() const { return causes_; }
+  // Channels and expiring keys of rules that name none of these grants, as far as they reach them:
+  // what passes there causes nothing, and that is recorded. No rights, and not in rights_id().
+  [[nodiscard]] const std::vector<Cause>& closed_sources() const { return closed_; }
+  [[nodiscard]] bool reach_sources() const { return !causes_.empty() || !closed_.empty(); }
   // Those of its grants that permit this command, joined with commas; empty = it causes nothing.
   [[nodiscard]] std::string causing(const Cause& cause, const command::Command& command,
                                     const Facts& facts) const;
@@ -199,7 +206,7 @@ class Grants {
   std::vector<std::string> info_sections_;
   LeaseSettings lease_;
   bool break_glass_ = false;
-  std::vector<Cause> causes_;
+  std::vector<Cause> causes_, closed_;
 };
 
 }  // namespace keyward::policy

@@ -107,6 +107,8 @@ struct Facts {
   Tally login_reasons, login_sources;             // of refused logins
   Tally channels_in;                              // listener, TLS version, cipher of logins
   Tally sources, libraries, nodes, leases, endings, would, scripts, signers, admin_calls;
+  // Who caused events of triggers: trigger, principal; and what was refused: what, who, reason.
+  Tally attested, unattested;
   Tally handed_over;  // scripts and libraries: digest, what it is, principal, grant, rule
   std::map<std::uint64_t, std::array<std::uint64_t, kFlows>> flow;             // by step
   std::map<std::string, std::map<std::uint64_t, std::uint64_t>> refusal_flow;  // reason, step

@@ -73,8 +73,9 @@ struct Record {
   // Why, and how it ended.
   std::string_view grant, rule;
   std::string_view would_deny, nearest_grant, nearest_rule;
-  std::string_view reason;       // status_detail
-  std::string_view status_code;  // "NOPERM", "WRONGTYPE" ...
+  std::span<const std::string_view> attested;  // the triggers that a command was attested for
+  std::string_view reason;                     // status_detail
+  std::string_view status_code;                // "NOPERM", "WRONGTYPE" ...
   std::string_view detail, request_id, revocation;
   std::optional<std::int64_t> affected;
   std::int64_t latency_us = -1;

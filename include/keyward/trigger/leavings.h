@@ -33,13 +33,18 @@ struct Leavings {
   // XADD to a source: the grants that permitted it, with commas. Empty = no field.
   std::string field;
   std::vector<Leaving> beside;
+  // For the record, views into the grants: rules that get an attestation of it; and those that a
+  // PUBLISH or an expiry would cause, if one of the grants that permit it were in their `from`.
+  std::vector<std::string_view> attested;
+  std::vector<const policy::Cause*> refused;
   [[nodiscard]] bool nothing() const { return field.empty() && beside.empty(); }
+  [[nodiscard]] bool unheard_of() const { return attested.empty() && refused.empty(); }
 };
 
-// `command` in Redis's names and permitted; `added`: the expiry that its grant gives it.
-[[nodiscard]] Leavings leavings_of(const policy::Grants& grants, const command::Command& command,
-                                   std::uint32_t db,
-                                   const std::optional<policy::ExpiryAsked>& added = {});
+// `command` in Redis's names and permitted; `added`: the expiry that its grant gives it. `out` is
+// overwritten and keeps its memory: what is only refused allocates nothing.
+void find_leavings(const policy::Grants& grants, const command::Command& command, std::uint32_t db,
+                   const std::optional<policy::ExpiryAsked>& added, Leavings& out);
 // The same asked of a command whose values are not here, or not yet: whether it could leave
 // anything.
 [[nodiscard]] bool may_leave(const policy::Grants& grants, const command::Command& command,

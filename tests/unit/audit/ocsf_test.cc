@@ -184,6 +184,32 @@ TEST(OcsfGolden, WhatOnlyObservingLetPass) {
   expect_golden("command_would_deny", passed);
 }
 
+TEST(OcsfGolden, WhatWasAttestedForTriggers) {
+  const Subject subject = sample_subject();
+  const SampleSet set;
+  const std::vector<std::string_view> triggers{"orders", "refunds"};
+  Event command = set.event(&subject);
+  command.attested = triggers;
+  expect_golden("command_attested", command);
+  const std::vector<std::string_view> many(100, "orders");
+  command.attested = many;
+  const auto shown = parse(line_of(command)).at_pointer("/unmapped/keyward/attested");
+  EXPECT_EQ(shown.as_array().size(), 16U);
+
+  // What passed a source and caused nothing says who did it, as a command does.
+  Event nothing = of(Kind::trigger_refused, Outcome::denied, &subject);
+  const SampleRequest publish("publish", {"PUBLISH", "shop:jobs", "hello"}, 1, true);
+  nothing.request = publish.text();
+  nothing.by = subject.principal;
+  nothing.command_number = 7;
+  nothing.grant = "guest";
+  nothing.rule = "shop.yaml";
+  nothing.rule_line = 12;
+  nothing.reason = nothing.error_class = "caused_nothing";
+  nothing.detail = "jobs of shop:jobs";
+  expect_golden("trigger_refused_at_command", nothing);
+}
+
 TEST(OcsfGolden, BreakGlass) {
   const Subject subject = sample_subject();
   Event broken = of(Kind::break_glass, Outcome::ok, &subject);

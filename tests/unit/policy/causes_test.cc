@@ -8,7 +8,9 @@ namespace keyward::policy::test {
 namespace {
 
 using testing::Contains;
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 using testing::Not;
 
 constexpr const char* kGrants = R"(apiVersion: keyward/v1
@@ -75,6 +77,38 @@ TEST(Causes, NameTheGrantsThatPermitTheCommand) {
   EXPECT_EQ(causing(*grants, orders, {"XADD", "other", "*", "a", "b"}), "");
   EXPECT_EQ(causing(*grants, orders, {"XADD", "shop:orders", "*", "a", "b"}, 1), "");
   EXPECT_TRUE(grants_of(*snapshot, "guests")->causes().empty());
+}
+
+std::vector<std::string> closed(const Snapshot& snapshot, const std::string& group) {
+  std::vector<std::string> out;
+  for (const Cause& cause : grants_of(snapshot, group)->closed_sources()) {
+    EXPECT_TRUE(cause.grants.empty());
+    out.push_back(cause.what);
+  }
+  return out;
+}
+
+TEST(Causes, OfOthersAreKnownAsFarAsTheGrantsReach) {
+  const auto snapshot = load(std::string(kGrants) + kTriggers);
+  EXPECT_THAT(closed(*snapshot, "orders"), IsEmpty());
+  // No PUBLISH; and of a stream the engine tells.
+  EXPECT_THAT(closed(*snapshot, "guests"), ElementsAre("timers of shop:timer:*"));
+  const Cause timers = grants_of(*snapshot, "guests")->closed_sources()[0];
+  EXPECT_EQ(timers.file, "shop.yaml");
+  EXPECT_EQ(timers.line, 25);
+  const std::string others = R"(  - name: others
+    who: [{issuer: okta, groups: [others]}]
+    namespace: "shop:"
+    allow: [{commands: [publish], channels: ["j*"]}, {commands: [get], read: ["timer:1"]}]
+  - name: narrow
+    who: [{issuer: okta, groups: [narrow]}]
+    allow: [{commands: [expire, publish], keys: ["shop:t*:7"], channels: ["shop:jobs2"]}]
+)";
+  const auto more = load(kGrants + others + kTriggers);
+  EXPECT_THAT(closed(*more, "others"), ElementsAre("jobs of shop:jobs"));
+  EXPECT_THAT(closed(*more, "narrow"), ElementsAre("timers of shop:timer:*"));
+  EXPECT_TRUE(grants_of(*more, "narrow")->reach_sources());
+  EXPECT_FALSE(grants_of(*load(kGrants), "guests")->reach_sources());
 }
 
 TEST(Causes, AreRights) {

@@ -66,6 +66,25 @@ TEST(Facts, WhoHandedAScriptOver) {
   EXPECT_EQ(read.facts.handed_over.find(name)->last_us, kMorning + kMinute);
 }
 
+TEST(Facts, WhoCausedTheEventsOfTriggersAndWhoDidNot) {
+  TrailText trail;
+  const json::object done{{"principal", "okta:alice"},
+                          {"grant", "app"},
+                          {"attested", json::array{"orders", "refunds"}}};
+  const json::object refused{
+      {"rule", "shop.yaml:9"}, {"by", "okta:mallory"}, {"repeated", 40}, {"detail", "orders of q"}};
+  trail.control("command", done).after(kMinute).control("command", done);
+  trail.control("trigger_refused", refused);
+  const ReadTrail read = facts_of(trail);
+  const Tally& attested = read.facts.attested;
+  ASSERT_NE(attested.find(std::string("orders") + kBetween + "okta:alice"), nullptr);
+  EXPECT_EQ(attested.find(std::string("orders") + kBetween + "okta:alice")->count, 2U);
+  EXPECT_EQ(attested.find(std::string("refunds") + kBetween + "okta:alice")->count, 2U);
+  const std::string name = std::string("shop.yaml:9") + kBetween + "okta:mallory" + kBetween;
+  ASSERT_NE(read.facts.unattested.find(name), nullptr);
+  EXPECT_EQ(read.facts.unattested.find(name)->count, 40U);
+}
+
 TEST(Facts, APeriodHoldsItsFirstMomentAndNotItsLast) {
   TrailText trail;
   const Someone alice;

@@ -80,6 +80,17 @@ TEST(Record, KnowsHowACommandEnded) {
   EXPECT_EQ(Parsed(golden("login")).record.outcome, Outcome::ok);
 }
 
+TEST(Record, SaysWhatACommandWasAttestedFor) {
+  EXPECT_THAT(Parsed(golden("command_attested")).record.attested, ElementsAre("orders", "refunds"));
+  EXPECT_THAT(Parsed(golden("command_ok")).record.attested, IsEmpty());
+  const Parsed refused(golden("trigger_refused_at_command"));
+  EXPECT_EQ(refused.record.principal, "okta:9f2c1a7be0d34c55");
+  EXPECT_EQ(refused.record.by, refused.record.principal);
+  EXPECT_EQ(refused.record.reason, "caused_nothing");
+  EXPECT_EQ(refused.record.operation, "jobs of shop:jobs");
+  EXPECT_EQ(refused.record.outcome, Outcome::denied);
+}
+
 TEST(Record, OfALoginSaysWhoItIs) {
   const Parsed one(golden("login"));
   ASSERT_TRUE(one.ok);

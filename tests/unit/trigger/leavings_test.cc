@@ -1,11 +1,13 @@
 // What a command leaves for triggers, and that what it leaves is believed: for random commands.
 #include "keyward/trigger/leavings.h"
 
+#include "support/allocations.h"
 #include "unit/policy/policy_folder.h"
 
 #include "keyward/trigger/event.h"
 #include "keyward/trigger/rule.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <random>
@@ -22,9 +24,16 @@ team: shop
 owners: [shop@example.com]
 grants:
   - name: orders
-    who: [{issuer: okta, subject: "*"}]
+    who: [{issuer: okta, groups: [orders]}]
     databases: [0, 1]
     allow: [{commands: ["@all", "-@dangerous"], keys: ["shop:*"], channels: ["shop:*"]}]
+  - name: guests
+    who: [{issuer: okta, groups: [guests]}]
+    databases: [0, 1]
+    allow: [{commands: ["@all", "-@dangerous"], keys: ["shop:*"], channels: ["shop:*"]}]
+  - name: half
+    who: [{issuer: okta, groups: [guests]}]
+    allow: [{commands: [publish], channels: ["shop:half"]}]
 triggers:
   - name: one
     source: {stream: "shop:orders", group: one}
@@ -44,6 +53,11 @@ triggers:
   - name: timers
     source: {expired: "shop:timer:*"}
     from: [orders]
+    target: {kind: http, via: h}
+    dead_letter: {stream: "shop:dead"}
+  - name: half
+    source: {channel: "shop:half"}
+    from: [half]
     target: {kind: http, via: h}
     dead_letter: {stream: "shop:dead"}
 )";
@@ -67,12 +81,15 @@ class LeavingsOf : public testing::Test {
     folder_.file("shop.yaml", kPolicy);
     const auto snapshot = folder_.load();
     EXPECT_NE(snapshot, nullptr) << folder_.said();
-    grants_ = *snapshot->grants_for(policy::test::someone("alice"));
+    grants_ = *snapshot->grants_for(policy::test::someone("alice", {"orders"}));
+    guests_ = *snapshot->grants_for(policy::test::someone("bob", {"guests"}));
   }
   Leavings left(const Argv& argv, std::uint32_t db = 0) {
     const Judged judged(argv);
     EXPECT_EQ(judged.verdict, command::Verdict::ok) << argv[0];
-    return leavings_of(*grants_, judged.command, db);
+    Leavings out;
+    find_leavings(*grants_, judged.command, db, {}, out);
+    return out;
   }
   // "set", "change", "" of the timer it leaves.
   std::string timer(const Argv& argv) {
@@ -86,7 +103,16 @@ class LeavingsOf : public testing::Test {
     return said;
   }
   policy::test::PolicyFolder folder_;
-  std::shared_ptr<const policy::Grants> grants_;
+  // Rules that refuse a command of a guest, with a comma behind each.
+  std::string refused(const Argv& argv, std::uint32_t db = 0) {
+    const Judged judged(argv);
+    Leavings out;
+    find_leavings(*guests_, judged.command, db, {}, out);
+    std::string said;
+    for (const policy::Cause* cause : out.refused) said += cause->rule + ',';
+    return said;
+  }
+  std::shared_ptr<const policy::Grants> grants_, guests_;
   AttestationKeys keys_{Secret("s3cret")};
 };
 
@@ -138,6 +164,45 @@ TEST_F(LeavingsOf, EveryWriteOfATimersKeyIsFollowed) {
                                             {"BLPOP", key, "1"}})
     EXPECT_EQ(timer(argv), "") << argv[0];
   EXPECT_TRUE(left({"SET", key, "v", "EX", "10"}, 1).nothing());
+}
+
+TEST_F(LeavingsOf, TheRecordIsToldWhatItIsAttestedFor) {
+  using testing::ElementsAre;
+  using testing::IsEmpty;
+  EXPECT_THAT(left({"XADD", "shop:orders", "*", "a", "b"}).attested, ElementsAre("one", "two"));
+  EXPECT_THAT(left({"PUBLISH", "shop:jobs", "hello"}).attested, ElementsAre("jobs"));
+  EXPECT_THAT(left({"SET", "shop:timer:1", "v", "EX", "5"}).attested, ElementsAre("timers"));
+  EXPECT_THAT(left({"DEL", "shop:timer:1"}).attested, IsEmpty());
+  EXPECT_THAT(left({"GET", "shop:orders"}).attested, IsEmpty());
+}
+
+TEST_F(LeavingsOf, WhatOthersWouldHaveCausedIsRefused) {
+  EXPECT_EQ(refused({"PUBLISH", "shop:jobs", "hello"}), "jobs,");
+  EXPECT_EQ(refused({"PUBLISH", "shop:jobs", "hello"}, 1), "jobs,");
+  EXPECT_EQ(refused({"PUBLISH", "shop:other", "hello"}), "");
+  EXPECT_EQ(refused({"SET", "shop:timer:1", "v", "EX", "5"}), "timers,");
+  EXPECT_EQ(refused({"SET", "shop:timer:1", "v", "EX", "5"}, 1), "");
+  EXPECT_EQ(refused({"EXPIRE", "shop:timer:1", "5"}), "timers,");
+  EXPECT_EQ(refused({"SET", "shop:timer:1", "v"}), "");
+  EXPECT_EQ(refused({"DEL", "shop:timer:1"}), "");
+  EXPECT_EQ(refused({"XADD", "shop:orders", "*", "a", "b"}), "");
+  EXPECT_EQ(refused({"PUBLISH", "shop:half", "x"}), "");
+  // Of the guest's grants the other one permits it here.
+  EXPECT_EQ(refused({"PUBLISH", "shop:half", "x"}, 1), "half,");
+  EXPECT_THAT(left({"PUBLISH", "shop:half", "hello"}).refused, testing::SizeIs(1));
+}
+
+TEST_F(LeavingsOf, WhatIsRefusedAllocatesNothing) {
+  const Judged publish({"PUBLISH", "shop:jobs", "hello"});
+  const Judged timer({"SET", "shop:timer:1", "v", "EX", "5"});
+  const Judged other({"SET", "shop:other", "v", "EX", "5"});
+  Leavings out;
+  find_leavings(*guests_, publish.command, 0, {}, out);
+  const auto taken = test::allocations_of([&] {
+    for (const Judged* one : {&publish, &timer, &other})
+      find_leavings(*guests_, one->command, 0, {}, out);
+  });
+  EXPECT_EQ(taken.count, 0U);
 }
 
 // Of a large request only what stands before its value is there.
@@ -192,7 +257,8 @@ TEST_F(LeavingsOf, TheFieldFitsTheEntryThatRedisMakes) {
     }
     const Judged judged(argv);
     ASSERT_EQ(judged.verdict, command::Verdict::ok);
-    const Leavings out = leavings_of(*grants_, judged.command, 0);
+    Leavings out;
+    find_leavings(*grants_, judged.command, 0, {}, out);
     ASSERT_EQ(out.field, "orders");
     entry.emplace_back(kAttestationField, field_of(signer, judged.command, out.field));
     std::vector<FieldView> views(entry.begin(), entry.end());
